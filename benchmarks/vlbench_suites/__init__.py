@@ -1,0 +1,18 @@
+"""The suites that ship: TOML files, data only."""
+
+from __future__ import annotations
+
+import vlbench
+
+_SUMMARIES = {
+    "scenes": "Default: procedural scenes, both encoders frozen, two trained heads (RepBlend's setting).",
+    "scenes-encoder": "The same data; the ConvNet is trained too (VLDD's own setting).",
+    "scenes-vit": "The same data; LoRA adapters on a ViT, and two heads (VLDD's LoRA setting).",
+    "scenes-mini": "Some hundred scenes: whole runs in seconds, for tests and tutorials.",
+}
+
+
+@vlbench.hookimpl
+def vlbench_suites() -> list[vlbench.SuiteSpec]:
+    """One suite per TOML file of this package."""
+    return [vlbench.SuiteSpec(name, f"vlbench_suites:{name}.toml", summary) for name, summary in _SUMMARIES.items()]

@@ -1,0 +1,45 @@
+"""Options of the selectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import vlbench
+
+_CAPTIONS = "one: a drawn caption of each image; mean: the mean of the image's caption vectors"
+_REPEAT = "offer an image with each of its captions, so that it may be chosen more than once"
+
+
+@dataclass(frozen=True)
+class SelectorOptions:
+    """What every selector understands."""
+
+    captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
+    repeat_images: bool = vlbench.option(False, help=_REPEAT)
+
+
+@dataclass(frozen=True)
+class MeanCaptionOptions:
+    """Those of ``random`` with mean captions by default."""
+
+    captions: Literal["one", "mean"] = vlbench.option("mean", help=_CAPTIONS)
+    repeat_images: bool = vlbench.option(False, help=_REPEAT)
+
+
+@dataclass(frozen=True)
+class ForgettingOptions:
+    """Which pairs are kept, and the training run in which forgetting is counted."""
+
+    captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
+    repeat_images: bool = vlbench.option(False, help=_REPEAT)
+    order: Literal["fewest", "most"] = vlbench.option("fewest", help="keep the pairs forgotten fewest or most times")
+    passes: int = vlbench.option(10, help="passes over the candidates in the training run")
+    batch: int = vlbench.option(128, help="pairs in an update, among which image and caption must find each other")
+    rate: float = vlbench.option(0.0, help="learning rate of the training run; 0 for that of the protocol's warm-up")
+
+    def __post_init__(self) -> None:
+        for name, least in (("passes", 1), ("batch", 2), ("rate", 0)):
+            if getattr(self, name) < least:
+                value = getattr(self, name)
+                raise vlbench.OptionError(f"option {name}={value} is below {least}. Give at least {least}.")

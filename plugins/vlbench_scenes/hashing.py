@@ -1,0 +1,91 @@
+"""Captions to vectors without training: hashed uni- and bigrams through a fixed random projection."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.random_projection import SparseRandomProjection
+
+from vlbench import DataError
+
+WIDTH = 256
+_BUCKETS = 2**14
+_PROJECTION_SEED = 20_240_229
+_FUNCTION_WEIGHT = 0.15
+_PAIR_WEIGHT = 0.7
+_FUNCTION_WORDS = frozenset("a an and at image in is of on picture shows side the there this very".split())
+_WORD = re.compile(r"[^\W_]+")
+
+
+class HashedProjection:
+    """Sum over a caption's terms of weight x (hash, then projection), scaled to unit root mean square.
+
+    Terms are its words and the pairs of neighbouring content words, which count 0.7; function words count 0.15 and make
+    no pairs. Hashing and projection are linear, so each distinct term is projected once and kept.
+    """
+
+    width = WIDTH
+
+    def __init__(self) -> None:
+        self._hasher = FeatureHasher(_BUCKETS, input_type="pair", dtype=np.float32)
+        self._projection = SparseRandomProjection(WIDTH, random_state=_PROJECTION_SEED)
+        self._projection.fit(csr_matrix((1, _BUCKETS), dtype=np.float32))
+        self._ids: dict[str, int] = {}
+        self._rows: NDArray[np.float32] = np.empty((0, WIDTH), dtype=np.float32)
+        self.digest = _digest(self._projection.components_)
+
+    def transform(self, captions: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors [n, 256], float32.
+
+        Raises:
+            DataError: a caption without a word, whose vector would be zero.
+        """
+        terms: list[int] = []
+        starts = [0]
+        for caption in captions:
+            terms.extend(self._ids.setdefault(term, len(self._ids)) for term in _terms(caption))
+            if len(terms) == starts[-1]:
+                raise DataError(f"caption {caption!r} has no word, so no vector. Write one or leave the caption out.")
+            starts.append(len(terms))
+        self._project_new_terms()
+        counts = csr_matrix(
+            (np.ones(len(terms), dtype=np.float32), terms, starts), shape=(len(captions), len(self._ids))
+        )
+        vectors: NDArray[np.float32] = counts @ self._rows
+        scale = np.sqrt(np.mean(np.square(vectors), axis=1, keepdims=True))
+        return np.asarray(vectors / np.maximum(scale, np.float32(1e-12)), dtype=np.float32)
+
+    def _project_new_terms(self) -> None:
+        new = list(self._ids)[len(self._rows) :]
+        if new:
+            weighted = [[(term, _weight(term))] for term in new]
+            rows = self._projection.transform(self._hasher.transform(weighted)).toarray()
+            self._rows = np.concatenate([self._rows, rows.astype(np.float32)])
+
+
+def _terms(caption: str) -> list[str]:
+    words = _WORD.findall(caption.lower())
+    content = [word for word in words if word not in _FUNCTION_WORDS]
+    return words + [f"{first} {second}" for first, second in pairwise(content)]
+
+
+def _weight(term: str) -> float:
+    if term in _FUNCTION_WORDS:
+        return _FUNCTION_WEIGHT
+    return _PAIR_WEIGHT if " " in term else 1.0
+
+
+def _digest(matrix: csr_matrix) -> str:
+    """SHA-256 of everything a vector depends on: the settings and the projection itself."""
+    settings = repr((WIDTH, _BUCKETS, _FUNCTION_WEIGHT, _PAIR_WEIGHT, sorted(_FUNCTION_WORDS), _WORD.pattern))
+    state = hashlib.sha256(settings.encode())
+    for part in (matrix.indptr.astype("<i8"), matrix.indices.astype("<i8"), matrix.data.astype("<f4")):
+        state.update(part.tobytes())
+    return state.hexdigest()

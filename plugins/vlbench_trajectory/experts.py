@@ -1,0 +1,74 @@
+"""Experts: students trained on all train pairs, whose paths the learned pairs shall reproduce."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vlbench.score.train import Recipe, TrainingSet, train
+from vlbench.seeds import SeedTree
+from vlbench_trajectory.matching import Entries, Parameters, Segment
+from vlbench_trajectory.settings import Settings
+
+if TYPE_CHECKING:
+    from vlbench.condense.context import Context
+    from vlbench.towers.student import Student
+
+Trajectory = dict[str, Tensor]
+"""Branch name -> snapshots [snapshot, parameter]; the first is the start."""
+
+
+def train_experts(context: Context, variant: str, settings: Settings) -> list[Trajectory]:
+    """Trajectories of the reference student or its twin, by plain SGD at a constant rate.
+
+    Expert k is the same for every budget and seed of a data set, student and recipe: it is part of the method's
+    material, like pretrained weights. The distillation seed varies the starting pairs, which segments are drawn and the
+    order of inner batches. Trajectories are kept between runs.
+
+    Args:
+        context: of the condensation.
+        variant: of :meth:`Context.variant`.
+        settings: of the stage.
+    """
+    recipe = Recipe(
+        settings.expert_steps, settings.expert_batch, settings.expert_rate, momentum=0.0, schedule="constant"
+    )
+    student, data = context.variant(variant)[0], context.full_set(variant)
+    context.observer.phase("experts", settings.experts, f"{settings.expert_steps} steps each")
+    trajectories = []
+    for index in range(settings.experts):
+        key = {"variant": variant, "expert": index, "interval": settings.interval, "recipe": repr(recipe)}
+        seeds = SeedTree(0).child("vldd expert", index)
+        trajectories.append(
+            context.kept("experts", key, lambda seeds=seeds: trajectory(student, data, recipe, settings.interval, seeds=seeds))
+        )
+        context.observer.advance()
+    return trajectories
+
+
+def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: int, *, seeds: SeedTree) -> Trajectory:
+    """Train one student and keep its parameters every ``interval`` steps."""
+    kept: list[Parameters] = []
+
+    def observe(step: int, positions: Tensor, entries: Entries, parameters: Parameters) -> None:
+        if step % interval == 0:
+            kept.append({branch: flat.detach().clone().cpu() for branch, flat in parameters.items()})
+
+    last = train(student, data, recipe, seeds, observe=observe)
+    if recipe.steps % interval == 0:
+        kept.append({branch: flat.cpu() for branch, flat in last.items()})
+    return {branch: torch.stack([snapshot[branch] for snapshot in kept]) for branch in last}
+
+
+def draw_segment(
+    trajectories: list[Trajectory], *, last_start: int, span: int, generator: torch.Generator, device: str
+) -> Segment:
+    """A segment of a random expert from a random snapshot in 0..``last_start`` to the one ``span`` later."""
+    chosen = trajectories[int(torch.randint(len(trajectories), (), generator=generator))]
+    start = int(torch.randint(last_start + 1, (), generator=generator))
+    return Segment(
+        {branch: path[start].to(device) for branch, path in chosen.items()},
+        {branch: path[start + span].to(device) for branch, path in chosen.items()},
+    )

@@ -1,0 +1,81 @@
+"""The outer optimiser: how learned pixels, vectors and inner step sizes follow their gradients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Variables = dict[str, Tensor]
+"""What is learned, by name."""
+
+FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.99, 1e-12
+NORM_DECAY, NORM_LIMIT = 0.9, 2.0
+SGD_MOMENTUM = 0.5
+
+
+@dataclass(frozen=True)
+class Outer:
+    """Settings of the outer optimiser.
+
+    Attributes:
+        kind: ``adam`` (decays 0.9 and 0.99, cosine schedule, gradients clipped at twice their running norm) or ``sgd``
+            (momentum 0.5, constant: VLDD's).
+        rates: variable -> learning rate.
+        steps: length of the cosine.
+    """
+
+    kind: Literal["adam", "sgd"]
+    rates: dict[str, float]
+    steps: int
+
+
+def outer_start(variables: Variables) -> Variables:
+    """State before the first step: moments and running gradient norms, all zero."""
+    state = {f"first.{name}": torch.zeros_like(value) for name, value in variables.items()}
+    state |= {f"second.{name}": torch.zeros_like(value) for name, value in variables.items()}
+    return state | {f"norm.{name}": torch.zeros((), device=value.device) for name, value in variables.items()}
+
+
+def outer_step(
+    outer: Outer, variables: Variables, gradients: Variables, *, state: Variables, step: int
+) -> tuple[Variables, Variables]:
+    """New variables and state; step 0 is the first. Nothing is changed in place."""
+    moved, after = {}, {}
+    for name, value in variables.items():
+        first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))
+        if outer.kind == "sgd":
+            first = SGD_MOMENTUM * first + gradients[name]
+            moved[name] = value - outer.rates[name] * first
+        else:
+            gradient, norm = clip(gradients[name], norm, step)
+            first = FIRST_DECAY * first + (1 - FIRST_DECAY) * gradient
+            second = SECOND_DECAY * second + (1 - SECOND_DECAY) * gradient.square()
+            moved[name] = value - outer.rates[name] * cosine(step, outer.steps) * adam_direction(first, second, step)
+        after |= {f"first.{name}": first, f"second.{name}": second, f"norm.{name}": norm}
+    return moved, after
+
+
+def adam_direction(first: Tensor, second: Tensor, step: int) -> Tensor:
+    """Adam's step of unit size (Kingma and Ba 2015), with its correction for moments that began at zero."""
+    first = first / (1 - FIRST_DECAY ** (step + 1))
+    second = second / (1 - SECOND_DECAY ** (step + 1))
+    return first / (second.sqrt() + EPSILON)
+
+
+def clip(gradient: Tensor, norm: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """A gradient cut at twice the running mean of its norm, and that mean with this step in it."""
+    size = gradient.norm()
+    if step > 0:
+        limit = NORM_LIMIT * norm / (1 - NORM_DECAY**step)
+        gradient = gradient * (limit / size.clamp_min(1e-30)).clamp_max(1.0)
+        size = torch.minimum(size, limit)
+    return gradient, NORM_DECAY * norm + (1 - NORM_DECAY) * size
+
+
+def cosine(step: int, steps: int) -> float:
+    """From 1 at step 0 down to 0 at ``steps``."""
+    return (1 + math.cos(math.pi * step / max(steps, 1))) / 2

@@ -1,0 +1,133 @@
+"""What is learned of a side, and how it turns into what the student reads.
+
+A side whose items are a tensor is learned as items (pixels), any other side as vectors in its encoder's space.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from vlbench.towers.student import Tower
+
+
+@lru_cache(maxsize=8)
+def cosine_basis(size: int) -> Float[Tensor, "frequency size"]:
+    """Orthonormal type-II cosine basis of a line of pixels; row k has k half-waves."""
+    position = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    basis = torch.cos(math.pi * torch.arange(size, dtype=torch.float64)[:, None] * position) * math.sqrt(2 / size)
+    basis[0] /= math.sqrt(2)
+    return basis.float()
+
+
+@lru_cache(maxsize=8)
+def frequency_weight(height: int, width: int) -> Float[Tensor, "height width"]:
+    """1 / max(f, 1) with f in waves across the image: about the spectrum of photographs."""
+    rows, columns = torch.arange(height)[:, None] / 2, torch.arange(width)[None] / 2
+    return 1 / (rows.square() + columns.square()).sqrt().clamp_min(1.0)
+
+
+def to_coefficients(pixels: Float[Tensor, "*n height width"]) -> Float[Tensor, "*n height width"]:
+    """Coefficients of the two-dimensional cosine transform, divided by the frequency weight."""
+    height, width = pixels.shape[-2:]
+    rows, columns = cosine_basis(height).to(pixels), cosine_basis(width).to(pixels)
+    return rows @ pixels @ columns.T / frequency_weight(height, width).to(pixels)
+
+
+def to_pixels(coefficients: Float[Tensor, "*n height width"]) -> Float[Tensor, "*n height width"]:
+    """The inverse of :func:`to_coefficients`. A step of one size in every coefficient changes low frequencies most."""
+    height, width = coefficients.shape[-2:]
+    rows, columns = cosine_basis(height).to(coefficients), cosine_basis(width).to(coefficients)
+    return rows.T @ (coefficients * frequency_weight(height, width).to(coefficients)) @ columns
+
+
+class LearnedItems:
+    """Items of a side, learned as pixels in [0, 1].
+
+    The variable is the pixels themselves or their frequency coefficients, divided by one number that gives real items
+    unit RMS (around their mean).
+
+    Args:
+        tower: of that side.
+        real: inputs of the real items that learning starts from [pair, ...], in [0, 1].
+        basis: ``frequency`` or ``free``.
+        literal: the variable is the pixels without scale, and is never clamped.
+    """
+
+    is_items = True
+
+    def __init__(
+        self, tower: Tower, real: Float[Tensor, "pair *rest"], *, basis: Literal["frequency", "free"], literal: bool = False
+    ) -> None:
+        self._tower, self._clamps = tower, not literal
+        self._spectral = basis == "frequency" and real.ndim == 4
+        self._centre = 0.0 if literal else float(real.mean())
+        self._scale = 1.0
+        if not literal:
+            self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
+
+    def variable(self, inputs: Float[Tensor, "pair *rest"]) -> Float[Tensor, "pair *rest"]:
+        """What is learned, for given inputs."""
+        centred = inputs - self._centre
+        return (to_coefficients(centred) if self._spectral else centred) / self._scale
+
+    def inputs(self, variable: Float[Tensor, "pair *rest"]) -> Float[Tensor, "pair *rest"]:
+        """Inputs of the encoder; differentiable."""
+        scaled = variable * self._scale
+        return (to_pixels(scaled) if self._spectral else scaled) + self._centre
+
+    def entries(self, variable: Float[Tensor, "pair *rest"]) -> Tensor:
+        """What the student's trained part reads [pair, ...]; differentiable."""
+        return self._tower.enter(self.inputs(variable))
+
+    def project(self, variable: Float[Tensor, "pair *rest"]) -> Float[Tensor, "pair *rest"]:
+        """The nearest variable whose pixels are valid."""
+        return self.variable(self.inputs(variable).clamp(0, 1)) if self._clamps else variable
+
+
+class LearnedVectors:
+    """Vectors of a side, learned in its tower's standardised space at unit RMS and stored in its encoder's own.
+
+    Args:
+        tower: of that side; its encoder is frozen.
+        real: entries of the real pairs that learning starts from [pair, width].
+        literal: the variable is the entries without scale.
+    """
+
+    is_items = False
+
+    def __init__(self, tower: Tower, real: Float[Tensor, "pair width"], *, literal: bool = False) -> None:
+        self._tower = tower
+        self._scale = 1.0 if literal else max(float(real.square().mean().sqrt()), 1e-6)
+
+    def variable(self, entries: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+        """What is learned, for given entries."""
+        return entries / self._scale
+
+    def entries(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+        """What the student's trained part reads; differentiable."""
+        return variable * self._scale
+
+    def project(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+        """Every vector is valid."""
+        return variable
+
+    def inputs(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+        """What is stored is what the student reads, up to standardisation."""
+        return self.entries(variable)
+
+
+Learned = LearnedItems | LearnedVectors
+
+
+def store_items(inputs: Float[Tensor, "pair *rest"], like: Tensor) -> Tensor:
+    """Inputs in [0, 1] in the form of the data's items: rounded to 8 bit where they are."""
+    if like.dtype != torch.uint8:
+        return inputs.to(like.dtype)
+    return inputs.mul(255).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,95 @@
+"""From options to numbers: what is left open is resolved from what is trained, the budget and the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from vlbench_trajectory.options import VLDDOptions
+
+Trained = Literal["heads", "lora", "all"]
+"""What a student trains: heads on frozen encoders, adapters and heads, or an encoder and heads."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Numbers of one stage; see :class:`VLDDOptions` for the meaning of most.
+
+    Attributes:
+        first_range: ``start_range`` at the first update, from which it grows evenly to its full value.
+        optimiser: of the outer loop.
+        literal: variables are raw (no unit RMS, no clamp) and inner step sizes are not in log space, as published.
+        inner_rate: inner step size at the start; 0: found by a line search.
+    """
+
+    experts: int
+    expert_steps: int
+    expert_rate: float
+    expert_batch: int
+    interval: int
+    start_range: int
+    span: int
+    inner_steps: int
+    inner_batch: int
+    outer_steps: int
+    averaged: int
+    share: float
+    item_rate: float
+    vector_rate: float
+    step_rate: float
+    first_range: int = 0
+    optimiser: Literal["adam", "sgd"] = "adam"
+    literal: bool = False
+    inner_rate: float = 0.0
+
+
+HEADS = Settings(
+    experts=8, expert_steps=144, expert_rate=0.3, expert_batch=256, interval=12, start_range=3, span=4, inner_steps=8,
+    inner_batch=0, outer_steps=100, averaged=2, share=1.0, item_rate=0.1, vector_rate=0.1, step_rate=0.03, first_range=3,
+)  # fmt: skip
+BY_TRAINED: dict[Trained, Settings] = {
+    "heads": HEADS,
+    "lora": dataclasses.replace(HEADS, expert_steps=96, inner_steps=4, outer_steps=200, averaged=1, inner_batch=200),
+    "all": dataclasses.replace(HEADS, expert_steps=144, outer_steps=200, averaged=1),
+}
+
+
+def resolve(options: VLDDOptions, trained: Trained, *, pairs: int, items: int) -> Settings:
+    """Settings of a stage.
+
+    Args:
+        options: as given.
+        trained: by the stage's student.
+        pairs: the budget.
+        items: first-side items of the train split.
+    """
+    base = paper(items) if options.preset == "paper" else _automatic(trained, pairs)
+    given = {field.name: getattr(options, field.name, None) for field in dataclasses.fields(base)}
+    chosen = dataclasses.replace(base, **{name: value for name, value in given.items() if value is not None})
+    last = chosen.expert_steps // chosen.interval
+    span = min(chosen.span, last)
+    start_range = min(chosen.start_range, last - span)
+    return dataclasses.replace(
+        chosen, span=span, start_range=start_range, first_range=min(chosen.first_range, start_range)
+    )
+
+
+def _automatic(trained: Trained, pairs: int) -> Settings:
+    base = BY_TRAINED[trained]
+    if trained == "heads" and pairs >= 300:
+        return dataclasses.replace(base, start_range=8, outer_steps=70)
+    return base
+
+
+def paper(items: int) -> Settings:
+    """The published settings (VLDD's command for 100 pairs of Flickr30k).
+
+    An epoch, the distance between snapshots, is a pass over the train images; theirs is one over all captions.
+    """
+    epoch = max(1, items // 128)
+    return Settings(
+        experts=20, expert_steps=3 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1, span=1,
+        inner_steps=8, inner_batch=100, outer_steps=2000, averaged=1, share=1.0, item_rate=1000.0, vector_rate=1000.0,
+        step_rate=1e-2, first_range=1, optimiser="sgd", literal=True, inner_rate=0.1,
+    )  # fmt: skip

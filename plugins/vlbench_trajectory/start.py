@@ -1,0 +1,103 @@
+"""The pairs that learning starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vlbench import OptionError, Selection
+from vlbench_trajectory.pixels import Learned, LearnedItems, LearnedVectors
+
+if TYPE_CHECKING:
+    from vlbench import Budget, Context, SeedTree, Student, TrainView
+    from vlbench_trajectory.options import VLDDOptions
+    from vlbench_trajectory.settings import Settings
+
+
+@dataclass(frozen=True)
+class Start:
+    """Pairs before the first outer step.
+
+    Attributes:
+        selection: the real pairs that were drawn.
+        real: side -> their inputs in [0, 1] [pair, ...] where items are a tensor, else their entries [pair, width].
+        first: the same, with noise on the sides that start from it.
+        items: sides whose items are a tensor.
+    """
+
+    selection: Selection
+    real: dict[str, Tensor]
+    first: dict[str, Tensor]
+    items: tuple[str, ...]
+
+    def learned(self, student: Student, options: VLDDOptions, settings: Settings) -> dict[str, Learned]:
+        """Learned side -> how its variable becomes entries of a student."""
+        how: dict[str, Learned] = {}
+        for side in student.sides if options.learn == "both" else (options.learn,):
+            tower, literal = student.towers[side], settings.literal
+            if side in self.items:
+                basis = "free" if literal else options.pixels
+                how[side] = LearnedItems(tower, self.real[side], basis=basis, literal=literal)
+            else:
+                how[side] = LearnedVectors(tower, self.real[side], literal=literal)
+        return how
+
+    @torch.no_grad()
+    def entries(self, student: Student, side: str) -> Tensor:
+        """What a student reads of the first pairs [pair, ...]."""
+        return student.towers[side].enter(self.first[side]) if side in self.items else self.first[side]
+
+
+def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDDOptions) -> Start:
+    """Draw real pairs of different first-side items, and noise.
+
+    Raises:
+        BudgetError: fewer first-side items than pairs asked for.
+        OptionError: an option names no side, or a side that can be learned in no way.
+    """
+    student, entries = context.variant()
+    _check(train, student, options)
+    candidates = context.candidates()
+    budget.check_fits(len(candidates), unit=f"{train.sides[0]}s")
+    order = torch.randperm(len(candidates), generator=context.seeds.generator("start pairs"))[: budget.pairs]
+    mean_sides = train.sides[1:] if options.captions == "mean" and options.preset == "default" else ()
+    selection = Selection(candidates[order], train.fingerprint, mean_sides)
+    items = tuple(side for side in train.sides if isinstance(train.items(side), Tensor))
+    data = context.training_set(selection)
+    real = {}
+    for column, side in enumerate(train.sides):
+        if side in items:
+            index = train.pairs[selection.indices, column]
+            real[side] = student.towers[side].encoder.inputs(train.items(side)[index]).to(context.device)
+        else:
+            real[side] = data.take(side, data.pairs[:, column])
+    first = {side: noise(side, real[side], context.seeds) if side in options.noise else real[side] for side in real}
+    return Start(selection, real, first, items)
+
+
+def noise(side: str, real: Float[Tensor, "pair channel *rest"], seeds: SeedTree) -> Float[Tensor, "pair channel *rest"]:
+    """Gaussian noise with the mean and deviation of the real values, of each channel or each element of a vector."""
+    axes = [axis for axis in range(real.ndim) if axis != 1]
+    mean, deviation = real.mean(axes, keepdim=True), real.std(axes, keepdim=True, correction=0)
+    drawn = torch.randn(real.shape, generator=seeds.generator(f"noise {side}")).to(real.device)
+    values = mean + deviation * drawn
+    return values.clamp(0, 1) if real.ndim > 2 else values
+
+
+def _check(train: TrainView, student: Student, options: VLDDOptions) -> None:
+    sides = ", ".join(train.sides)
+    if options.learn not in ("both", *train.sides):
+        raise OptionError(f"method 'vldd': learn={options.learn!r} is no side. Allowed: both, {sides}.")
+    for side in options.noise:
+        if side not in train.sides:
+            raise OptionError(f"method 'vldd': noise={side!r} is no side. Allowed: {sides}.")
+    for side in train.sides:
+        if not isinstance(train.items(side), Tensor) and not student.towers[side].frozen:
+            raise OptionError(
+                f"method 'vldd' returns {side} vectors, but the student trains the {side} encoder, which they would "
+                f'bypass. Set train = "frozen" for {side} in the suite, or use a method that selects real pairs.'
+            )

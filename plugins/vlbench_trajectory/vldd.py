@@ -1,0 +1,138 @@
+"""VLDD: bi-trajectory-guided co-distillation (Wu, Zhang, Deng and Russakovsky, TMLR 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vlbench import DistilledPairs, Method
+from vlbench.condense.artifacts import ITEMS, feature_space
+from vlbench_trajectory.experts import train_experts
+from vlbench_trajectory.pixels import store_items
+from vlbench_trajectory.settings import Settings, Trained, resolve
+from vlbench_trajectory.stage import Stage, State
+from vlbench_trajectory.start import Start, draw_start
+
+if TYPE_CHECKING:
+    from vlbench import Budget, Context, Student, TrainView
+    from vlbench_trajectory.options import VLDDOptions
+
+CHECKPOINT_EVERY = 25
+"""Outer steps between two checkpoints."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stage before it begins: the student (see :meth:`vlbench.Context.variant`) and the numbers."""
+
+    variant: str
+    settings: Settings
+
+
+class VLDD(Method):
+    """Learn pairs on which a student moves as experts move on all data.
+
+    What is matched is what the reference student trains: two heads, adapters and heads, or an encoder and heads. Where
+    an encoder is trained, heads alone are matched first, on the frozen twin, and the result is the start. The seed varies
+    the starting pairs, the segments drawn and the order of inner batches; experts are shared by all seeds.
+    """
+
+    options: VLDDOptions
+
+    def condense(self, train: TrainView, budget: Budget, context: Context) -> DistilledPairs:
+        """Distil ``budget.pairs`` pairs.
+
+        Raises:
+            OptionError: an option names no side, or a side of vectors has a trained encoder.
+            BudgetError: fewer first-side items than pairs asked for.
+            DivergedError: a number is not finite.
+        """
+        start = draw_start(train, budget, context, self.options)
+        plans = make_plans(self.options, context.student, pairs=budget.pairs, items=len(train.items(train.sides[0])))
+        at, state = load_state(context)
+        stage = None
+        for index, plan in enumerate(plans[at:], start=at):
+            stage, state = self._run(plan, index, start, context, state=state)
+        assert stage is not None and state is not None  # there is a plan, and it was run
+        return self._artifact(train, start, stage, state)
+
+    def _run(self, plan: Plan, index: int, start: Start, context: Context, *, state: State | None) -> tuple[Stage, State]:
+        """One stage from the first pairs, from the stage before, or from a checkpoint within it."""
+        student, _ = context.variant(plan.variant)
+        learned = start.learned(student, self.options, plan.settings)
+        experts = train_experts(context, plan.variant, plan.settings)
+        seeds = context.seeds.child("stage", index)
+        stage = Stage(student, experts, learned, settings=plan.settings, seeds=seeds)
+        if state is None or state.stage != index:
+            before = {side: how.variable(start.first[side]) for side, how in learned.items()}
+            if state is not None:
+                before = {side: state.variables[side] for side in learned}
+            others = {side: start.entries(student, side) for side in student.sides if side not in learned}
+            state = stage.begin(index, before, others)
+        total = plan.settings.outer_steps
+        context.observer.phase("matching", total - state.step, plan.variant or student.name)
+        while state.step < total:
+            state, loss = stage.advance(state)
+            context.curve("matching_loss", loss)
+            context.observer.advance(1, f"loss {loss:.3f}")
+            if state.step % CHECKPOINT_EVERY == 0:
+                save_state(context, state)
+        return stage, state
+
+    def _artifact(self, train: TrainView, start: Start, stage: Stage, state: State) -> DistilledPairs:
+        sides, spaces = {}, {}
+        for side in train.sides:
+            tower = stage.student.towers[side]
+            values = start.first[side]
+            if side in stage.learned:
+                values = stage.learned[side].inputs(state.variables[side]).detach()
+            if side in start.items:
+                sides[side], spaces[side] = store_items(values, train.items(side)).cpu(), ITEMS
+            else:
+                sides[side], spaces[side] = tower.standardise.inverse(values).cpu(), feature_space(tower.space)
+        rates = {branch: float(rate) for branch, rate in stage.rates(state.variables).items()}
+        real = not self.options.noise
+        return DistilledPairs(sides, spaces, train.fingerprint, rates, start.selection if real else None)
+
+
+def make_plans(options: VLDDOptions, student: Student, *, pairs: int, items: int) -> list[Plan]:
+    """The stages of a run: one on the reference student, and one on heads before it where an encoder is trained."""
+    trained = what_is_trained(student)
+    last = Plan("", resolve(options, trained, pairs=pairs, items=items))
+    if trained == "heads" or not options.warm_start or options.preset == "paper":
+        return [last]
+    return [Plan("frozen", resolve(options, "heads", pairs=pairs, items=items)), last]
+
+
+def what_is_trained(student: Student) -> Trained:
+    """What a student trains, by the dearest of its towers."""
+    kinds = {tower.config.train for tower in student.towers.values()}
+    return "all" if "all" in kinds else "lora" if "lora" in kinds else "heads"
+
+
+def save_state(context: Context, state: State) -> None:
+    """Keep a state as named tensors."""
+    tensors = {"stage": torch.tensor(state.stage), "step": torch.tensor(state.step)}
+    tensors["curve"] = torch.tensor(context.curves["matching_loss"], dtype=torch.float64)
+    for group in ("variables", "entries", "moments"):
+        tensors |= {f"{group}/{name}": value for name, value in getattr(state, group).items()}
+    context.save_checkpoint(tensors)
+
+
+def load_state(context: Context) -> tuple[int, State | None]:
+    """Stage and state that :func:`save_state` kept, or stage 0 and None."""
+    kept = context.load_checkpoint()
+    if kept is None:
+        return 0, None
+    for value in kept["curve"].tolist():
+        context.curve("matching_loss", value)
+    groups: dict[str, dict[str, Tensor]] = {"variables": {}, "entries": {}, "moments": {}}
+    for name, value in kept.items():
+        group, slash, key = name.partition("/")
+        if slash:
+            groups[group][key] = value.to(context.device)
+    stage = int(kept["stage"])
+    return stage, State(stage, int(kept["step"]), **groups)

@@ -1,0 +1,143 @@
+"""The selectors against brute force, and what their options do."""
+
+import numpy as np
+import pytest
+import torch
+from vlbench_coresets.herding import herding
+from vlbench_coresets.kcenter import k_center
+from vlbench_coresets.options import SelectorOptions
+from vlbench_coresets.random_pairs import RandomPairs
+
+from vlbench import Budget
+from vlbench.condense.method import Selector
+from vlbench.registry.specs import resolve
+from vlbench.testing import toy_context, toy_dataset
+
+
+def features(count=80, width=6, seed=0):
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
+
+
+def brute_force_herding(data, size):
+    data = data.astype(np.float64)
+    chosen = []
+    for step in range(size):
+        total = data[chosen].sum(0)
+        distance = {i: np.sum((total + x - (step + 1) * data.mean(0)) ** 2) for i, x in enumerate(data) if i not in chosen}
+        chosen.append(min(distance, key=distance.get))
+    return chosen
+
+
+def brute_force_k_center(data, size, first):
+    data = data.astype(np.float64)
+    distance = np.linalg.norm(data[:, None] - data[None], axis=2)
+    chosen = [first]
+    while len(chosen) < size:
+        chosen.append(int(distance[:, chosen].min(1).argmax()))
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_herding_equals_brute_force_up_to_all_pairs(seed):
+    data = features(40, seed=seed)
+    assert herding(data, 40).tolist() == brute_force_herding(data.numpy(), 40)
+
+
+def test_the_mean_of_a_herded_set_is_closer_to_the_data_mean_than_that_of_random_sets():
+    data = features(400, 8)
+    error = (data[herding(data, 40)].mean(0) - data.mean(0)).norm()
+    drawn = [(data[torch.randperm(400)[:40]].mean(0) - data.mean(0)).norm() for _ in range(50)]
+    assert error < min(drawn) / 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_k_center_equals_the_quadratic_version(seed):
+    data = features(60, seed=seed)
+    chosen = k_center(data, 25, torch.Generator().manual_seed(seed)).tolist()
+    assert chosen == brute_force_k_center(data.numpy(), 25, chosen[0])
+
+
+def test_k_center_starts_at_a_drawn_pair():
+    data = features()
+    assert len({int(k_center(data, 1, torch.Generator().manual_seed(seed))) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize("select", [lambda x, n: herding(x, n), lambda x, n: k_center(x, n, torch.Generator())])
+def test_every_pair_is_taken_once_even_where_all_are_copies(select):
+    assert sorted(select(torch.ones(9, 4), 9).tolist()) == list(range(9))
+
+
+def test_selectors_leave_their_features_as_they_are():
+    data = features()
+    before = data.clone()
+    herding(data, 20)
+    k_center(data, 20, torch.Generator())
+    assert torch.equal(data, before)
+
+
+def test_random_pairs_are_uniform():
+    selector = RandomPairs(SelectorOptions())
+    picks = [selector.select(torch.empty(10, 0), 3, torch.Generator().manual_seed(seed)) for seed in range(2000)]
+    share = torch.bincount(torch.cat(picks), minlength=10) / 2000
+    assert all(len(pick.unique()) == 3 for pick in picks)
+    assert (share - 0.3).abs().max() < 0.05
+
+
+def run(name, tmp_path, pairs=12, seed=0, **options):
+    import vlbench_coresets
+
+    spec = next(spec for spec in vlbench_coresets.vlbench_methods() if spec.name == name)
+    view, context = toy_context(toy_dataset(), tmp_path, seed=seed)
+    return resolve(spec.target)(spec.options(**options)).condense(view, Budget(pairs), context), view
+
+
+NAMES = ["random", "mean-caption", "herding", "k-center", "forgetting"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_is_chosen_once_unless_repeats_are_allowed(name, tmp_path):
+    once, view = run(name, tmp_path, pairs=60)
+    assert len(view.pairs[once.indices, 0].unique()) == 60
+    repeated, _ = run(name, tmp_path, pairs=100, repeat_images=True)
+    assert len(repeated.indices.unique()) == 100
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_captions_say_which_text_a_pair_has(name, tmp_path):
+    one, _ = run(name, tmp_path, captions="one")
+    mean, _ = run(name, tmp_path, captions="mean")
+    assert (one.mean_sides, mean.mean_sides) == ((), ("text",))
+
+
+def test_random_and_mean_caption_choose_the_same_images(tmp_path):
+    assert torch.equal(run("random", tmp_path)[0].indices, run("mean-caption", tmp_path)[0].indices)
+    assert run("mean-caption", tmp_path)[0].mean_sides == ("text",)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_pairs_than_images_are_refused(name, tmp_path):
+    from vlbench import BudgetError
+
+    with pytest.raises(BudgetError, match="at most --budget 60"):
+        run(name, tmp_path, pairs=61)
+
+
+def test_random_pairs_do_not_train_a_student_for_features(tmp_path, monkeypatch):
+    monkeypatch.setattr("vlbench.condense.context.train", lambda *args, **kwargs: pytest.fail("a student was trained"))
+    assert len(run("random", tmp_path)[0]) == 12
+
+
+@pytest.mark.parametrize("name", ["random", "herding", "k-center"])
+def test_a_selector_is_a_selector(name):
+    import vlbench_coresets
+
+    spec = next(spec for spec in vlbench_coresets.vlbench_methods() if spec.name == name)
+    assert issubclass(resolve(spec.target), Selector)
+
+
+def test_listing_the_selectors_imports_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, vlbench_coresets; vlbench_coresets.vlbench_methods(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

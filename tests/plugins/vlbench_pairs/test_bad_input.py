@@ -1,0 +1,196 @@
+"""Bad input is refused with an error that names the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlbench import DataError, OptionError
+from vlbench_pairs.options import PairsOptions
+from vlbench_pairs.reader import load
+
+Write = Callable[[str, Any], str]
+
+
+def refuse(tmp_path: Path, images: Any, annotations: Any, match: str, **options: Any) -> None:
+    annotations = (annotations,) if isinstance(annotations, str) else annotations
+    with pytest.raises(DataError, match=match):
+        load(PairsOptions(annotations=annotations, images=(str(images),), size=8, **options), tmp_path / "store")
+
+
+def test_a_missing_image_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    (photographs / "c.jpg").unlink()
+    refuse(tmp_path, photographs, write("x.json", sample.records()), r"x\.json, record 2: image 'c\.jpg' is missing")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_corrupt_jpeg_is_named_and_nothing_is_cached(
+    tmp_path: Path, photographs: Path, write: Write, sample: Any
+) -> None:
+    path = photographs / "a.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    refuse(tmp_path, photographs, write("x.json", sample.records()), r"a\.jpg: cannot be decoded")
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_an_empty_image_file_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    (photographs / "d.jpg").write_bytes(b"")
+    refuse(tmp_path, photographs, write("x.json", sample.records()), r"d\.jpg: cannot be decoded")
+
+
+def test_an_image_without_captions_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    refuse(
+        tmp_path,
+        photographs,
+        write("x.json", sample.records(1, caption=[])),
+        r"x\.json, record 1.*'b\.jpg' has no captions",
+    )
+
+
+@pytest.mark.parametrize("caption", ["", "  ", "\t\n"])
+def test_an_empty_caption_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any, caption: str) -> None:
+    path = write("x.json", sample.records(3, caption=["fine", caption]))
+    refuse(tmp_path, photographs, path, r"x\.json, record 3: an empty caption.*'d\.jpg'")
+
+
+def test_a_caption_that_cleaning_empties_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    refuse(tmp_path, photographs, write("x.json", sample.records(3, caption=[". ."])), "an empty caption", clean="vldd")
+
+
+def test_an_unknown_split_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    refuse(
+        tmp_path,
+        photographs,
+        write("x.json", sample.records(0, split="trian")),
+        r"x\.json, record 0: unknown split 'trian'",
+    )
+
+
+def test_a_missing_split_is_told(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    records = [{"image": record["image"], "caption": record["caption"]} for record in sample.records()]
+    refuse(tmp_path, photographs, write("x.json", records), r"image 'a\.jpg' has no split")
+
+
+def test_an_empty_split_is_told(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    refuse(tmp_path, photographs, write("x.json", sample.records()[:3]), "no images in split 'test'")
+
+
+def test_an_image_in_two_splits_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    records = sample.records() + sample.records(0, split="test")[:1]
+    refuse(tmp_path, photographs, write("x.json", records), r"'a\.jpg' is in two splits, train and test")
+
+
+def test_an_image_on_two_lists_is_named(tmp_path: Path, photographs: Path, write: Write) -> None:
+    lists = (write("train.txt", "a.jpg\nb.jpg\n"), write("val.txt", "c.jpg\na.jpg\n"))
+    text = "a.jpg#0\tone\nb.jpg#0\ttwo\nc.jpg#0\tthree\n"
+    refuse(tmp_path, photographs, write("x.token", text), r"val\.txt, line 2: image 'a\.jpg' is in two", splits=lists)
+
+
+def test_a_listed_image_without_captions_is_named(tmp_path: Path, photographs: Path, write: Write) -> None:
+    lists = (write("train.txt", "a.jpg\nghost.jpg\n"),)
+    refuse(
+        tmp_path, photographs, write("x.token", "a.jpg#0\tone\n"), r"line 2: image 'ghost\.jpg' has no", splits=lists
+    )
+
+
+def test_a_second_record_of_an_image_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    records = sample.records() + sample.records()[:1]
+    refuse(tmp_path, photographs, write("x.json", records), r"record 4: a second record of image 'a\.jpg'.*record 0")
+
+
+def test_two_names_of_one_file_in_two_splits_are_refused(
+    tmp_path: Path, photographs: Path, write: Write, sample: Any
+) -> None:
+    path = write("x.json", sample.records(3, image="images/a.jpg"))
+    refuse(tmp_path, photographs, path, r"record 3.*same file as 'a\.jpg'.*record 0")
+
+
+def test_an_annotation_that_is_not_utf8_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    content = json.dumps(sample.records(2, caption=["caf\u00e9"]), ensure_ascii=False, indent=1).encode("latin-1")
+    refuse(tmp_path, photographs, write("x.json", content), r"x\.json, line \d+: not UTF-8 .*iconv")
+
+
+def test_a_missing_annotation_file_is_named(tmp_path: Path, photographs: Path) -> None:
+    refuse(tmp_path, photographs, str(tmp_path / "nowhere.json"), r"nowhere\.json' does not exist")
+
+
+def test_a_missing_image_folder_is_named(tmp_path: Path, write: Write, sample: Any) -> None:
+    refuse(tmp_path, tmp_path / "nowhere", write("x.json", sample.records()), "images: .*nowhere' does not exist")
+
+
+def test_an_annotation_of_unknown_format_is_named(tmp_path: Path, photographs: Path, write: Write) -> None:
+    refuse(tmp_path, photographs, write("x.txt", "a photograph\n"), r"x\.txt: unknown format\. Known: karpathy")
+
+
+def test_broken_json_is_named(tmp_path: Path, photographs: Path, write: Write) -> None:
+    refuse(tmp_path, photographs, write("x.json", '[{"image": '), r"x\.json, line 1: not valid JSON")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ([{"image": 3, "caption": ["a"]}], "record 0: field 'image' is 3"),
+        ([{"caption": ["a"]}], "record 0: field 'image' is None"),
+        ([{"image": "a.jpg", "caption": [1]}], "record 0: 'caption' must be"),
+        ([7], "record 0: expected an object"),
+        ({"a": 1}, "not a retrieval file"),
+        ({"images": [{"filename": "a.jpg", "split": "train", "sentences": ["x"]}]}, r"images\[0\]: 'sentences' must"),
+        ({"images": [{"filename": "a.jpg", "sentences": []}]}, r"images\[0\]: field 'split'"),
+    ],
+)
+def test_a_malformed_json_record_is_named(
+    tmp_path: Path, photographs: Path, write: Write, content: Any, match: str
+) -> None:
+    refuse(tmp_path, photographs, write("x.json", content), match)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("x.token", "a.jpg#0\tone\nno tab here\n", r"x\.token, line 2: expected NAME#NUMBER"),
+        ("x.token", "a.jpg#0\tone\na.jpg#0\ttwo\n", r"line 2: a\.jpg#0 comes a second time"),
+        ("x.csv", "file,text\na.jpg,one\n", r"x\.csv: columns .*'image' and 'caption'"),
+        ("x.csv", "image,caption\na.jpg,one, two\n", r"x\.csv, line 2: expected 2 fields"),
+        ("x.csv", "image,caption\na.jpg\n", r"x\.csv, line 2: expected 2 fields"),
+    ],
+)
+def test_a_malformed_caption_line_is_named(
+    tmp_path: Path, photographs: Path, write: Write, name: str, content: str, match: str
+) -> None:
+    refuse(tmp_path, photographs, write(name, content), match)
+
+
+def test_a_truncated_tar_file_is_named(tmp_path: Path, shards: list[str], write: Write, sample: Any) -> None:
+    path = Path(shards[0])
+    path.write_bytes(path.read_bytes()[:700])
+    refuse(tmp_path, path, write("x.json", sample.records()), r"shard-0\.tar")
+
+
+def test_a_file_that_is_no_tar_file_is_named(tmp_path: Path, write: Write, sample: Any) -> None:
+    path = write("images.tar", "no archive")
+    refuse(tmp_path, path, write("x.json", sample.records()), r"images\.tar: not a whole tar file")
+
+
+def test_an_annotation_cannot_reach_outside_the_image_folder(
+    tmp_path: Path, photographs: Path, write: Write, sample: Any
+) -> None:
+    (tmp_path / "secret.jpg").write_bytes((photographs / "a.jpg").read_bytes())
+    for name in ("../secret.jpg", str(tmp_path / "secret.jpg")):
+        refuse(tmp_path, photographs, write("x.json", sample.records(0, image=name)), "is missing")
+
+
+def test_a_name_that_fits_two_files_is_refused(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    for folder in ("one", "two"):
+        (photographs / folder).mkdir()
+        (photographs / folder / "e.jpg").write_bytes((photographs / "a.jpg").read_bytes())
+    refuse(tmp_path, photographs, write("x.json", sample.records(0, image="e.jpg")), r"'e\.jpg' could be .* or ")
+
+
+def test_a_size_below_one_is_refused(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
+    options = PairsOptions(annotations=(write("x.json", sample.records()),), images=(str(photographs),), size=0)
+    with pytest.raises(OptionError, match="size = 0"):
+        load(options, tmp_path / "store")

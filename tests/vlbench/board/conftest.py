@@ -1,0 +1,42 @@
+"""Records as the core writes them, with scores chosen by the test."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import pytest
+
+
+class MakeRecord(Protocol):
+    def __call__(self, method: str, recall: float, **more: Any) -> dict[str, Any]: ...
+
+
+def scores(recall: float) -> dict[str, Any]:
+    """All nine scores, over two student seeds that differ by 2."""
+    summary = {"mean": recall, "sd": 2**0.5, "seeds": [recall - 1, recall + 1]}
+    at = {f"R@{k}": summary for k in (1, 5, 10)}
+    return {"image_to_text": at, "text_to_image": at, "mean_recall": summary}
+
+
+@pytest.fixture
+def make_record() -> MakeRecord:
+    def make(method: str, recall: float, **more: Any) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "id": f"{method}-{more.get('budget', '100')}-{more.get('seed', 0)}",
+            "status": "finished",
+            "method": method,
+            "family": "selection",
+            "budget": "100",
+            "suite": "toy",
+            "protocol_hash": "0123456789abcdef",
+            "protocol_version": 1,
+            "options": {},
+            "seed": 0,
+            "data_fingerprint": "d",
+            "scores": {"convnet": scores(recall)},
+            "cost": {"pairs": 100, "bytes": 6_144_000, "condense_s": 1.0, "train_s": 2.0, "score_s": 3.0},
+            "created": "2000-01-01T00:00:00",
+        }
+        return record | more
+
+    return make

@@ -1,0 +1,149 @@
+"""The table is a pure function of records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+
+import pytest
+from vlbench.board.leaderboard import Table, build_table
+from vlbench.board.render_csv import render_csv
+from vlbench.board.render_json import render_json
+from vlbench.board.render_markdown import render_markdown
+from vlbench.board.render_text import render_text
+from vlbench.board.statistics import sample_sd, summarise
+
+from .conftest import MakeRecord
+
+
+@pytest.fixture
+def table(make_record: MakeRecord) -> Table:
+    return build_table(
+        [
+            make_record("random", 10.0, always_on=True),
+            make_record("mean-caption", 20.0, always_on=True),
+            make_record("full", 50.0, budget="full", always_on=True),
+            make_record("chance", 0.5, budget="chance", always_on=True),
+            make_record("herding", 14.0),
+            make_record("vldd", 30.0),
+        ]
+    )
+
+
+def test_ranked_rows_come_best_first_and_the_others_are_set_apart(table: Table) -> None:
+    (group,) = table.groups
+    assert [row.method for row in group.ranked] == ["vldd", "herding"]
+    assert [row.method for row in group.always_on] == ["full", "mean-caption", "random", "chance"]
+    assert group.columns == ("TR@1", "TR@5", "TR@10", "IR@1", "IR@5", "IR@10", "mean")
+
+
+def test_recovered_is_measured_between_random_and_full(table: Table) -> None:
+    (group,) = table.groups
+    recovered = {row.method: row.recovered for row in (*group.ranked, *group.always_on)}
+    assert recovered == {
+        "vldd": 0.5, "herding": 0.1, "full": 1.0, "mean-caption": 0.25, "random": 0.0, "chance": None
+    }  # fmt: skip
+
+
+def test_recovered_is_left_out_where_full_data_is_missing(make_record: MakeRecord) -> None:
+    (group,) = build_table([make_record("random", 10.0), make_record("vldd", 30.0)]).groups
+    assert all(row.recovered is None for row in group.ranked)
+
+
+def test_runs_that_differ_in_their_seed_only_are_one_row(make_record: MakeRecord) -> None:
+    (group,) = build_table([make_record("vldd", 30.0 + seed, seed=seed) for seed in range(3)]).groups
+    (row,) = group.ranked
+    assert (row.runs, row.seeds) == (3, 2)
+    assert (row.cells["mean"].mean, row.cells["mean"].sd, row.cells["mean"].count) == (31.0, 1.0, 3)
+
+
+def test_other_options_are_another_row_told_apart_by_what_differs(make_record: MakeRecord) -> None:
+    records = [
+        make_record("vldd", 30.0, options={"learn": "both", "rate": 1}),
+        make_record("vldd", 20.0, options={"learn": "text", "rate": 1}),
+    ]
+    (group,) = build_table(records).groups
+    assert [dict(row.options) for row in group.ranked] == [{"learn": "both"}, {"learn": "text"}]
+
+
+@pytest.mark.parametrize("field", ["suite", "protocol_hash", "data_fingerprint", "budget"])
+def test_what_may_not_be_compared_stands_in_another_group(make_record: MakeRecord, field: str) -> None:
+    table = build_table([make_record("vldd", 30.0), make_record("vldd", 20.0, **{field: "200"})])
+    assert len(table.groups) == 2
+
+
+def test_full_data_and_chance_stand_in_every_budget(make_record: MakeRecord) -> None:
+    records = [make_record("vldd", 30.0, budget=budget) for budget in ("500", "100")]
+    table = build_table([*records, make_record("full", 50.0, budget="full")])
+    assert [group.budget for group in table.groups] == ["100", "500"]
+    assert all(group.always_on[0].method == "full" for group in table.groups)
+
+
+def test_run_that_did_not_finish_is_shown_without_numbers(make_record: MakeRecord) -> None:
+    bad = make_record("forgetting", 0.0, status="diverged", scores={}, message="loss is not finite")
+    table = build_table([make_record("vldd", 30.0), bad])
+    assert [row.status for row in table.groups[0].ranked] == ["finished", "diverged"]
+    assert "loss is not finite" in render_text(table)
+    assert build_table([bad]).groups[0].ranked[0].method == "forgetting"
+
+
+def test_failure_of_a_run_that_finished_later_is_forgotten(make_record: MakeRecord) -> None:
+    bad = make_record("vldd", 0.0, status="failed", scores={}, created="2001")
+    (group,) = build_table([bad, make_record("vldd", 30.0)]).groups
+    assert [row.status for row in group.ranked] == ["finished"]
+
+
+def test_order_of_records_changes_nothing(make_record: MakeRecord) -> None:
+    records = [make_record(name, 10.0, seed=seed) for name in ("a", "b", "c") for seed in range(3)]
+    expected = render_json(build_table(records))
+    random.Random(0).shuffle(records)
+    assert render_json(build_table(records)) == expected
+
+
+def test_text_fits_eighty_columns_and_is_plain(table: Table) -> None:
+    text = render_text(table, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    for part in (
+        "mean-caption",
+        "±1.4",
+        "50%",
+        "6.1 MB",
+        "6.0 s",
+        "2 student seeds",
+        "(row - random) / (full - random)",
+    ):
+        assert part in text
+    assert "\x1b" in render_text(table, styled=True)
+
+
+def test_empty_table_says_how_to_start() -> None:
+    assert "vlbench run" in render_text(build_table([]))
+    assert "vlbench run" in render_markdown(build_table([]))
+
+
+def test_markdown_has_one_line_per_row(table: Table) -> None:
+    lines = [line for line in render_markdown(table).splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 6
+    assert lines[2].startswith("| **vldd** |")
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_csv_has_one_line_per_row_with_means_and_spreads(table: Table) -> None:
+    rows = list(csv.DictReader(io.StringIO(render_csv(table))))
+    assert [row["method"] for row in rows] == ["vldd", "herding", "full", "mean-caption", "random", "chance"]
+    assert (rows[0]["mean"], rows[0]["recovered"], rows[0]["budget"]) == ("30.0", "0.5", "100")
+    assert float(rows[0]["TR@1 sd"]) == pytest.approx(2**0.5)
+
+
+def test_json_has_the_fields_of_the_table(table: Table) -> None:
+    loaded = json.loads(render_json(table))
+    assert loaded["groups"][0]["ranked"][0]["cells"]["mean"]["mean"] == 30.0
+
+
+def test_spread_is_the_sample_standard_deviation() -> None:
+    assert sample_sd([1.0, 2.0, 3.0]) == 1.0
+    assert sample_sd([5.0]) == 0.0
+    assert summarise([1.0, 3.0]) == {"mean": 2.0, "sd": 2**0.5, "seeds": [1.0, 3.0]}

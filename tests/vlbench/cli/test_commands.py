@@ -1,0 +1,225 @@
+"""The commands, through the ``vlbench`` group."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vlbench.cli.main
+from click.testing import CliRunner, Result
+from vlbench.board.record import write_record
+from vlbench.budget import Budget
+from vlbench.observe import Observer, RunRequest
+
+PLUGIN = """
+from dataclasses import dataclass
+import vlbench
+
+@dataclass(frozen=True)
+class Options:
+    start: int = vlbench.option(0, help="index of the first pair kept")
+
+@vlbench.hookimpl
+def vlbench_methods():
+    return [vlbench.MethodSpec(name=name, target="cli_plugin:EveryNth", options=Options, family="selection",
+                               summary="Keep every n-th pair.", paper="Nobody 2000") for name in ("cli-nth", "cli-mth")]
+
+@vlbench.hookimpl
+def vlbench_suites():
+    return [vlbench.SuiteSpec(name="cli-suite", file="cli_plugin:suite.toml", summary="A toy.")]
+"""
+
+
+def record(method: str, budget: str, **more: Any) -> dict[str, Any]:
+    summary = {"mean": 12.0, "sd": 1.0, "seeds": [11.0, 13.0]}
+    scores = {"image_to_text": {"R@1": summary}, "text_to_image": {"R@1": summary}, "mean_recall": summary}
+    made: dict[str, Any] = {
+        "id": f"{method}-{budget}", "status": "finished", "method": method, "family": "selection", "budget": budget,
+        "suite": "cli-suite", "protocol_hash": "0" * 16, "options": {}, "seed": 0, "scores": {"net": scores},
+        "cost": {},
+    }  # fmt: skip
+    return made | more
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> str:
+    (tmp_path / "suite.toml").write_text("version = 1\n")
+    (tmp_path / "cli_plugin.py").write_text(PLUGIN)
+    return str(tmp_path / "cli_plugin.py")
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(vlbench.cli.main.main, list(words))
+
+
+class Runs:
+    """Stands in for ``run_many`` and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.request = RunRequest()
+        self.outcome: dict[str, Any] = {}
+
+    def __call__(
+        self,
+        registry: object,
+        *,
+        methods: Sequence[str],
+        budgets: Sequence[Budget],
+        request: RunRequest,
+        observer: Observer,
+    ) -> list[dict[str, Any]]:
+        self.request = request
+        observer.phase("experts", 2)
+        asked = [record(method, str(budget), **self.outcome) for budget in budgets for method in methods]
+        return [*asked, record("full", "full", always_on=True)]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    stand_in = Runs()
+    import sys
+
+    import vlbench.run  # noqa: F401  # so that the module is there to be changed
+
+    monkeypatch.setattr(sys.modules["vlbench.run"], "run_many", stand_in)
+    return stand_in
+
+
+def test_methods_lists_a_plugin_file(plugin: str) -> None:
+    result = invoke("--plugin", plugin, "methods")
+    assert result.exit_code == 0
+    assert "cli-nth" in result.stdout
+    assert "Keep every n-th pair." in result.stdout
+
+
+def test_method_is_described_with_its_options_and_paper(plugin: str) -> None:
+    text = invoke("--plugin", plugin, "methods", "cli-nth").stdout
+    for part in ("start", "int", "index of the first pair kept", "Nobody 2000", "cli_plugin"):
+        assert part in text
+    described = json.loads(invoke("--plugin", plugin, "methods", "cli-nth", "--json").stdout)
+    assert described["options"] == [
+        {"name": "start", "type": "int", "default": "0", "help": "index of the first pair kept"}
+    ]
+
+
+def test_unknown_method_is_one_message_without_traceback(plugin: str) -> None:
+    result = invoke("--plugin", plugin, "methods", "cli-nht")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no method called 'cli-nht'. Did you mean 'cli-nth'?")
+    assert "Traceback" not in result.output
+
+
+def test_unknown_command_names_the_nearest() -> None:
+    result = invoke("leaderbord")
+    assert result.exit_code == 2
+    assert "Did you mean 'leaderboard'?" in result.stderr
+
+
+def test_suites_lists_and_prints_a_protocol(plugin: str) -> None:
+    assert "A toy." in invoke("--plugin", plugin, "suites").stdout
+    assert invoke("--plugin", plugin, "suites", "cli-suite").stdout == "version = 1\n"
+
+
+def test_plugins_shows_a_broken_one_and_succeeds(tmp_path: Path) -> None:
+    (tmp_path / "cli_broken.py").write_text("import no_such_module_at_all")
+    result = invoke("--plugin", str(tmp_path / "cli_broken.py"), "plugins")
+    assert result.exit_code == 0
+    assert "missing dependency no_such_module_at_all" in result.stdout
+
+
+def test_run_passes_on_what_was_asked(plugin: str, runs: Runs, tmp_path: Path) -> None:
+    words = [
+        "--suite",
+        "cli-suite",
+        "--seed",
+        "3",
+        "-o",
+        "start=2",
+        "--set",
+        "training.seeds=1",
+        "--out",
+        str(tmp_path),
+    ]
+    result = invoke("--plugin", plugin, "run", "--method", "cli-nth", "--budget", "10,20", *words)
+    assert result.exit_code == 0, result.output
+    assert runs.request == RunRequest("cli-suite", 3, "auto", {"start": "2"}, {"training.seeds": "1"}, tmp_path)
+    for part in ("cli-nth", "10 pairs", "20 pairs", "full", "Written to", "cli-nth-20"):
+        assert part in result.stdout
+    assert "experts" in result.stderr
+
+
+def test_json_is_all_of_standard_output_and_holds_what_was_asked_only(plugin: str, runs: Runs) -> None:
+    words = ["--method", "cli-nth", "--method", "cli-mth", "--budget", "10,20", "--json"]
+    printed = json.loads(invoke("--plugin", plugin, "run", *words).stdout)
+    assert [(r["method"], r["budget"]) for r in printed] == [
+        ("cli-nth", "10"), ("cli-nth", "20"), ("cli-mth", "10"), ("cli-mth", "20")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--method", "cli-nht", "--budget", "10"], "Did you mean 'cli-nth'?"),
+        (["--method", "cli-nth", "--budget", "0"], "budget 0"),
+        (["--method", "cli-nth", "--budget=-3"], "budget -3"),
+        (["--method", "cli-nth", "--budget", "many"], "'many'"),
+        (["--method", "cli-nth", "--budget", "10,"], "budget"),
+        (["--method", "cli-nth", "--budget", "10", "-o", "start"], "key=value"),
+        (["--method", "cli-nth", "--budget", "10", "-o", "start=1", "-o", "start=2"], "given twice"),
+    ],
+)
+def test_wrong_input_of_run_is_one_message(plugin: str, runs: Runs, words: list[str], message: str) -> None:
+    result = invoke("--plugin", plugin, "run", *words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_run_that_did_not_finish_is_told_and_fails(plugin: str, runs: Runs) -> None:
+    runs.outcome = {"status": "diverged", "scores": {}, "message": "loss is not finite"}
+    result = invoke("--plugin", plugin, "run", "--method", "cli-nth", "--budget", "10")
+    assert result.exit_code == 1
+    assert "cli-nth at budget 10 diverged: loss is not finite" in result.stderr
+
+
+def test_interrupted_run_says_what_is_kept(plugin: str, monkeypatch: pytest.MonkeyPatch, runs: Runs) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Runs, "__call__", interrupt)
+    result = invoke("--plugin", plugin, "run", "--method", "cli-nth", "--budget", "10")
+    assert result.exit_code == 130
+    assert "are kept" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("text", "cli-suite"), ("markdown", "**cli"), ("csv", "suite,"), ("json", "{")]
+)
+def test_leaderboard_prints_every_format(tmp_path: Path, form: str, start: str) -> None:
+    write_record(tmp_path / "a", record("cli-nth", "10"))
+    result = invoke("leaderboard", str(tmp_path), "--format", form)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(start)
+    assert "cli-nth" in result.stdout
+
+
+def test_leaderboard_without_runs_says_how_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "No finished runs" in invoke("leaderboard").stdout
+    assert invoke("leaderboard", "nowhere").exit_code == 1
+
+
+def test_show_names_what_is_missing(tmp_path: Path) -> None:
+    assert "record.json" in invoke("show", str(tmp_path)).stderr
+    write_record(tmp_path, record("cli-nth", "10"))
+    assert "preview.npy is missing" in invoke("show", str(tmp_path)).stderr
+
+
+def test_score_of_nothing_is_one_message(tmp_path: Path) -> None:
+    result = invoke("score", str(tmp_path / "nowhere"))
+    assert result.exit_code == 1
+    assert "does not exist" in result.stderr

@@ -1,0 +1,125 @@
+"""vlbench: which method makes the training set that teaches a fresh student the most?
+
+The names below are all that a plugin or a notebook needs. Each is imported when it is first used, so that
+``import vlbench`` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vlbench.budget import Budget
+    from vlbench.condense.artifacts import DistilledPairs, Selection, load_artifact, save_artifact
+    from vlbench.condense.context import Context
+    from vlbench.condense.method import Method, Selector
+    from vlbench.data.fingerprint import fingerprint
+    from vlbench.data.images import EncodedImage, cached_images
+    from vlbench.data.pairs import PairDataset, Split
+    from vlbench.data.views import TrainView
+    from vlbench.errors import (
+        ArtifactError,
+        BudgetError,
+        DataError,
+        DivergedError,
+        OptionError,
+        PluginError,
+        VlbenchError,
+    )
+    from vlbench.registry.hookspecs import hookimpl
+    from vlbench.registry.options import option
+    from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, SuiteSpec
+    from vlbench.run import run
+    from vlbench.seeds import SeedTree
+    from vlbench.towers.encoders import Encoder
+    from vlbench.towers.student import Student
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArtifactError",
+    "Budget",
+    "BudgetError",
+    "Context",
+    "DataError",
+    "DatasetSpec",
+    "DistilledPairs",
+    "DivergedError",
+    "EncodedImage",
+    "Encoder",
+    "EncoderSpec",
+    "Method",
+    "MethodSpec",
+    "OptionError",
+    "PairDataset",
+    "PluginError",
+    "SeedTree",
+    "Selection",
+    "Selector",
+    "Split",
+    "Student",
+    "SuiteSpec",
+    "TrainView",
+    "VlbenchError",
+    "cached_images",
+    "fingerprint",
+    "hookimpl",
+    "load_artifact",
+    "option",
+    "run",
+    "save_artifact",
+]
+
+_MODULES = {
+    "vlbench.budget": ("Budget",),
+    "vlbench.condense.artifacts": ("DistilledPairs", "Selection", "load_artifact", "save_artifact"),
+    "vlbench.condense.context": ("Context",),
+    "vlbench.condense.method": ("Method", "Selector"),
+    "vlbench.data.fingerprint": ("fingerprint",),
+    "vlbench.data.images": ("EncodedImage", "cached_images"),
+    "vlbench.data.pairs": ("PairDataset", "Split"),
+    "vlbench.data.views": ("TrainView",),
+    "vlbench.errors": (
+        "ArtifactError",
+        "BudgetError",
+        "DataError",
+        "DivergedError",
+        "OptionError",
+        "PluginError",
+        "VlbenchError",
+    ),
+    "vlbench.registry.hookspecs": ("hookimpl",),
+    "vlbench.registry.options": ("option",),
+    "vlbench.registry.specs": ("DatasetSpec", "EncoderSpec", "MethodSpec", "SuiteSpec"),
+    "vlbench.run": ("run",),
+    "vlbench.seeds": ("SeedTree",),
+    "vlbench.towers.encoders": ("Encoder",),
+    "vlbench.towers.student": ("Student",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+class _Facade(ModuleType):
+    """Importing the sub-module ``vlbench.run`` must not replace the function ``vlbench.run``."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vlbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+sys.modules[__name__].__class__ = _Facade

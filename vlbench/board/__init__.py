@@ -1,0 +1,1 @@
+"""Records and the table made of them. The table is a pure function of records."""

@@ -1,0 +1,103 @@
+"""A record: everything asked and everything observed in one run, as JSON beside the artifact.
+
+Fields: schema, id, status ("finished", "diverged" or "failed"), method, family, budget (text), suite, protocol_hash,
+protocol_version, options, seed, data_fingerprint, ``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and
+``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent, ``chosen.<student>``, ``cost.{pairs,bytes,condense_s,
+train_s,score_s,peak_rss_bytes}``, environment, plugins, start, curves, always_on, command, created, message.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vlbench.errors import DataError
+
+SCHEMA = 1
+FILE_NAME = "record.json"
+STATUSES = ("finished", "diverged", "failed")
+REQUIRED = ("id", "status", "method", "family", "budget", "suite", "protocol_hash", "options", "seed", "scores", "cost")
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
+    """Write ``folder/record.json``, whole or not at all; ``schema`` is added.
+
+    Raises:
+        DataError: a field is missing, or holds NaN, infinity or what JSON cannot hold.
+    """
+    complete = {"schema": SCHEMA, **record}
+    path = folder / FILE_NAME
+    _check(complete, path)
+    try:
+        text = json.dumps(complete, indent=2, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"record {record['id']!r} cannot be written ({error}). A diverged run is a status, not a number."
+        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".record-", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record file, or the one in a run's folder.
+
+    Raises:
+        DataError: it is missing, damaged, or of another schema.
+    """
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{str(file)!r} cannot be read as a record ({error}). Run the command again to replace it."
+        ) from error
+    if not isinstance(record, dict):
+        raise DataError(f"{str(file)!r} is no record: it holds a {type(record).__name__}, not an object.")
+    if record.get("schema") != SCHEMA:
+        raise DataError(
+            f"{str(file)!r} has schema {record.get('schema')!r}; this version reads schema {SCHEMA}. "
+            "Run the command again to replace it."
+        )
+    _check(record, file)
+    return record
+
+
+def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """All records under some folders, or of some record files; sorted by path, each file once.
+
+    Raises:
+        DataError: a path does not exist, or a record is damaged.
+    """
+    files: dict[Path, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{str(path)!r} does not exist. Give the folder that vlbench run --out wrote to.")
+        for file in sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]:
+            files.setdefault(file.resolve(), file)
+    return [read_record(file) for file in files.values()]
+
+
+def _check(record: Mapping[str, Any], path: Path) -> None:
+    missing = [name for name in REQUIRED if name not in record]
+    if missing:
+        raise DataError(f"{str(path)!r}: the record has no {', '.join(missing)}.")
+    if record["status"] not in STATUSES:
+        raise DataError(f"{str(path)!r}: status is {record['status']!r}. It must be one of {', '.join(STATUSES)}.")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it holds {name}")

@@ -1,0 +1,38 @@
+"""The table for a spreadsheet or a plotting script."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from vlbench.board.leaderboard import Group, Row, Table
+
+_FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "always_on", "status")
+_LAST = ("runs", "student_seeds", "recovered", "pairs", "bytes", "seconds")
+
+
+def render_csv(table: Table) -> str:
+    """One line per row; each score as its mean and, in a column of its own, its standard deviation, in percent."""
+    columns = list(dict.fromkeys(column for group in table.groups for column in group.columns))
+    names = [name for column in columns for name in (column, f"{column} sd")]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, [*_FIRST, *names, *_LAST], restval="", lineterminator="\n")
+    writer.writeheader()
+    for group in table.groups:
+        writer.writerows(_line(group, row) for row in (*group.ranked, *group.always_on))
+    return file.getvalue()
+
+
+def _line(group: Group, row: Row) -> dict[str, object]:
+    line: dict[str, object] = {name: getattr(group, name) for name in _FIRST[:5]}
+    line |= {
+        "method": row.method,
+        "options": json.dumps(dict(row.options), sort_keys=True),
+        "always_on": str(row.always_on).lower(),
+        "status": row.status,
+    }
+    for column, cell in row.cells.items():
+        line |= {column: cell.mean, f"{column} sd": cell.sd}
+    values = (row.runs, row.seeds, row.recovered, row.pairs, row.bytes, row.seconds)
+    return line | {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}

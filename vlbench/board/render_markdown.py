@@ -1,0 +1,38 @@
+"""The table for a README or an issue."""
+
+from __future__ import annotations
+
+from vlbench.board import wording
+from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
+
+
+def render_markdown(table: Table) -> str:
+    """One Markdown table per group; always-on rows in italics below the ranked ones, the best ranked one bold."""
+    return "\n\n".join(_group(group) for group in table.groups) or wording.EMPTY
+
+
+def _group(group: Group) -> str:
+    columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
+    header = ["method", *columns[:-1], "mean recall", "recovered", "pairs", "size", "time"]
+    lines = [f"**{wording.title(group)}**", "", _line(header), _line(["---", *["---:"] * (len(header) - 1)])]
+    best = group.ranked[0] if group.ranked and group.ranked[0].cells else None
+    for row in (*group.ranked, *group.always_on):
+        mark = "*" if row.always_on else "**" if row is best else ""
+        lines.append(_line(_cells(row, columns, mark)))
+    return "\n".join([*lines, "", " ".join(wording.notes(group))]).rstrip()
+
+
+def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
+    options = wording.options_text(row)
+    name = f"{mark}{wording.label(row)}{mark}" + (f" `{options}`" if options else "")
+    values = [f"{wording.mean_text(row.cells.get(c))} {wording.spread_text(row.cells.get(c))}".strip() for c in columns]
+    if row.status != "finished":
+        values[-1] = row.status
+    if mark == "**":
+        values[-1] = f"**{values[-1]}**"
+    sizes = [wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
+    return [name, *values, *sizes]
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

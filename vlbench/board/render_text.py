@@ -1,0 +1,78 @@
+"""The table in a terminal."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from vlbench.board import wording
+from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
+
+
+def echo_width() -> tuple[int, bool]:
+    """Columns to fill on standard output, and whether colours are welcome there."""
+    columns = shutil.get_terminal_size((80, 24)).columns
+    return max(80, min(columns, 120)), sys.stdout.isatty()
+
+
+def render_text(table: Table, *, width: int = 80, styled: bool = False) -> str:
+    """The table as text of at most ``width`` columns; with colours if ``styled``. The spread stands under the mean."""
+    if not table.groups:
+        return wording.EMPTY
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=styled,
+        color_system="standard" if styled else None,
+        highlight=False,
+    )
+    for number, group in enumerate(table.groups):
+        if number:
+            console.print()
+        console.print(Text(wording.title(group), style="bold"))
+        console.print(_group(group))
+        for note in wording.notes(group):
+            console.print(Text(note, style="dim"))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def _group(group: Group) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False, header_style="bold")
+    table.add_column("method", overflow="fold", max_width=24)
+    columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
+    for column in [*columns, "recov.", "pairs", "size", "time"]:
+        table.add_column(column, justify="right", no_wrap=True)
+    best = group.ranked[0] if group.ranked and group.ranked[0].cells else None
+    for row in group.ranked:
+        table.add_row(*_cells(row, columns, "bold green" if row is best else "", ""))
+    if group.ranked and group.always_on:
+        table.add_section()
+    for row in group.always_on:
+        table.add_row(*_cells(row, columns, "", "dim"))
+    return table
+
+
+def _cells(row: Row, columns: list[str], mean_style: str, row_style: str) -> list[Text]:
+    name = Text(row.method, style=row_style or mean_style)
+    if row.status != "finished":
+        name.append(f"\n{row.status}", style="red not bold")
+    details = wording.details_text(row)
+    if details:
+        name.append(f"\n{details}", style="dim not bold")
+    cells = [name]
+    for column in columns:
+        cell = row.cells.get(column)
+        text = Text(wording.mean_text(cell), style=row_style or (mean_style if column == MEAN_RECALL else ""))
+        if cell and wording.spread_text(cell):
+            text.append(f"\n{wording.spread_text(cell)}", style="dim not bold")
+        cells.append(text)
+    sizes = (wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row))
+    return cells + [Text(size, style=row_style) for size in sizes]

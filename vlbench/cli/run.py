@@ -1,0 +1,113 @@
+"""``vlbench run``: condense, score, record, and show the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vlbench.cli.shared import echo_json, key_values, load, readable_path
+
+if TYPE_CHECKING:
+    from vlbench.budget import Budget
+    from vlbench.observe import RunRequest
+    from vlbench.registry.registry import Registry
+
+Record = Mapping[str, Any]
+
+
+@click.command("run")
+@click.option("--method", "methods", multiple=True, required=True, metavar="NAME", help="Method; may be repeated.")
+@click.option("--budget", "budgets", required=True, metavar="N[,N2]", help="Pairs to keep; several with commas.")
+@click.option("--suite", default="scenes", show_default=True, metavar="NAME|FILE", help="Suite, or a TOML file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the method's run.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the method, or METHOD.KEY=VALUE."
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the protocol.")
+@click.option(
+    "--out", default=Path("runs"), show_default=True, type=click.Path(path_type=Path), help="Folder for the runs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
+@click.pass_context
+def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, as_json: bool, **rest: Any) -> None:
+    """Condense a data set by one or more methods and score the result.
+
+    The same command again finds the finished run. One that was stopped goes on from its last checkpoint.
+    """
+    from vlbench.budget import Budget
+    from vlbench.observe import RunRequest
+
+    registry = load(context)
+    unique = list(dict.fromkeys(methods))
+    for method in unique:
+        registry.method(method)
+    parsed = list(dict.fromkeys(Budget.parse(text) for text in budgets.split(",")))
+    request = RunRequest(
+        suite=rest["suite"],
+        seed=rest["seed"],
+        device=rest["device"],
+        options=key_values(rest["options"], flag="-o"),
+        overrides=key_values(rest["overrides"], flag="--set"),
+        out=rest["out"],
+    )
+    records = _run(registry, methods=unique, budgets=parsed, request=request)
+    asked = asked_for(records, unique, [str(budget) for budget in parsed])
+    if as_json:
+        echo_json(asked)
+    else:
+        _echo_table(records, asked, request.out)
+    _exit_if_unfinished(context, asked)
+
+
+def asked_for(records: Sequence[Record], methods: Sequence[str], budgets: Sequence[str]) -> list[Record]:
+    """One record for each method and budget, in that order; always-on rows only where they were asked for by name."""
+    chosen = []
+    for method in methods:
+        for budget in budgets:
+            fitting = [r for r in records if r["method"] == method and r["budget"] in (budget, "full", "chance")]
+            chosen += sorted(fitting, key=lambda record: bool(record.get("always_on")))[:1]
+    return chosen
+
+
+def _run(
+    registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest
+) -> Sequence[Record]:
+    from vlbench.cli.progress import observer
+    from vlbench.run import run_many
+
+    try:
+        with observer() as watching:
+            return run_many(registry, methods=methods, budgets=budgets, request=request, observer=watching)
+    except KeyboardInterrupt:
+        click.echo(
+            "Stopped. Finished runs, finished phases and the last checkpoint are kept; "
+            f"runs are under {readable_path(request.out)}. The same command goes on from there.",
+            err=True,
+        )
+        raise click.exceptions.Exit(130) from None
+
+
+def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -> None:
+    from vlbench.board.leaderboard import build_table
+    from vlbench.board.render_text import echo_width, render_text
+
+    width, styled = echo_width()
+    click.echo(render_text(build_table(records), width=width, styled=styled))
+    for record in asked:
+        click.echo(f"Written to {readable_path(out / record['id'])}")
+    finished = [record for record in asked if record["status"] == "finished"]
+    if finished:
+        click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0]['id'])}")
+
+
+def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None:
+    unfinished = [record for record in asked if record["status"] != "finished"]
+    for record in unfinished:
+        text = record.get("message") or "no message"
+        click.echo(f"Error: {record['method']} at budget {record['budget']} {record['status']}: {text}", err=True)
+    if unfinished:
+        context.exit(1)

@@ -1,0 +1,39 @@
+"""``vlbench score ARTIFACT``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vlbench.cli.shared import echo_json, load
+from vlbench.errors import ArtifactError
+
+
+@click.command("score")
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option("--suite", default="", metavar="NAME|FILE", help="Suite to score on; by default the one it was made for.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--json", "as_json", is_flag=True, help="Print the record, and nothing else, on standard output.")
+@click.pass_context
+def command(context: click.Context, artifact: Path, suite: str, device: str, as_json: bool) -> None:
+    """Train fresh students on a saved artifact and score them.
+
+    ARTIFACT is a run's folder, or the folder of a saved artifact.
+    """
+    if not artifact.exists():
+        raise ArtifactError(f"{str(artifact)!r} does not exist. Give the folder of a run, as vlbench run names it.")
+    from vlbench.cli.progress import observer
+    from vlbench.run import score_artifact
+
+    registry = load(context)
+    with observer() as watching:
+        record = score_artifact(artifact, registry=registry, suite=suite, device=device, observer=watching)
+    if as_json:
+        echo_json(record)
+        return
+    from vlbench.board.leaderboard import build_table
+    from vlbench.board.render_text import echo_width, render_text
+
+    width, styled = echo_width()
+    click.echo(render_text(build_table([record]), width=width, styled=styled))

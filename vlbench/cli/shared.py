@@ -1,0 +1,71 @@
+"""What several commands need: the registry, options as key=value, and lists in columns."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vlbench.errors import OptionError
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+
+
+def load(context: click.Context) -> Registry:
+    """The registry, with the files given by ``--plugin``."""
+    from vlbench.registry.loader import load_registry
+
+    return load_registry(context.obj or ())
+
+
+def key_values(given: Sequence[str], *, flag: str) -> dict[str, str]:
+    """``("a=1", "b=2")`` -> ``{"a": "1", "b": "2"}``.
+
+    Raises:
+        OptionError: one has no ``=`` or no key, or a key is given twice.
+    """
+    result: dict[str, str] = {}
+    for item in given:
+        key, separator, value = item.partition("=")
+        key = key.strip()
+        if not separator or not key:
+            raise OptionError(f"{flag} {item!r} is not of the form key=value. Write it as in {flag} start=3.")
+        if key in result:
+            raise OptionError(f"{flag} {key} is given twice: {result[key]!r} and {value!r}. Give it once.")
+        result[key] = value
+    return result
+
+
+def echo_rows(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:
+    """Print columns; the last one is wrapped to the terminal."""
+    cells = [list(row) for row in ([header, *rows] if header else rows)]
+    if not cells:
+        return
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(shutil.get_terminal_size((100, 24)).columns - indent, 24)
+    for number, row in enumerate(cells):
+        lead = "".join(cell.ljust(width) + "  " for cell, width in zip(row, widths, strict=False))
+        lines = textwrap.wrap(row[-1], room) or [""]
+        first = (lead + lines[0]).rstrip()
+        click.echo(click.style(first, bold=True) if header and number == 0 else first)
+        for line in lines[1:]:
+            click.echo(" " * indent + line)
+
+
+def echo_json(value: object) -> None:
+    """Print JSON; a number that is not finite is an error, never NaN."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def readable_path(path: Path) -> str:
+    """The path relative to the current folder where it lies inside it, else as given."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

@@ -1,0 +1,39 @@
+"""``vlbench show RUN``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vlbench.cli.shared import readable_path
+from vlbench.errors import DataError
+
+
+@click.command("show")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="PNG to write; by default pairs.png in the run.",
+)
+def command(run: Path, target: Path | None) -> None:
+    """Draw the pairs of a run as a picture (PNG): a grid with captions, and the matching-loss curve.
+
+    RUN is a run's folder, or its name inside the folder runs.
+    """
+    from vlbench.board.picture import draw
+
+    folder = _folder(run)
+    written = draw(folder, target or folder / "pairs.png")
+    click.echo(f"Written to {readable_path(written)}")
+
+
+def _folder(run: Path) -> Path:
+    candidates = [run.parent if run.name == "record.json" else run, Path("runs") / run]
+    for folder in candidates:
+        if (folder / "record.json").is_file():
+            return folder
+    raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")

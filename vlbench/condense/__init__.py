@@ -1,0 +1,1 @@
+"""Methods, what they are given and what they return."""

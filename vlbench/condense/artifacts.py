@@ -1,0 +1,203 @@
+"""What a method returns, how it is stored, checked and measured.
+
+An artifact is a folder: ``artifact.json`` and ``artifact.safetensors``. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vlbench.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from vlbench.data.pairs import Split
+
+ITEMS, FEATURES = "items", "features"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Real pairs.
+
+    Attributes:
+        indices: int64 [pair]; positions in the train split's pairs, each at most once.
+        fingerprint: of the data set they point into.
+        mean_sides: sides on which a pair's vector is the mean over all items that belong to its other item (``text``:
+            the mean of the image's captions, in the encoder's space).
+    """
+
+    indices: Tensor
+    fingerprint: str
+    mean_sides: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class DistilledPairs:
+    """Learned pairs; all that a fresh student needs to train on them.
+
+    Attributes:
+        sides: side name -> tensor [pair, ...]: uint8 items (pixels) or float32 feature vectors.
+        spaces: side name -> ``items``, or ``features:<identity of the encoder whose space the vectors live in>``.
+        fingerprint: of the data set they were learned from.
+        rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
+        start: the real pairs they started from, where they did; the harness scores them beside the result.
+    """
+
+    sides: dict[str, Tensor]
+    spaces: dict[str, str]
+    fingerprint: str
+    rates: dict[str, float] = field(default_factory=dict)
+    start: Selection | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.sides.values())))
+
+
+Artifact = Selection | DistilledPairs
+
+
+def feature_space(identity: str) -> str:
+    """The ``spaces`` entry for vectors in the space of the encoder of that identity."""
+    return f"{FEATURES}:{identity}"
+
+
+def check_artifact(artifact: object, *, pairs: int, train: Split, fingerprint: str) -> None:
+    """Refuse what a method must not return.
+
+    Raises:
+        ArtifactError: wrong type, over or under budget, index out of range or twice, not finite, lengths differ, other
+            data set.
+    """
+    if not isinstance(artifact, Selection | DistilledPairs):
+        raise ArtifactError(f"the method returned {type(artifact).__name__}, not a Selection or DistilledPairs.")
+    if len(artifact) > pairs:
+        raise ArtifactError(f"the artifact holds {len(artifact)} pairs, over the budget of {pairs}.")
+    if len(artifact) == 0:
+        raise ArtifactError("the artifact holds no pair.")
+    if artifact.fingerprint != fingerprint:
+        raise ArtifactError("the artifact names another data set's fingerprint. Pass on train.fingerprint.")
+    if isinstance(artifact, Selection):
+        _check_selection(artifact, train)
+    else:
+        _check_distilled(artifact, train)
+
+
+def _check_selection(artifact: Selection, train: Split) -> None:
+    indices = artifact.indices
+    if indices.dtype != torch.int64 or indices.ndim != 1:
+        raise ArtifactError(f"indices are {indices.dtype} of shape {list(indices.shape)}, expected int64 [pair].")
+    if int(indices.min()) < 0 or int(indices.max()) >= len(train.pairs):
+        bad = indices[(indices < 0) | (indices >= len(train.pairs))][0]
+        raise ArtifactError(f"index {int(bad)} is outside the train split's {len(train.pairs)} pairs.")
+    if len(indices.unique()) != len(indices):
+        raise ArtifactError("an index occurs twice. Each train pair may be selected once.")
+
+
+def _check_distilled(artifact: DistilledPairs, train: Split) -> None:
+    if set(artifact.sides) != set(train.items) or set(artifact.spaces) != set(train.items):
+        raise ArtifactError(f"the artifact has sides {sorted(artifact.sides)}, expected {sorted(train.items)}.")
+    for branch, rate in artifact.rates.items():
+        if not math.isfinite(rate):
+            raise ArtifactError(f"the inner rate of {branch!r} is not finite.")
+    for side, tensor in artifact.sides.items():
+        if len(tensor) != len(artifact):
+            raise ArtifactError(f"sides differ in length: {side} has {len(tensor)}, expected {len(artifact)}.")
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ArtifactError(f"side {side!r} holds a number that is not finite.")
+        if artifact.spaces[side] == ITEMS and (
+            not isinstance(train.items[side], Tensor)
+            or tensor.dtype != train.items[side].dtype
+            or tensor.shape[1:] != train.items[side].shape[1:]
+        ):
+            raise ArtifactError(f"side {side!r}: {tensor.dtype} {list(tensor.shape[1:])} is not the form of the data's items.")
+
+
+def artifact_bytes(artifact: Artifact, train: Split, widths: dict[str, int]) -> int:
+    """Bytes of what a student trains on: pixels as stored, captions as UTF-8, vectors as float32.
+
+    Args:
+        artifact: checked before.
+        train: the split that a selection points into.
+        widths: side -> numbers per feature vector, for sides that are averaged.
+    """
+    if isinstance(artifact, DistilledPairs):
+        return sum(tensor.numel() * tensor.element_size() for tensor in artifact.sides.values())
+    total = 0
+    for column, side in enumerate(train.items):
+        items = train.items[side]
+        index = train.pairs[artifact.indices, column]
+        if side in artifact.mean_sides:
+            total += len(index) * widths[side] * 4
+        elif isinstance(items, Tensor):
+            total += items[0].numel() * items.element_size() * len(index.unique())
+        else:
+            total += sum(len(items[i].encode()) for i in index.tolist())
+    return total
+
+
+def save_artifact(artifact: Artifact, folder: Path | str) -> None:
+    """Write ``artifact.json`` and ``artifact.safetensors`` into a folder, each whole or not at all."""
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(artifact, Selection):
+        tensors = {"indices": artifact.indices}
+        about = {"kind": "selection", "fingerprint": artifact.fingerprint, "mean_sides": list(artifact.mean_sides)}
+    else:
+        tensors = {f"side.{name}": tensor for name, tensor in artifact.sides.items()}
+        about = {"kind": "distilled", "spaces": artifact.spaces, "fingerprint": artifact.fingerprint, "rates": artifact.rates}
+        if artifact.start is not None:
+            tensors["start"] = artifact.start.indices
+            about["start_mean_sides"] = list(artifact.start.mean_sides)
+    write_whole(folder / "artifact.safetensors", save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}))
+    write_whole(folder / "artifact.json", json.dumps(about, indent=1, allow_nan=False).encode())
+
+
+def load_artifact(folder: Path | str) -> Artifact:
+    """Read what :func:`save_artifact` wrote.
+
+    Raises:
+        ArtifactError: a file is missing or not of this form.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "artifact.safetensors")
+        if about["kind"] == "selection":
+            return Selection(tensors["indices"], about["fingerprint"], tuple(about["mean_sides"]))
+        sides = {name.removeprefix("side."): tensor for name, tensor in tensors.items() if name.startswith("side.")}
+        start = None
+        if "start" in tensors:
+            start = Selection(tensors["start"], about["fingerprint"], tuple(about["start_mean_sides"]))
+        ordered = {side: sides[side] for side in about["spaces"]}
+        return DistilledPairs(ordered, about["spaces"], about["fingerprint"], about["rates"], start)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ArtifactError(f"{folder.name}: no readable artifact there ({type(error).__name__}: {error}).") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(name, 0o644)
+    os.replace(name, path)

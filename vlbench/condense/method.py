@@ -1,0 +1,83 @@
+"""The two base classes of methods. Light: this module imports no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from vlbench.budget import Budget
+    from vlbench.condense.artifacts import Artifact, Selection
+    from vlbench.condense.context import Context
+    from vlbench.data.views import TrainView
+
+
+class Method(ABC):
+    """A way to make a small training set. Constructing one only stores its options.
+
+    Attributes:
+        options: the instance of the dataclass that the method's spec declares.
+    """
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+
+    @abstractmethod
+    def condense(self, train: TrainView, budget: Budget, context: Context) -> Artifact:
+        """Make an artifact of at most ``budget.pairs`` pairs.
+
+        Args:
+            train: all that may be seen of the data.
+            budget: how many pairs may be kept.
+            context: seeds, device, reference student, features, cache, checkpoints and progress.
+        """
+
+
+class Selector(Method):
+    """A method that picks real pairs; a subclass writes ``select`` alone.
+
+    Two options are understood where a selector declares them: ``captions`` (``one``: a drawn caption of each image;
+    ``mean``: the mean of the image's caption vectors) and ``repeat_images`` (an image may be chosen with several of its
+    captions). Without them each image is offered once, with one caption.
+
+    Attributes:
+        needs_features: whether ``select`` reads its features; where not, they have width 0 and cost nothing.
+    """
+
+    needs_features: bool = True
+
+    @abstractmethod
+    def select(self, features: Tensor, size: int, generator: Generator) -> Tensor:
+        """Choose among candidates.
+
+        Args:
+            features: float32 [candidate, dim]; both sides' unit embeddings under a briefly trained reference student,
+                concatenated.
+            size: how many to choose.
+            generator: the only source of randomness.
+
+        Returns:
+            int64 [size], positions in ``features``, each once.
+        """
+
+    def condense(self, train: TrainView, budget: Budget, context: Context) -> Selection:
+        """Offer candidates to ``select`` and turn its choice into a selection of train pairs."""
+        import torch
+
+        from vlbench.condense.artifacts import Selection
+
+        mean = getattr(self.options, "captions", "one") == "mean"
+        candidates = context.candidates(repeat_images=getattr(self.options, "repeat_images", False))
+        budget.check_fits(len(candidates))
+        offered = Selection(candidates, train.fingerprint, train.sides[1:] if mean else ())
+        features = context.pair_features(offered) if self.needs_features else torch.empty(len(candidates), 0)
+        chosen = self.select(features, budget.pairs, context.seeds.generator("select"))
+        if not isinstance(chosen, torch.Tensor) or chosen.dtype != torch.int64 or chosen.ndim != 1:
+            raise ArtifactError("select() must return an int64 tensor [size] of positions in its features.")
+        if len(chosen) and (int(chosen.min()) < 0 or int(chosen.max()) >= len(candidates)):
+            raise ArtifactError(f"select() chose a position outside its {len(candidates)} candidates.")
+        return Selection(candidates[chosen], train.fingerprint, offered.mean_sides)

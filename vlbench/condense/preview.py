@@ -1,0 +1,64 @@
+"""A look at an artifact: its first pictures and, for each, the captions that go with it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vlbench.condense.artifacts import ITEMS, Artifact, DistilledPairs, write_whole
+from vlbench.data.pairs import Split
+from vlbench.score.evaluate import Evaluator
+from vlbench.score.training_sets import training_set
+
+MOST = 64
+"""Pairs in a preview."""
+
+
+def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Evaluator) -> None:
+    """Write ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json`` (captions), where there are pictures.
+
+    A learned or averaged text vector is shown by the train caption with the highest cosine to it.
+    """
+    first, second = evaluator.student.sides
+    pictures = _pictures(artifact, train, first)
+    if pictures is None or not isinstance(train.items[second], list):
+        return
+    captions, source = _captions(artifact, train, evaluator)
+    buffer = io.BytesIO()
+    np.save(buffer, pictures.numpy())
+    write_whole(folder / "preview.npy", buffer.getvalue())
+    content = {"captions": captions, "caption_source": source}
+    write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
+
+
+def _pictures(artifact: Artifact, train: Split, side: str) -> Tensor | None:
+    if isinstance(artifact, DistilledPairs):
+        return artifact.sides[side][:MOST] if artifact.spaces[side] == ITEMS and artifact.sides[side].ndim == 4 else None
+    items = train.items[side]
+    if not isinstance(items, Tensor) or items.ndim != 4:
+        return None
+    return items[train.pairs[artifact.indices[:MOST], 0]]
+
+
+@torch.no_grad()
+def _captions(artifact: Artifact, train: Split, evaluator: Evaluator) -> tuple[list[str], str]:
+    student, entries = evaluator.student, evaluator.entries["train"]
+    side = student.sides[1]
+    texts = train.items[side]
+    if not isinstance(artifact, DistilledPairs) and side not in artifact.mean_sides:
+        return [texts[i] for i in train.pairs[artifact.indices[:MOST], 1].tolist()], "own"
+    data = training_set(artifact, student, entries)
+    queries = F.normalize(data.entries(torch.arange(min(MOST, len(artifact))))[side], dim=-1)
+    best = torch.full((len(queries),), -2.0, device=queries.device)
+    nearest = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
+    for part in torch.arange(len(texts)).split(8192):
+        value, at = (queries @ F.normalize(entries.take(side, part), dim=-1).T).max(1)
+        better = value > best
+        best[better], nearest[better] = value[better], at[better] + int(part[0])
+    return [texts[i] for i in nearest.tolist()], "nearest"

@@ -1,0 +1,42 @@
+"""What a phase costs: seconds and the peak of resident memory, measured by the harness."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import time
+from pathlib import Path
+from types import TracebackType
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+class Meter:
+    """``with Meter() as meter: ...``; afterwards ``meter.seconds`` and ``meter.peak_bytes``.
+
+    On Linux the peak is that of the block alone, elsewhere that of the process so far.
+    """
+
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+    def __enter__(self) -> Meter:
+        with contextlib.suppress(OSError):
+            _CLEAR.write_text("5")  # resets the peak that VmHWM shows
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.seconds = time.perf_counter() - self._start
+        self.peak_bytes = _peak_bytes()
+
+
+def _peak_bytes() -> int:
+    try:
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

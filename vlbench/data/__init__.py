@@ -1,0 +1,1 @@
+"""Items, their relation and their splits."""

@@ -1,0 +1,78 @@
+"""A data set of pairs: items of two sides, which of them belong together, and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Items = Any
+"""Items of one side: a uint8 tensor [item, channel, height, width], or a list of str; indexable by position."""
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Items of both sides and the pairs between them.
+
+    Attributes:
+        items: side name -> items of that side.
+        pairs: int64 [pair, 2]; position of each pair's item on the first and on the second side.
+        names: side name -> a printable name of each item (a file name, say), where there is one.
+    """
+
+    items: dict[str, Items]
+    pairs: Tensor
+    names: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    def count(self, side: str) -> int:
+        """Number of items on a side."""
+        return len(self.items[side])
+
+
+@dataclass(frozen=True)
+class PairDataset:
+    """Both sides' names, the splits and a fingerprint of the content.
+
+    Attributes:
+        name: what the protocol calls it.
+        sides: the two side names, query side of ``TR`` first: ``("image", "text")``.
+        splits: ``train``, ``val`` and ``test``.
+        fingerprint: SHA-256 over the content, see :func:`vlbench.data.fingerprint.fingerprint`.
+    """
+
+    name: str
+    sides: tuple[str, str]
+    splits: dict[str, Split]
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        for name, split in self.splits.items():
+            _check_split(f"{self.name}/{name}", split, self.sides)
+
+    def split(self, name: str) -> Split:
+        """A split by name.
+
+        Raises:
+            DataError: there is none of that name.
+        """
+        if name not in self.splits:
+            raise DataError(f"data set {self.name!r} has no split {name!r}. It has: {', '.join(self.splits)}.")
+        return self.splits[name]
+
+
+def _check_split(where: str, split: Split, sides: tuple[str, str]) -> None:
+    if set(split.items) != set(sides):
+        raise DataError(f"{where}: items of sides {sorted(split.items)}, expected {sorted(sides)}.")
+    if split.pairs.ndim != 2 or split.pairs.shape[1] != 2 or len(split.pairs) == 0:
+        raise DataError(f"{where}: pairs have shape {list(split.pairs.shape)}, expected [pair, 2] with at least one pair.")
+    for column, side in enumerate(sides):
+        low, high = int(split.pairs[:, column].min()), int(split.pairs[:, column].max())
+        if low < 0 or high >= split.count(side):
+            raise DataError(f"{where}: a pair names {side} {high if low >= 0 else low}, but there are {split.count(side)}.")

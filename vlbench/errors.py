@@ -1,0 +1,42 @@
+"""Failures a user can cause. The command line prints their text and no traceback.
+
+Every message says what went wrong, which value, what is allowed and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class VlbenchError(Exception):
+    """Base of every expected failure."""
+
+
+class UnknownNameError(VlbenchError):
+    """A method, suite, data set, encoder or option of that name does not exist."""
+
+
+class OptionError(VlbenchError):
+    """An option has a value that its declaration does not allow."""
+
+
+class BudgetError(VlbenchError):
+    """A budget is malformed, or larger than the data, or an artifact is over it."""
+
+
+class DataError(VlbenchError):
+    """A user's files are missing, broken or contradict one another."""
+
+
+class ProtocolError(VlbenchError):
+    """A suite file is malformed or asks for something that does not fit together."""
+
+
+class ArtifactError(VlbenchError):
+    """An artifact is malformed, not finite, or does not fit the data or student it meets."""
+
+
+class PluginError(VlbenchError):
+    """A plugin cannot be loaded, or what it returned is not what it declared."""
+
+
+class DivergedError(VlbenchError):
+    """A number that is not finite appeared while training or condensing."""

@@ -1,0 +1,1 @@
+"""Suites: TOML files that say how rows are made comparable."""

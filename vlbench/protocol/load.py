@@ -1,0 +1,62 @@
+"""Find a suite by name or file, put overrides in, and check it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import ProtocolError
+from vlbench.protocol.protocol import Protocol, parse_protocol
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+
+
+def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] | None = None) -> Protocol:
+    """The protocol of a shipped suite, or of a TOML file of the user's.
+
+    Args:
+        suite: a declared name, or a path that ends in ``.toml``.
+        registry: knows the names.
+        overrides: dotted key -> TOML value as text, as in ``{"training.seeds": "1"}``.
+
+    Raises:
+        UnknownNameError: no suite of that name.
+        ProtocolError: the file is missing or no TOML, or an override names a key that is not there.
+    """
+    if suite.endswith(".toml"):
+        path = Path(suite)
+        if not path.is_file():
+            raise ProtocolError(f"no suite file {suite!r}. Give the path of a TOML file, or a name from: vlbench suites")
+        where, text = path.name, path.read_text(encoding="utf-8")
+    else:
+        where, text = suite, registry.suite(suite).read_text()
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProtocolError(f"suite {where} is no valid TOML: {error}.") from None
+    for key, value in (overrides or {}).items():
+        _override(table, key, value)
+    return parse_protocol(table, where=where, overrides=overrides)
+
+
+def _override(table: dict[str, Any], key: str, text: str) -> None:
+    *folders, last = key.split(".")
+    at: Any = table
+    for folder in folders:
+        at = at[int(folder)] if isinstance(at, list) and folder.isdigit() and int(folder) < len(at) else _inside(at, folder, key)
+    if not isinstance(at, dict) or (last not in at and not at):
+        raise ProtocolError(f"--set {key}: the suite has no such key.")
+    try:
+        at[last] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        at[last] = text
+
+
+def _inside(at: Any, folder: str, key: str) -> Any:
+    if not isinstance(at, dict) or folder not in at:
+        there = ", ".join(at) if isinstance(at, dict) else f"positions 0 to {len(at) - 1}" if isinstance(at, list) else "nothing"
+        raise ProtocolError(f"--set {key}: there is no {folder!r}. There is: {there}.")
+    return at[folder]

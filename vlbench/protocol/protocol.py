@@ -1,0 +1,158 @@
+"""A protocol: the data, the students, how they are trained, and the rows that are always shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vlbench.cache import short_hash
+from vlbench.errors import ProtocolError
+from vlbench.registry.options import parse_options
+from vlbench.score.train import Recipe
+from vlbench.towers.build import StudentConfig
+from vlbench.towers.heads import HeadConfig
+from vlbench.towers.lora import LoraConfig
+from vlbench.towers.student import TowerConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST_GRID = 12
+"""Settings a student's recipe may be chosen from."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that give a result its meaning.
+
+    Attributes:
+        always: methods shown at every budget that is asked for.
+        full: whether a student trained on all train pairs is shown.
+    """
+
+    always: tuple[str, ...] = ("random", "mean-caption")
+    full: bool = True
+
+
+@dataclass(frozen=True)
+class Training:
+    """How every row's students are trained.
+
+    Attributes:
+        grid: settings, at most 12; the one with the highest mean recall on val is used.
+        seeds: fresh students per artifact, each scored on test after its last step.
+        warmup: short training on all pairs that selectors' features come from.
+    """
+
+    grid: tuple[Recipe, ...]
+    seeds: int
+    warmup: Recipe
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A suite's TOML, checked.
+
+    Attributes:
+        name: of the suite.
+        version: a changed protocol is a new file; this number tells them apart at a glance.
+        summary: one line.
+        data: a declared data set's name.
+        data_options: of that data set.
+        students: name -> student; the first is the reference that methods see.
+        training: of every row.
+        rows: always shown.
+        overrides: what ``--set`` changed; a record with any is off protocol.
+        hash: of all that decides a score.
+    """
+
+    name: str
+    version: int
+    summary: str
+    data: str
+    data_options: dict[str, Any]
+    students: dict[str, StudentConfig]
+    training: Training
+    rows: Rows
+    overrides: dict[str, str]
+    hash: str
+
+    @property
+    def reference(self) -> str:
+        """Name of the student that methods see."""
+        return next(iter(self.students))
+
+
+def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[str, str] | None = None) -> Protocol:
+    """Check a TOML table.
+
+    Args:
+        table: as read from the file, with overrides put in.
+        where: what errors call it.
+        overrides: kept in the result.
+
+    Raises:
+        ProtocolError: a part is missing, unknown or out of range.
+        UnknownNameError: a key is unknown; the nearest one is named.
+    """
+    known = {"name", "version", "summary", "data", "students", "training", "rows"}
+    _check_keys(table, known, f"suite {where}")
+    for part in known - {"rows", "summary"}:
+        if part not in table:
+            raise ProtocolError(f"suite {where}: {part!r} is missing. A suite has: {', '.join(sorted(known))}.")
+    students = {name: _student(value, f"suite {where}: student {name!r}") for name, value in table["students"].items()}
+    if not students:
+        raise ProtocolError(f"suite {where} has no student. Add a table [students.NAME].")
+    counted = {key: value for key, value in table.items() if key != "summary"}
+    return Protocol(
+        name=table["name"],
+        version=table["version"],
+        summary=table.get("summary", ""),
+        data=table["data"]["name"],
+        data_options=table["data"].get("options", {}),
+        students=students,
+        training=_training(table["training"], f"suite {where}"),
+        rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),
+        overrides=dict(overrides or {}),
+        hash=short_hash(counted),
+    )
+
+
+def _training(table: Mapping[str, Any], where: str) -> Training:
+    _check_keys(table, {"grid", "seeds", "warmup", "common"}, f"{where}: training")
+    common = table.get("common", {})
+    settings = table.get("grid", [])
+    if not 1 <= len(settings) <= LARGEST_GRID:
+        raise ProtocolError(f"{where}: training.grid has {len(settings)} settings. Allowed: 1 to {LARGEST_GRID}.")
+    grid = tuple(parse_options(Recipe, {**common, **setting}, owner=f"{where}: training.grid") for setting in settings)
+    seeds = table.get("seeds", 5)
+    if not isinstance(seeds, int) or seeds < 1:
+        raise ProtocolError(f"{where}: training.seeds is {seeds!r}. It must be a whole number of at least 1.")
+    warmup = parse_options(Recipe, {**common, **table.get("warmup", {})}, owner=f"{where}: training.warmup")
+    return Training(grid, seeds, warmup)
+
+
+def _student(table: Mapping[str, Any], where: str) -> StudentConfig:
+    towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
+    rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    _check_keys(rest, {"temperature"}, where)
+    return StudentConfig(towers, float(rest.get("temperature", 0.07)))
+
+
+def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
+    parts = {
+        "head": parse_options(HeadConfig, table.get("head", {}), owner=f"{where}: head"),
+        "lora": parse_options(LoraConfig, table.get("lora", {}), owner=f"{where}: lora"),
+    }
+    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora"}, where)
+    if "encoder" not in table:
+        raise ProtocolError(f"{where}: encoder is missing. Name a declared one, such as timm.")
+    return TowerConfig(**{**table, **parts})
+
+
+def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    from vlbench.registry.names import unknown
+
+    for key in table:
+        if key not in known:
+            raise unknown(f"key in {where}", key, known)

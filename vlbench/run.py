@@ -1,0 +1,244 @@
+"""One run, from names to a record: spec, protocol, data, method, artifact, scores, record."""
+
+from __future__ import annotations
+
+import datetime
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlbench.board.record import read_record, write_record
+from vlbench.budget import Budget
+from vlbench.cache import short_hash
+from vlbench.condense.artifacts import Artifact, DistilledPairs, artifact_bytes, check_artifact, load_artifact, save_artifact, write_whole
+from vlbench.condense.preview import write_preview
+from vlbench.cost import Meter
+from vlbench.errors import DivergedError, VlbenchError
+from vlbench.observe import Observer, RunRequest, SilentObserver
+from vlbench.registry.options import options_for_each
+from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.score.summary import chance_scores, summarise
+from vlbench.score.training_sets import full_selection, training_set
+from vlbench.seeds import SeedTree
+from vlbench.workbench import Workbench
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+
+Record = dict[str, Any]
+FULL, CHANCE, RESCORED = "full", "chance", "artifact"
+WITHOUT_METHOD = (FULL, CHANCE, RESCORED)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row to make: a method with its options at a budget; ``full`` and ``chance`` have no method."""
+
+    name: str
+    budget: str
+    options: Mapping[str, object]
+    always_on: bool = False
+
+
+def run(
+    *, method: str, budget: Budget | int | str, suite: str = "scenes", out: Path | str = "runs", **more: Any
+) -> Record:
+    """Condense, score and record; what ``vlbench run`` does.
+
+    Args:
+        method: a declared method.
+        budget: pairs.
+        suite: a declared suite, or the path of a TOML file.
+        out: folder of the runs.
+        more: ``seed`` (0), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value), ``observer``, ``plugins`` (files).
+
+    Returns:
+        the record, as also written to ``<out>/<id>/record.json``.
+
+    Raises:
+        VlbenchError: a name, option, budget or file is wrong.
+    """
+    from vlbench.registry.loader import load_registry
+
+    registry = load_registry(more.pop("plugins", ()))
+    observer = more.pop("observer", SilentObserver())
+    request = RunRequest(suite=suite, out=Path(out), **more)
+    return run_many(registry, methods=[method], budgets=[Budget.parse(budget)], request=request, observer=observer)[0]
+
+
+def run_many(
+    registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest, observer: Observer
+) -> list[Record]:
+    """Every method at every budget, then the rows that give them meaning. One record each, in that order."""
+    specs = {name: registry.method(name) for name in methods}
+    options = options_for_each(request.options, {name: spec.options for name, spec in specs.items()})
+    work = Workbench(registry, request, observer)
+    for name, spec in specs.items():
+        work.method_options(spec, options[name])
+    asked = [Cell(name, str(budget), options[name]) for budget in budgets for name in methods]
+    rows = work.protocol.rows
+    always = [Cell(name, str(budget), {}, always_on=True) for budget in budgets for name in rows.always]
+    always += [Cell(FULL, FULL, {}, always_on=True)] * rows.full + [Cell(CHANCE, CHANCE, {}, always_on=True)]
+    records = [run_cell(work, cell) for cell in asked]
+    done = {record["id"] for record in records}
+    shared = [run_cell(work, cell) for cell in always]
+    return records + [record for record in shared if record["id"] not in done]
+
+
+def run_cell(work: Workbench, cell: Cell) -> Record:
+    """One row: found where it is finished already, else made, scored and written."""
+    record = _blank(work, cell)
+    folder = work.request.out / record["id"]
+    found = read_record(folder) if (folder / "record.json").exists() else None
+    if found is not None and found["status"] == "finished" and _same(found, record):
+        work.observer.message(f"{cell.name} at budget {cell.budget}: finished before, see {folder}")
+        return {**found, "always_on": cell.always_on}
+    try:
+        if cell.name == CHANCE:
+            record["scores"] = chance_scores(work)
+        elif cell.name == FULL:
+            full = full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint)
+            _score(work, record, full)
+        else:
+            _condense_and_score(work, record, cell, folder)
+        record["status"] = "finished"
+    except DivergedError as error:
+        record.update(status="diverged", message=str(error))
+    except VlbenchError:
+        raise
+    except Exception as error:  # a plugin's fault must not take the other rows with it
+        write_whole(folder / "error.txt", traceback.format_exc().encode())
+        record.update(status="failed", message=f"{type(error).__name__}: {error} (whole text in error.txt)")
+    write_record(folder, record)
+    return record
+
+
+def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Path) -> None:
+    spec = work.registry.method(cell.name)
+    artifact = _condense(work, record, spec, cell, folder)
+    save_artifact(artifact, folder)
+    _score(work, record, artifact)
+    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        start: Record = {"cost": {}}
+        _score(work, start, artifact.start, label="start")
+        record["start"] = {"scores": start["scores"], "chosen": start["chosen"]}
+    write_preview(folder, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
+
+
+def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, folder: Path) -> Artifact:
+    method = resolve(spec.target)(work.method_options(spec, cell.options))
+    seeds = SeedTree(work.request.seed).child("condense")
+    view, context = work.context(spec, seeds)
+    budget = Budget.parse(cell.budget)
+    budget.check_fits(len(view))
+    context.student  # noqa: B018  # built before the clock starts: features and statistics belong to no method
+    context.work = folder
+    work.observer.phase(f"{cell.name} {cell.budget}", None, spec.summary)
+    with Meter() as meter:
+        artifact: Artifact = method.condense(view, budget, context)
+    work.observer.done(f"{meter.seconds:.1f} s")
+    train = work.dataset.split("train")
+    check_artifact(artifact, pairs=budget.pairs, train=train, fingerprint=work.dataset.fingerprint)
+    widths = {side: tower.width for side, tower in context.student.towers.items()}
+    record["cost"].update(
+        pairs=len(artifact),
+        bytes=artifact_bytes(artifact, train, widths),
+        condense_s=meter.seconds,
+        peak_rss_bytes=meter.peak_bytes,
+    )
+    record["curves"] = context.curves
+    return artifact
+
+
+def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = "") -> None:
+    protocol = work.protocol
+    record["scores"], record["chosen"] = {}, {}
+    seeds = SeedTree(work.request.seed).child("score")
+    name = f"students of {label or record['method']}"
+    with Meter() as meter:
+        for student in protocol.students:
+            evaluator = work.evaluator(student)
+            data = training_set(artifact, evaluator.student, evaluator.entries["train"])
+            work.observer.phase(name, len(protocol.training.grid) + protocol.training.seeds, student)
+            outcome = evaluator.outcome(data, seeds, protocol.training.seeds, work.observer.advance)
+            record["scores"][student] = summarise(outcome.runs)
+            record["chosen"][student] = asdict(outcome.chosen)
+            work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
+    record["cost"].setdefault("pairs", len(artifact))
+    record["cost"]["train_s"] = meter.seconds
+
+
+def _blank(work: Workbench, cell: Cell) -> Record:
+    """Everything asked, and the environment; scores and cost follow."""
+    protocol, request = work.protocol, work.request
+    spec = work.registry.method(cell.name) if cell.name not in WITHOUT_METHOD else None
+    options = asdict(work.method_options(spec, cell.options)) if spec else {}
+    asked = {
+        "method": cell.name,
+        "budget": cell.budget,
+        "suite": protocol.name,
+        "protocol_hash": protocol.hash,
+        "options": options,
+        "seed": request.seed,
+        "data_fingerprint": work.dataset.fingerprint,
+    }
+    name = cell.name if cell.name == cell.budget else f"{cell.name}-{cell.budget}"
+    return {
+        "id": f"{name}-{protocol.name}-s{request.seed}-{short_hash(asked, 8)}",
+        **asked,
+        "status": "failed",
+        "family": spec.family if spec else "reference",
+        "protocol_version": protocol.version,
+        "overrides": protocol.overrides,
+        "scores": {},
+        "cost": {},
+        "environment": work.environment(),
+        "plugins": work.registry.plugin_rows(),
+        "always_on": cell.always_on,
+        "command": _command(work, cell),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _command(work: Workbench, cell: Cell) -> list[str]:
+    request = work.request
+    suite = Path(request.suite).name if request.suite.endswith(".toml") else request.suite
+    words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite, "--seed", str(request.seed)]
+    for key, value in cell.options.items():
+        words += ["-o", f"{key}={value}"]
+    for key, text in request.overrides.items():
+        words += ["--set", f"{key}={text}"]
+    return words
+
+
+def _same(found: Record, asked: Record) -> bool:
+    fields = ("method", "budget", "suite", "protocol_hash", "options", "seed", "data_fingerprint")
+    return all(found.get(field) == asked[field] for field in fields)
+
+
+def score_artifact(
+    path: Path | str, *, registry: Registry, suite: str = "", device: str = "auto", observer: Observer | None = None
+) -> Record:
+    """Train fresh students on a saved artifact and score them, without the method's code.
+
+    Args:
+        path: folder of the artifact (a run's folder, say).
+        registry: knows suites, data sets and encoders.
+        suite: by whose protocol; by default that of the record beside the artifact.
+        device: where to compute.
+        observer: told of phases.
+    """
+    folder = Path(path)
+    artifact = load_artifact(folder)
+    beside = read_record(folder) if (folder / "record.json").exists() else {}
+    request = RunRequest(suite=suite or beside.get("suite", "scenes"), device=device, seed=beside.get("seed", 0))
+    work = Workbench(registry, request, observer or SilentObserver())
+    train = work.dataset.split("train")
+    check_artifact(artifact, pairs=len(artifact), train=train, fingerprint=work.dataset.fingerprint)
+    record = _blank(work, Cell(RESCORED, str(len(artifact)), {}))
+    record.update({key: beside[key] for key in ("method", "budget", "options", "family") if key in beside})
+    _score(work, record, artifact)
+    record["status"] = "finished"
+    return record

@@ -1,0 +1,1 @@
+"""Training students on artifacts, and retrieval."""

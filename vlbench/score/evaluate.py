@@ -1,0 +1,89 @@
+"""Choose a recipe on val, train fresh students, score them on test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vlbench.errors import DivergedError
+from vlbench.score.retrieval import mean_recall, score_embeddings
+from vlbench.score.train import Recipe, TrainingSet, train
+from vlbench.seeds import SeedTree
+from vlbench.towers.build import CHUNK, SplitEntries
+from vlbench.towers.student import Parameters, Student
+
+Scores = dict[str, dict[str, float]]
+"""Direction -> cut -> percent."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A training set under one student.
+
+    Attributes:
+        chosen: the grid setting with the highest mean recall on val.
+        runs: test scores of every student seed.
+    """
+
+    chosen: Recipe
+    runs: list[Scores]
+
+
+@torch.no_grad()
+def embed_split(student: Student, parameters: Parameters, entries: SplitEntries, counts: dict[str, int]) -> dict[str, Tensor]:
+    """Unit embeddings of all items of a split, side -> float32 [item, embedding] on the CPU."""
+    out = {}
+    for side in student.sides:
+        parts = torch.arange(counts[side]).split(CHUNK)
+        out[side] = torch.cat([student.embed(side, entries.take(side, part), parameters).float().cpu() for part in parts])
+    return out
+
+
+class Evaluator:
+    """Scores training sets under one student and one protocol.
+
+    Args:
+        student: what is trained.
+        entries: split -> what its trained parts read; ``val`` is for choosing, ``test`` for the final scores.
+        grid: the settings on offer, the same for every row.
+    """
+
+    def __init__(self, student: Student, entries: Mapping[str, SplitEntries], grid: Sequence[Recipe]) -> None:
+        self.student, self.entries, self._grid = student, entries, grid
+
+    def score(self, parameters: Parameters, entries: SplitEntries) -> Scores:
+        """Recalls of a trained student on a split."""
+        counts = {side: int(entries.pairs[:, column].max()) + 1 for column, side in enumerate(self.student.sides)}
+        return score_embeddings(embed_split(self.student, parameters, entries, counts), entries.pairs)
+
+    def choose(self, data: TrainingSet, seeds: SeedTree, advance: Callable[[], None]) -> Recipe:
+        """The setting with the highest mean recall on val; the first of equals. A setting that diverges is out.
+
+        Raises:
+            DivergedError: all settings diverge.
+        """
+        best: tuple[float, Recipe] | None = None
+        for recipe in self._grid if len(self._grid) > 1 else []:
+            try:
+                parameters = train(self.student, data, recipe, seeds.child("choose"))
+                value = mean_recall(self.score(parameters, self.entries["val"]))
+                best = (value, recipe) if best is None or value > best[0] else best
+            except DivergedError:
+                pass
+            advance()
+        if best is None and len(self._grid) > 1:
+            raise DivergedError("every setting of the grid diverged on this training set.")
+        return best[1] if best else self._grid[0]
+
+    def outcome(self, data: TrainingSet, seeds: SeedTree, count: int, advance: Callable[[], None]) -> Outcome:
+        """Choose on val, then train ``count`` fresh students and score each on test after its last step."""
+        chosen = self.choose(data, seeds, advance)
+        runs = []
+        for index in range(count):
+            parameters = train(self.student, data, chosen, seeds.child("student", index))
+            runs.append(self.score(parameters, self.entries["test"]))
+            advance()
+        return Outcome(chosen, runs)

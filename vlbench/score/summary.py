@@ -1,0 +1,38 @@
+"""From per-seed scores to what a record holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from vlbench.score.evaluate import Scores
+from vlbench.score.retrieval import chance, mean_recall
+
+if TYPE_CHECKING:
+    from vlbench.workbench import Workbench
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, sample standard deviation (0 for a single value) and the values themselves."""
+    mean = sum(values) / len(values)
+    sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1)) if len(values) > 1 else 0.0
+    return {"mean": mean, "sd": sd, "seeds": list(values)}
+
+
+def summarise(runs: Sequence[Scores]) -> dict[str, Any]:
+    """Per-seed recalls -> ``{direction: {cut: spread}, "mean_recall": spread}``, in percent."""
+    directions = {
+        direction: {cut: spread([run[direction][cut] for run in runs]) for cut in cuts} for direction, cuts in runs[0].items()
+    }
+    return {**directions, "mean_recall": spread([mean_recall(run) for run in runs])}
+
+
+def chance_scores(work: Workbench) -> dict[str, Any]:
+    """Scores of a model that ranks at random, for every student of the protocol; no seeds."""
+    test = work.dataset.split("test")
+    summary = summarise([chance({side: test.count(side) for side in work.dataset.sides}, test.pairs)])
+    for part in (*(summary[d].values() for d in list(summary)[:-1]), [summary["mean_recall"]]):
+        for cell in part:
+            cell["seeds"] = []
+    return {student: summary for student in work.protocol.students}

@@ -1,0 +1,129 @@
+"""From a protocol's description to a student, and from a split to what its trained parts read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vlbench.errors import ProtocolError
+from vlbench.towers.student import Standardise, Student, Tower, TowerConfig
+
+if TYPE_CHECKING:
+    from vlbench.cache import Cache
+    from vlbench.data.pairs import Items, PairDataset
+    from vlbench.towers.encoders import Encoder
+
+CHUNK = 512
+"""Items per forward pass where no graph is kept."""
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """A student as a protocol describes it: towers by side, and the temperature of its loss."""
+
+    towers: dict[str, TowerConfig]
+    temperature: float = 0.07
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What building students needs, and all that they share.
+
+    Attributes:
+        dataset: whose train statistics standardise features.
+        make_encoder: a tower's description -> its encoder (the registry's job).
+        cache: keeps features of frozen encoders.
+        device: where students live.
+    """
+
+    dataset: PairDataset
+    make_encoder: Callable[[TowerConfig], Encoder]
+    cache: Cache
+    device: str = "cpu"
+
+    def student(self, name: str, config: StudentConfig) -> Student:
+        """Build a student.
+
+        Raises:
+            ProtocolError: its towers do not fit the data set's sides, or their embeddings differ in width.
+        """
+        if set(config.towers) != set(self.dataset.sides):
+            raise ProtocolError(
+                f"student {name!r} has towers {sorted(config.towers)}, the data set's sides are {sorted(self.dataset.sides)}."
+            )
+        # Layers are filled from the global generator when made (and set from seeds later): put its state back.
+        with torch.random.fork_rng(devices=[]):
+            towers = {side: self._tower(side, config.towers[side]) for side in self.dataset.sides}
+        widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
+        if len(set(widths.values())) > 1:
+            raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
+        return Student(name, towers, temperature=config.temperature, device=self.device)
+
+    def _tower(self, side: str, config: TowerConfig) -> Tower:
+        encoder = self.make_encoder(config)
+        if config.standardise == "none":
+            statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
+        else:
+            statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
+        return Tower(side, config, encoder, statistics)
+
+    def features(self, encoder: Encoder, split: str, side: str) -> Tensor:
+        """Features of all items of a split [item, width], float32 on the CPU; computed once and kept on disk."""
+        key = {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
+
+        def compute() -> dict[str, Tensor]:
+            return {"features": encode(encoder, self.dataset.split(split).items[side], self.device)}
+
+        return self.cache.get("features", key, compute)["features"]
+
+    def entries(self, student: Student, split: str) -> SplitEntries:
+        """Both sides of a split as a student's trained parts read them."""
+        items = self.dataset.split(split).items
+        takers = {side: self._taker(student.towers[side], split, items[side]) for side in student.sides}
+        return SplitEntries(takers, self.dataset.split(split).pairs, student.device)
+
+    @torch.no_grad()
+    def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
+        if tower.frozen:
+            raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
+            kept = tower.enter_features(raw)
+            return lambda index: kept[index.to(kept.device)]
+        if isinstance(items, list):
+            tokens = tower.encoder.inputs(items)
+            return lambda index: tokens[index.cpu()]
+        return lambda index: tower.encoder.inputs(take(items, index))
+
+
+class SplitEntries:
+    """Entries of a split's items, by position.
+
+    Attributes:
+        pairs: int64 [pair, 2].
+    """
+
+    def __init__(self, takers: dict[str, Callable[[Tensor], Tensor]], pairs: Tensor, device: str) -> None:
+        self._takers, self.pairs, self._device = takers, pairs, device
+
+    def take(self, side: str, index: Tensor) -> Tensor:
+        """Entries of the items at positions ``index`` [n] of a side -> [n, ...]."""
+        return self._takers[side](index).to(self._device)
+
+
+def take(items: Items, index: Tensor) -> Items:
+    """Items at some positions, as the container gives them."""
+    return [items[i] for i in index.tolist()] if isinstance(items, list) else items[index.cpu()]
+
+
+@torch.no_grad()
+def encode(encoder: Encoder, items: Items, device: str = "cpu") -> Tensor:
+    """Features of items in chunks -> float32 [item, width] on the CPU."""
+    encoder.module.eval().to(device)
+    chunks = [
+        encoder.module(encoder.inputs(items[at : at + CHUNK]).to(device)).float().cpu()
+        for at in range(0, len(items), CHUNK)
+    ]
+    return torch.cat(chunks)

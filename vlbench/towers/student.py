@@ -1,0 +1,240 @@
+"""Two towers and a similarity: what the harness trains on an artifact.
+
+A tower is split in two at the point where training begins. Items *enter* it up to that point: a frozen encoder's
+standardised features, or the encoder's input where the encoder is trained. The trained part then maps entries to
+embeddings, as a function of flat parameter vectors, one per branch. So the same few functions serve trained heads,
+LoRA adapters and whole encoders; what is frozen runs once per item.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from vlbench.errors import ProtocolError
+from vlbench.seeds import SeedTree
+from vlbench.towers.encoders import Encoder
+from vlbench.towers.functional import FlatParameters
+from vlbench.towers.heads import HeadConfig, build_head, start_head
+from vlbench.towers.lora import LoraConfig, add_adapters
+
+Parameters = dict[str, Tensor]
+"""Branch name -> flat vector [parameter]."""
+
+TRAINED = ("frozen", "lora", "all")
+STANDARDISE = ("none", "global", "element")
+
+
+@dataclass(frozen=True)
+class TowerConfig:
+    """One side of a student as a protocol describes it.
+
+    Attributes:
+        encoder: a declared encoder name.
+        options: of that encoder.
+        train: which of the encoder's weights are trained: ``frozen`` none, ``lora`` adapters, ``all``.
+        standardise: features by train statistics of the untrained encoder: subtract the mean, divide by one RMS
+            (``global``) or by each element's own (``element``), or leave them (``none``).
+        head: from features to embeddings.
+        lora: adapters, where ``train`` is ``lora``.
+    """
+
+    encoder: str
+    options: dict[str, object] = field(default_factory=dict)
+    train: str = "frozen"
+    standardise: str = "global"
+    head: HeadConfig = field(default_factory=HeadConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
+
+    def __post_init__(self) -> None:
+        if self.train not in TRAINED:
+            raise ProtocolError(f"train = {self.train!r} is not allowed. Allowed: {', '.join(TRAINED)}.")
+        if self.standardise not in STANDARDISE:
+            raise ProtocolError(f"standardise = {self.standardise!r} is not allowed. Allowed: {', '.join(STANDARDISE)}.")
+
+
+class Standardise(nn.Module):
+    """(features - mean) / scale, with train statistics; exactly invertible."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def fit(cls, features: Tensor, mode: str) -> Standardise:
+        """Statistics of train features [item, width] for a mode of ``TowerConfig.standardise``."""
+        if mode == "none":
+            return cls(torch.zeros(features.shape[1]), torch.ones(1))
+        mean = features.mean(0)
+        variance = (features - mean).square().mean(0)
+        scale = variance.mean().sqrt()[None] if mode == "global" else variance.sqrt()
+        return cls(mean, scale.clamp_min(1e-6))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[item, width] -> [item, width]."""
+        return (features - self.mean) / self.scale
+
+    def inverse(self, standardised: Tensor) -> Tensor:
+        """Back to the encoder's own space, [item, width]."""
+        return standardised * self.scale + self.mean
+
+
+class Tower:
+    """Encoder, standardisation and head of one side, split into what is frozen and what is trained.
+
+    Attributes:
+        side: its name.
+        frozen: whether the encoder is frozen, so that features of items can be kept and learned.
+        width: features per item.
+        space: identity of the encoder: names the space of its feature vectors.
+        head: the part of ``trained`` that maps features to embeddings.
+        branches: branch name -> layout of its flat vector.
+    """
+
+    def __init__(self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise) -> None:
+        self.side, self.config, self.standardise = side, config, standardise
+        self.encoder = encoder
+        self.width, self.space = encoder.width, encoder.identity
+        self.frozen = config.train == "frozen"
+        head = build_head(config.head, encoder.width)
+        if self.frozen:
+            encoder.module.eval().requires_grad_(False)
+            self.trained = nn.Sequential(head)
+            groups = {side: [name for name, _ in self.trained.named_parameters()]}
+        else:
+            body = copy.deepcopy(encoder.module).eval().requires_grad_(False)
+            adapters = add_adapters(body, config.lora) if config.train == "lora" else []
+            self.trained = nn.Sequential(body, standardise, head)
+            groups = self._groups([f"0.{name}" for name in adapters])
+        # Statistics of normalisation layers stay those of pretraining; Student.training turns dropout on.
+        self.trained.eval()
+        self.head = head
+        self.branches = {name: FlatParameters(self.trained, members) for name, members in groups.items() if members}
+
+    def _groups(self, adapters: list[str]) -> dict[str, list[str]]:
+        names = [name for name, _ in self.trained.named_parameters()]
+        if not adapters:
+            return {self.side: names}
+        head = [name for name in names if name.startswith("2.")]
+        return {f"{self.side}-lora": adapters, self.side: head}
+
+    def start(self, generator: torch.Generator) -> Parameters:
+        """Initial flat vectors: pretrained encoder weights, shared adapters, a fresh head."""
+        start_head(self.head, self.config.head, generator)
+        return {name: flat.gather(self.trained) for name, flat in self.branches.items()}
+
+    def enter(self, inputs: Tensor) -> Tensor:
+        """Encoder inputs (such as pixels in [0, 1]) -> entries. Differentiable in ``inputs``."""
+        return self.enter_features(self.encoder.module(inputs)) if self.frozen else inputs
+
+    def enter_features(self, features: Tensor) -> Tensor:
+        """Feature vectors of the frozen encoder [item, width] -> entries.
+
+        Raises:
+            ProtocolError: the encoder is trained, so vectors cannot stand in for its items.
+        """
+        if not self.frozen:
+            raise ProtocolError(
+                f"the {self.side} encoder is trained here, so {self.side} vectors cannot replace its items. "
+                f'Set train = "frozen" for {self.side}, or use a method that returns real pairs.'
+            )
+        return self.standardise.forward(features)
+
+    def embed(self, entries: Tensor, parameters: Parameters) -> Tensor:
+        """Entries -> embeddings of unit length [item, embedding], as a function of the flat vectors."""
+        named: dict[str, Tensor] = {}
+        for name, flat in self.branches.items():
+            named.update(flat.named(parameters[name]))
+        out: Tensor = functional_call(self.trained, named, (entries,)) if named else self.trained(entries)
+        return F.normalize(out, dim=-1)
+
+    def to(self, device: str | torch.device) -> Tower:
+        """Move everything to a device, in place."""
+        self.encoder.module.to(device)
+        self.trained.to(device)
+        self.standardise.to(device)
+        return self
+
+
+class Student:
+    """Two towers and symmetric InfoNCE on cosine similarities (van den Oord et al. 2018; Radford et al. 2021).
+
+    Attributes:
+        name: in the protocol.
+        sides: both side names.
+        towers: side name -> tower.
+        temperature: similarities are divided by it.
+        device: where entries and parameters live.
+    """
+
+    def __init__(self, name: str, towers: dict[str, Tower], *, temperature: float, device: str = "cpu") -> None:
+        self.name, self.temperature, self.device = name, temperature, device
+        self.towers = {side: tower.to(device) for side, tower in towers.items()}
+        first, second = towers
+        self.sides: tuple[str, str] = (first, second)
+        self.branches = {name: (side, flat.size) for side in towers for name, flat in towers[side].branches.items()}
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether training draws dropout masks."""
+        return any(tower.config.head.dropout > 0 for tower in self.towers.values())
+
+    @contextlib.contextmanager
+    def training(self, seed: int) -> Iterator[None]:
+        """Heads drop out within, by masks that only ``seed`` decides; the global generator's state is put back."""
+        if not self.has_dropout:
+            yield
+            return
+        heads = [tower.head for tower in self.towers.values()]
+        # Dropout draws from torch's global generator.
+        with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
+            torch.manual_seed(seed)
+            try:
+                for head in heads:
+                    head.train()
+                yield
+            finally:
+                for head in heads:
+                    head.eval()
+
+    def start(self, seeds: SeedTree) -> Parameters:
+        """Fresh parameters; two calls with the same seeds give the same values."""
+        parameters: Parameters = {}
+        for side, tower in self.towers.items():
+            parameters.update(tower.start(seeds.generator(f"head {side}")))
+        return {name: flat.to(self.device) for name, flat in parameters.items()}
+
+    def embed(self, side: str, entries: Tensor, parameters: Parameters) -> Tensor:
+        """Entries of a side -> unit embeddings [item, embedding]."""
+        return self.towers[side].embed(entries, parameters)
+
+    def loss(self, entries: dict[str, Tensor], parameters: Parameters) -> Tensor:
+        """Symmetric InfoNCE of a batch whose i-th entries belong together; a scalar in nats."""
+        one, two = (self.embed(side, entries[side], parameters) for side in self.sides)
+        logits = one @ two.T / self.temperature
+        target = torch.arange(len(logits), device=logits.device)
+        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+    def gradient(self, entries: dict[str, Tensor], parameters: Parameters) -> tuple[Parameters, Tensor]:
+        """Gradient of the loss for every branch, and the loss, both without graph."""
+        leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
+        with torch.enable_grad():  # whatever the caller has switched off
+            loss = self.loss(entries, leaves)
+            gradients = torch.autograd.grad(loss, list(leaves.values()))
+        return dict(zip(leaves, gradients, strict=True)), loss.detach()
+
+
+def flatten(parameters: Parameters, branches: Iterable[str] | None = None) -> Tensor:
+    """All (or some) branches as one vector [parameter]."""
+    return torch.cat([parameters[name] for name in (branches or parameters)])

@@ -1,0 +1,134 @@
+"""All that the cells of one command share: protocol, data, students, evaluators."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.condense.context import Context, Reference
+from vlbench.data.pairs import SPLITS
+from vlbench.data.views import TrainView
+from vlbench.errors import ProtocolError
+from vlbench.protocol.load import load_protocol
+from vlbench.registry.options import parse_options
+from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.score.evaluate import Evaluator
+from vlbench.seeds import SeedTree
+from vlbench.towers.build import Bench
+from vlbench.towers.student import TowerConfig
+
+if TYPE_CHECKING:
+    from vlbench.data.pairs import PairDataset
+    from vlbench.observe import Observer, RunRequest
+    from vlbench.registry.registry import Registry
+    from vlbench.towers.encoders import Encoder
+
+LIBRARIES = ("vlbench", "torch", "timm", "sentence-transformers", "transformers", "peft", "faiss-gpu", "faiss-cpu", "numpy")
+
+
+class Workbench:
+    """Loads what is asked for when it is first needed, once.
+
+    Args:
+        registry: who knows what names mean.
+        request: suite, seed, device and options.
+        observer: told of phases.
+    """
+
+    def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
+        self.registry, self.request, self.observer = registry, request, observer
+        self.protocol = load_protocol(request.suite, registry, request.overrides)
+        self.cache = Cache(default_cache())
+        self.device = choose_device(request.device)
+        self._evaluators: dict[str, Evaluator] = {}
+        for method in self.protocol.rows.always:
+            registry.method(method)
+
+    @cached_property
+    def dataset(self) -> PairDataset:
+        """The protocol's data set."""
+        name, given = self.protocol.data, self.protocol.data_options
+        spec = self.registry.dataset(name)
+        options = parse_options(spec.options, given, owner=f"data set {name!r}")
+        self.observer.phase("data", None, name)
+        store = self.cache.root / "data" / name
+        store.mkdir(parents=True, exist_ok=True)
+        dataset: PairDataset = resolve(spec.target)(options, store)
+        self.observer.done()
+        return dataset
+
+    @cached_property
+    def bench(self) -> Bench:
+        """Where students are built."""
+        return Bench(self.dataset, self._make_encoder, self.cache, self.device)
+
+    def _make_encoder(self, config: TowerConfig) -> Encoder:
+        spec = self.registry.encoder(config.encoder)
+        options = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        encoder: Encoder = resolve(spec.target)(options)
+        return encoder
+
+    def evaluator(self, student: str) -> Evaluator:
+        """Scores training sets under one of the protocol's students."""
+        if student not in self._evaluators:
+            built = self.bench.student(student, self.protocol.students[student])
+            entries = {split: self.bench.entries(built, split) for split in SPLITS}
+            self._evaluators[student] = Evaluator(built, entries, self.protocol.training.grid)
+        return self._evaluators[student]
+
+    def context(self, spec: MethodSpec, seeds: SeedTree) -> tuple[TrainView, Context]:
+        """What a method is given."""
+        view = TrainView(self.dataset, sees_val=spec.sees_val)
+        return view, Context(view, self.bench, self.reference, seeds, self.observer)
+
+    @property
+    def reference(self) -> Reference:
+        """The student that methods see."""
+        name, warmup = self.protocol.reference, self.protocol.training.warmup
+        config = self.protocol.students[name]
+        return Reference(name, config, warmup, short_hash({"student": asdict(config), "warmup": asdict(warmup)}))
+
+    def method_options(self, spec: MethodSpec, given: Mapping[str, object]) -> Any:
+        """A method's options, typed and checked."""
+        return parse_options(spec.options, given, owner=f"method {spec.name!r}", hint=f"vlbench methods {spec.name}")
+
+    def environment(self) -> dict[str, Any]:
+        """Versions, device and threads, for the record."""
+        import torch
+
+        versions = {name: version for name in LIBRARIES if (version := _version(name))}
+        device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
+        return {"versions": {"python": platform.python_version(), **versions}, "device": device, "threads": torch.get_num_threads()}
+
+
+def choose_device(device: str) -> str:
+    """``auto`` is the first GPU where there is one, else the CPU.
+
+    Raises:
+        ProtocolError: the device does not exist here.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ProtocolError(f"device {device!r} cannot be used here ({reason}). Use --device auto or cpu.") from None
+    return device
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
