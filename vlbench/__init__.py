@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from vlbench.registry.options import option
     from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, SuiteSpec
     from vlbench.run import run
+    from vlbench.score.train import Recipe, TrainingSet, train
+    from vlbench.score.training_sets import training_set
     from vlbench.seeds import SeedTree
     from vlbench.towers.encoders import Encoder
-    from vlbench.towers.student import Student
+    from vlbench.towers.student import Student, Tower
 
 __version__ = "0.1.0"
 
@@ -56,13 +58,16 @@ __all__ = [
     "OptionError",
     "PairDataset",
     "PluginError",
+    "Recipe",
     "SeedTree",
     "Selection",
     "Selector",
     "Split",
     "Student",
     "SuiteSpec",
+    "Tower",
     "TrainView",
+    "TrainingSet",
     "VlbenchError",
     "cached_images",
     "fingerprint",
@@ -71,6 +76,8 @@ __all__ = [
     "option",
     "run",
     "save_artifact",
+    "train",
+    "training_set",
 ]
 
 _MODULES = {
@@ -95,9 +102,11 @@ _MODULES = {
     "vlbench.registry.options": ("option",),
     "vlbench.registry.specs": ("DatasetSpec", "EncoderSpec", "MethodSpec", "SuiteSpec"),
     "vlbench.run": ("run",),
+    "vlbench.score.train": ("Recipe", "TrainingSet", "train"),
+    "vlbench.score.training_sets": ("training_set",),
     "vlbench.seeds": ("SeedTree",),
     "vlbench.towers.encoders": ("Encoder",),
-    "vlbench.towers.student": ("Student",),
+    "vlbench.towers.student": ("Student", "Tower"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

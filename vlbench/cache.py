@@ -6,6 +6,7 @@ at all (written beside and renamed), and its key is compared field by field on r
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -46,32 +47,34 @@ class Cache:
         return self.root / kind / short_hash(key)
 
     def load(self, kind: str, key: Key) -> dict[str, Tensor] | None:
-        """The tensors stored under exactly this key, or None."""
+        """The tensors stored under exactly this key, or None; a broken entry is as good as none."""
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         folder = self.folder(kind, key)
         try:
             stored = json.loads((folder / "key.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return load_file(folder / "data.safetensors") if stored == json.loads(json.dumps(key)) else None
+        except (OSError, ValueError, SafetensorError):
             return None
-        if stored != json.loads(json.dumps(key)):
-            return None
-        return load_file(folder / "data.safetensors")
 
     def store(self, kind: str, key: Key, tensors: dict[str, Tensor]) -> None:
-        """Keep tensors under a key; an entry that is there already stays."""
+        """Keep tensors under a key; an entry that is there already stays, unless it is broken."""
         from safetensors.torch import save_file
 
         folder = self.folder(kind, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh / "data.safetensors")
-        (fresh / "key.json").write_text(json.dumps(key, indent=1, sort_keys=True), encoding="utf-8")
         try:
-            if folder.exists() and self.load(kind, key) is None:
-                shutil.rmtree(folder)
-            fresh.rename(folder)
-        except OSError:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh / "data.safetensors")
+            (fresh / "key.json").write_text(json.dumps(key, indent=1, sort_keys=True), encoding="utf-8")
+            for file in fresh.iterdir():
+                _flush(file)
+            with contextlib.suppress(OSError):  # another process was first
+                if folder.exists() and self.load(kind, key) is None:
+                    shutil.rmtree(folder)
+                fresh.rename(folder)
+        finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def get(self, kind: str, key: Key, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -81,3 +84,8 @@ class Cache:
             found = compute()
             self.store(kind, key, found)
         return found
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())

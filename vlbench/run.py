@@ -93,7 +93,8 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
     folder = work.request.out / record["id"]
     found = read_record(folder) if (folder / "record.json").exists() else None
     if found is not None and found["status"] == "finished" and _same(found, record):
-        work.observer.message(f"{cell.name} at budget {cell.budget}: finished before, see {folder}")
+        at = "" if cell.budget == cell.name else f" at budget {cell.budget}"
+        work.observer.message(f"{cell.name}{at}: finished before, see {folder}")
         return {**found, "always_on": cell.always_on}
     try:
         if cell.name == CHANCE:
@@ -112,6 +113,8 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
         write_whole(folder / "error.txt", traceback.format_exc().encode())
         record.update(status="failed", message=f"{type(error).__name__}: {error} (whole text in error.txt)")
     write_record(folder, record)
+    if record["status"] != "failed":
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return record
 
 

@@ -33,11 +33,11 @@ from vlbench.workbench import Workbench
 FRESH_SEEDS = 3
 Axes = dict[str, list[float]]
 EFFORTS: dict[str, list[tuple[int, int]]] = {
-    "heads": [(100, 100), (200, 100), (400, 100), (300, 256), (600, 256), (1200, 256)],
+    "heads": [(200, 100), (400, 100), (600, 256), (1200, 256)],
     "encoder": [(100, 100), (300, 100), (300, 256), (600, 256)],
 }
 AXES: dict[str, Axes] = {
-    "heads": {"rate": [0.03, 0.1, 0.3], "weight_decay": [1e-4, 1e-3, 1e-2], "noise": [0.0, 0.5, 1.0]},
+    "heads": {"rate": [0.1, 0.3, 0.6], "weight_decay": [1e-3, 1e-2], "noise": [0.0, 0.5, 1.0]},
     "encoder": {"rate": [0.01, 0.03, 0.1, 0.2, 0.3], "weight_decay": [5e-4, 1e-3, 5e-3]},
 }
 

@@ -9,8 +9,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 import vlbench
-from vlbench.score.train import train as train_student
-from vlbench.score.training_sets import training_set
 
 
 class Forgetting(vlbench.Method):
@@ -33,7 +31,7 @@ class Forgetting(vlbench.Method):
 
     def _observed_run(self, offered: vlbench.Selection, context: vlbench.Context) -> ForgettingRecord:
         record = ForgettingRecord(len(offered))
-        data = training_set(offered, context.student, context.entries)
+        data = vlbench.training_set(offered, context.student, context.entries)
         batch = min(self.options.batch, len(data))
         steps = self.options.passes * -(-len(offered) // batch)
         rate = self.options.rate or context.recipe.rate
@@ -46,7 +44,7 @@ class Forgetting(vlbench.Method):
             record.see(positions, both_first(one @ two.T).cpu())
             context.observer.advance()
 
-        train_student(context.student, data, recipe, context.seeds.child("run"), observe=observe)
+        vlbench.train(context.student, data, recipe, context.seeds.child("run"), observe=observe)
         context.observer.done()
         return record
 

@@ -46,7 +46,7 @@ class Settings:
 
 HEADS = Settings(
     experts=8, expert_steps=144, expert_rate=0.3, expert_batch=256, interval=12, start_range=3, span=4, inner_steps=8,
-    inner_batch=0, outer_steps=100, averaged=2, share=1.0, item_rate=0.1, vector_rate=0.1, step_rate=0.03, first_range=3,
+    inner_batch=0, outer_steps=100, averaged=2, share=1.0, item_rate=0.2, vector_rate=0.2, step_rate=0.1, first_range=3,
 )  # fmt: skip
 BY_TRAINED: dict[Trained, Settings] = {
     "heads": HEADS,
@@ -78,7 +78,7 @@ def resolve(options: VLDDOptions, trained: Trained, *, pairs: int, items: int) -
 def _automatic(trained: Trained, pairs: int) -> Settings:
     base = BY_TRAINED[trained]
     if trained == "heads" and pairs >= 300:
-        return dataclasses.replace(base, start_range=8, outer_steps=70)
+        return dataclasses.replace(base, start_range=8, outer_steps=80, inner_batch=250)
     return base
 
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from vlbench import DistilledPairs, Method
-from vlbench.condense.artifacts import ITEMS, feature_space
 from vlbench_trajectory.experts import train_experts
 from vlbench_trajectory.pixels import store_items
 from vlbench_trajectory.settings import Settings, Trained, resolve
@@ -90,9 +89,9 @@ class VLDD(Method):
             if side in stage.learned:
                 values = stage.learned[side].inputs(state.variables[side]).detach()
             if side in start.items:
-                sides[side], spaces[side] = store_items(values, train.items(side)).cpu(), ITEMS
+                sides[side], spaces[side] = store_items(values, train.items(side)).cpu(), "items"
             else:
-                sides[side], spaces[side] = tower.standardise.inverse(values).cpu(), feature_space(tower.space)
+                sides[side], spaces[side] = tower.standardise.inverse(values).cpu(), tower.space
         rates = {branch: float(rate) for branch, rate in stage.rates(state.variables).items()}
         real = not self.options.noise
         return DistilledPairs(sides, spaces, train.fingerprint, rates, start.selection if real else None)

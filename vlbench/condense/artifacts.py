@@ -21,7 +21,8 @@ from vlbench.errors import ArtifactError
 if TYPE_CHECKING:
     from vlbench.data.pairs import Split
 
-ITEMS, FEATURES = "items", "features"
+ITEMS = "items"
+"""The ``spaces`` entry of a side that is stored as items."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class DistilledPairs:
 
     Attributes:
         sides: side name -> tensor [pair, ...]: uint8 items (pixels) or float32 feature vectors.
-        spaces: side name -> ``items``, or ``features:<identity of the encoder whose space the vectors live in>``.
+        spaces: side name -> ``items``, or the ``space`` of the tower in which the vectors live.
         fingerprint: of the data set they were learned from.
         rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
         start: the real pairs they started from, where they did; the harness scores them beside the result.
@@ -66,11 +67,6 @@ class DistilledPairs:
 
 
 Artifact = Selection | DistilledPairs
-
-
-def feature_space(identity: str) -> str:
-    """The ``spaces`` entry for vectors in the space of the encoder of that identity."""
-    return f"{FEATURES}:{identity}"
 
 
 def check_artifact(artifact: object, *, pairs: int, train: Split, fingerprint: str) -> None:
@@ -155,7 +151,7 @@ def save_artifact(artifact: Artifact, folder: Path | str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(artifact, Selection):
         tensors = {"indices": artifact.indices}
-        about = {"kind": "selection", "fingerprint": artifact.fingerprint, "mean_sides": list(artifact.mean_sides)}
+        about: dict[str, object] = {"kind": "selection", "fingerprint": artifact.fingerprint, "mean_sides": list(artifact.mean_sides)}
     else:
         tensors = {f"side.{name}": tensor for name, tensor in artifact.sides.items()}
         about = {"kind": "distilled", "spaces": artifact.spaces, "fingerprint": artifact.fingerprint, "rates": artifact.rates}
@@ -195,9 +191,13 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(name, 0o644)
-    os.replace(name, path)
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.chmod(0o644)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -33,11 +33,11 @@ class Outcome:
 
 
 @torch.no_grad()
-def embed_split(student: Student, parameters: Parameters, entries: SplitEntries, counts: dict[str, int]) -> dict[str, Tensor]:
+def embed_split(student: Student, parameters: Parameters, entries: SplitEntries) -> dict[str, Tensor]:
     """Unit embeddings of all items of a split, side -> float32 [item, embedding] on the CPU."""
     out = {}
     for side in student.sides:
-        parts = torch.arange(counts[side]).split(CHUNK)
+        parts = torch.arange(entries.counts[side]).split(CHUNK)
         out[side] = torch.cat([student.embed(side, entries.take(side, part), parameters).float().cpu() for part in parts])
     return out
 
@@ -56,8 +56,7 @@ class Evaluator:
 
     def score(self, parameters: Parameters, entries: SplitEntries) -> Scores:
         """Recalls of a trained student on a split."""
-        counts = {side: int(entries.pairs[:, column].max()) + 1 for column, side in enumerate(self.student.sides)}
-        return score_embeddings(embed_split(self.student, parameters, entries, counts), entries.pairs)
+        return score_embeddings(embed_split(self.student, parameters, entries), entries.pairs)
 
     def choose(self, data: TrainingSet, seeds: SeedTree, advance: Callable[[], None]) -> Recipe:
         """The setting with the highest mean recall on val; the first of equals. A setting that diverges is out.

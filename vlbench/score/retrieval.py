@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 
 CUTS = (1, 5, 10)
+ROUNDING = 1e-6
+"""Cosines that differ by less are equal: in float32 the product with one and the same vector, such as that of a caption
+that occurs twice, depends on where in the gallery it stands."""
 
 
 def best_ranks(queries: Tensor, gallery: Tensor, matches: Tensor, *, depth: int = CUTS[-1]) -> Tensor:
@@ -27,8 +30,8 @@ def best_ranks(queries: Tensor, gallery: Tensor, matches: Tensor, *, depth: int 
         depth: ranks above this are not told apart.
 
     Returns:
-        int64 [query]: 1 + the number of items that do not match and score at least as high as the best that does;
-        ``depth + 1`` where that is more than ``depth``.
+        int64 [query]: 1 + the number of items that do not match and score at least as high, up to rounding, as the best
+        that does; ``depth + 1`` where that is more than ``depth``.
     """
     most = int(torch.bincount(matches[:, 0], minlength=len(queries)).max())
     found, neighbours = _search(queries, gallery, min(depth + most, len(gallery)))
@@ -37,7 +40,7 @@ def best_ranks(queries: Tensor, gallery: Tensor, matches: Tensor, *, depth: int 
     code = np.arange(len(queries))[:, None] * size + neighbours
     is_match = known[np.searchsorted(known, code).clip(max=len(known) - 1)] == code
     best = np.where(is_match, found, -np.inf).max(1, keepdims=True)
-    before = ((found >= best) & ~is_match).sum(1)
+    before = ((found >= best - ROUNDING) & ~is_match).sum(1)
     return torch.from_numpy(np.where(np.isfinite(best[:, 0]), np.minimum(before, depth), depth) + 1)
 
 

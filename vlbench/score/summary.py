@@ -31,8 +31,10 @@ def summarise(runs: Sequence[Scores]) -> dict[str, Any]:
 def chance_scores(work: Workbench) -> dict[str, Any]:
     """Scores of a model that ranks at random, for every student of the protocol; no seeds."""
     test = work.dataset.split("test")
-    summary = summarise([chance({side: test.count(side) for side in work.dataset.sides}, test.pairs)])
-    for part in (*(summary[d].values() for d in list(summary)[:-1]), [summary["mean_recall"]]):
-        for cell in part:
-            cell["seeds"] = []
+    expected = chance({side: test.count(side) for side in work.dataset.sides}, test.pairs)
+    cell = {"sd": 0.0, "seeds": []}
+    summary: dict[str, Any] = {
+        direction: {cut: {"mean": value, **cell} for cut, value in cuts.items()} for direction, cuts in expected.items()
+    }
+    summary["mean_recall"] = {"mean": mean_recall(expected), **cell}
     return {student: summary for student in work.protocol.students}

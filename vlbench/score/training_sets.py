@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vlbench.condense.artifacts import ITEMS, Artifact, DistilledPairs, Selection, feature_space
+from vlbench.condense.artifacts import ITEMS, Artifact, DistilledPairs, Selection
 from vlbench.errors import ArtifactError
 from vlbench.score.train import TrainingSet
 from vlbench.towers.build import CHUNK, SplitEntries
@@ -74,9 +74,9 @@ def side_entries(artifact: DistilledPairs, tower: Tower) -> Tensor:
     if space == ITEMS:
         chunks = [tower.enter(tower.encoder.inputs(part).to(device)) for part in stored.split(CHUNK)]
         return torch.cat(chunks)
-    if space != feature_space(tower.space):
+    if space != tower.space:
         raise ArtifactError(
-            f"the artifact's {tower.side} vectors live in {space!r}, this student's encoder gives {feature_space(tower.space)!r}. "
+            f"the artifact's {tower.side} vectors live in {space!r}, this student's encoder gives {tower.space!r}. "
             "Score it with a student that has the same encoder on that side."
         )
     return tower.enter_features(stored.to(device))

@@ -26,9 +26,9 @@ from vlbench.score.retrieval import chance, mean_recall, score_embeddings
 from vlbench.score.train import train
 from vlbench.score.training_sets import training_set
 from vlbench.seeds import SeedTree
-from vlbench.testing import watch
 from vlbench.testing.toys import TOY_RECIPE, toy_bench, toy_student
 from vlbench.testing.trials import ALL, PAIRS, InterruptedTrial, Toys
+from vlbench.testing.watch import GENERATORS, changes, kept_as_they_were, watched
 
 Check = Callable[[MethodSpec, Toys], None]
 
@@ -48,10 +48,10 @@ def check_construction_only_stores_options(spec: MethodSpec, toys: Toys) -> None
         frozen is not None and frozen.frozen, "its options are no frozen dataclass. Write @dataclass(frozen=True)."
     )
     folder = toys.fresh_folder()
-    with watch.kept_as_they_were(), watch.watched((folder,)) as seen:
-        before = {name: read() for name, read in watch.GENERATORS.items()}
+    with kept_as_they_were(), watched((folder,)) as seen:
+        before = {name: read() for name, read in GENERATORS.items()}
         method = toys.method(spec)
-        drawn = watch.changes(watch.GENERATORS, before)
+        drawn = changes(GENERATORS, before)
     kept = sorted(set(vars(method)) - {"options"})
     _require(not kept, f"the constructor sets {', '.join(kept)}. Do that in condense().")
     _require(isinstance(method.options, spec.options), "the constructor does not keep the options it was given.")
@@ -114,11 +114,11 @@ def check_result_teaches(spec: MethodSpec, toys: Toys) -> None:
     )
     split = toys.dataset.split("val")
     counts = {side: split.count(side) for side in toys.dataset.sides}
-    embeddings = embed_split(student, parameters, bench.entries(student, "val"), counts)
+    embeddings = embed_split(student, parameters, bench.entries(student, "val"))
     reached, floor = mean_recall(score_embeddings(embeddings, split.pairs)), mean_recall(chance(counts, split.pairs))
     _require(
         reached > floor + TEACHING_MARGIN,
-        f"a student of its {len(artifact)} pairs reaches mean recall {reached:.1f} on the toy val split, chance is {floor:.1f}.",
+        f"a student of its {len(artifact)} pairs reaches mean recall {reached:.1f} on toys, chance is {floor:.1f}.",
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vlbench.registry.loader import load_registry
 from vlbench.registry.names import unknown
+from vlbench.registry.options import parse_options
 from vlbench.registry.registry import Registry
 from vlbench.registry.specs import MethodSpec
 from vlbench.testing.checks import CHECKS, Check
@@ -56,14 +57,15 @@ def check_method(
         options: of the method, as ``-o`` takes them; give a slow method fewer steps here.
 
     Raises:
-        UnknownNameError: there is no method of that name.
+        UnknownNameError: there is no method or option of that name.
+        OptionError: an option has a value that is not allowed.
 
     Example:
         >>> from vlbench.testing import check_method
         >>> failed = [result for result in check_method("random") if result.status == "failed"]
     """
     spec = _spec(method, registry)
-    toys = _toys(options)
+    toys = _toys(_checked(options, spec))
     return [_result(check, spec, toys) for check in CHECKS]
 
 
@@ -83,7 +85,8 @@ def parametrize_with_checks(
         options: method name -> its options, as ``-o`` takes them.
 
     Raises:
-        UnknownNameError: there is no method or check of some name.
+        UnknownNameError: there is no method, option or check of some name.
+        OptionError: an option has a value that is not allowed.
 
     Example:
         >>> @parametrize_with_checks(["every-nth"])
@@ -97,7 +100,8 @@ def parametrize_with_checks(
     cases = []
     for method in methods:
         spec = _spec(method, registry)
-        toys = functools.cache(functools.partial(_toys, (options or {}).get(spec.name)))
+        given = (options or {}).get(spec.name)
+        toys = functools.cache(functools.partial(_toys, _checked(given, spec)))
         for check in CHECKS:
             name = _name(check)
             marks = [pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else []
@@ -115,6 +119,11 @@ def _spec(method: str | MethodSpec, registry: Registry | None) -> MethodSpec:
     return (registry or load_registry()).method(method)
 
 
+def _checked(options: Mapping[str, object] | None, spec: MethodSpec) -> Mapping[str, object]:
+    parse_options(spec.options, options or {}, owner=f"method {spec.name!r}", hint=f"vlbench methods {spec.name}")
+    return options or {}
+
+
 def _check_known(names: Iterable[str]) -> None:
     known = [_name(check) for check in CHECKS]
     for name in names:
@@ -122,7 +131,7 @@ def _check_known(names: Iterable[str]) -> None:
             raise unknown("check", name, known)
 
 
-def _toys(options: Mapping[str, object] | None) -> Toys:
+def _toys(options: Mapping[str, object]) -> Toys:
     folder = Path(tempfile.mkdtemp(prefix="vlbench-check-"))
     toys = Toys(folder, options)
     weakref.finalize(toys, shutil.rmtree, folder, ignore_errors=True)

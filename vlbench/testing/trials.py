@@ -17,8 +17,8 @@ from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
 from vlbench.data.pairs import PairDataset
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec, resolve
-from vlbench.testing import watch
 from vlbench.testing.toys import COUNTS, toy_context, toy_dataset
+from vlbench.testing.watch import GENERATORS, SETTINGS, TrapSplits, changes, kept_as_they_were, watched
 
 PAIRS = 7
 """The budget of a trial, where a check does not need another."""
@@ -125,7 +125,7 @@ class Toys:
             InterruptedTrial: it was stopped after so many steps.
         """
         method, dataset, observer = self.method(spec), toy_dataset(), CountingObserver(stop_after)
-        trap = watch.TrapSplits(dataset.splits)
+        trap = TrapSplits(dataset.splits)
         guarded = dataclasses.replace(dataset, splits=trap)
         view, context = toy_context(
             guarded, folder, seed=seed, sees_val=spec.sees_val, observer=observer, cache=cache or folder / "cache"
@@ -133,12 +133,12 @@ class Toys:
         trap.forbidden = ("test",) if spec.sees_val else ("val", "test")
         options = repr(method.options)
         encoders = _encoders(context)
-        with watch.kept_as_they_were(), watch.watched((folder, cache or folder)) as seen:
-            generators = {name: read() for name, read in watch.GENERATORS.items()}
-            settings = {name: read() for name, read in watch.SETTINGS.items()}
+        with kept_as_they_were(), watched((folder, cache or folder)) as seen:
+            generators = {name: read() for name, read in GENERATORS.items()}
+            settings = {name: read() for name, read in SETTINGS.items()}
             artifact = method.condense(view, Budget(pairs), context)
-            drawn = watch.changes(watch.GENERATORS, generators)
-            changed = watch.changes(watch.SETTINGS, settings)
+            drawn = changes(GENERATORS, generators)
+            changed = changes(SETTINGS, settings)
         inputs = _changed_inputs(dataset, {"options": (options, repr(method.options))})
         inputs += ["weights of the encoders"] if _encoders(context) != encoders else []
         return Trial(artifact, drawn, changed, inputs, seen.writes, seen.connections, trap.touched, observer.steps)

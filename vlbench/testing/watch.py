@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import sys
+import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,8 @@ import torch
 
 from vlbench.data.pairs import Split
 
-_HERE = str(Path(__file__).parent)
+_HERE = Path(__file__).parent
+_PYTHON = Path(sysconfig.get_path("stdlib"))
 
 
 def _numpy_state() -> tuple[bytes, str]:
@@ -113,12 +115,17 @@ class TrapSplits(dict[str, Split]):
 
 
 def place() -> str:
-    """``file.py:12`` of the innermost caller outside vlbench, or outside this module where there is none."""
-    package = str(Path(_HERE).parent)
-    frames = [frame for frame in traceback.extract_stack()[:-1] if not frame.filename.startswith(_HERE)]
-    outside = [frame for frame in frames if not frame.filename.startswith((package, "<"))]
+    """``file.py:12`` of the innermost caller outside vlbench, torch and Python's library; of any, if there is none."""
+    frames = [frame for frame in traceback.extract_stack()[:-1] if Path(frame.filename).parent != _HERE]
+    outside = [frame for frame in frames if not _is_library(Path(frame.filename))]
     frame = (outside or frames)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _is_library(file: Path) -> bool:
+    if "site-packages" in file.parts:
+        return file.is_relative_to(_HERE.parent) or "torch" in file.parts
+    return str(file).startswith("<") or file.is_relative_to(_PYTHON) or file.is_relative_to(_HERE.parent)
 
 
 class NetworkBlockedError(OSError):

@@ -84,7 +84,8 @@ class Bench:
         """Both sides of a split as a student's trained parts read them."""
         items = self.dataset.split(split).items
         takers = {side: self._taker(student.towers[side], split, items[side]) for side in student.sides}
-        return SplitEntries(takers, self.dataset.split(split).pairs, student.device)
+        counts = {side: len(items[side]) for side in student.sides}
+        return SplitEntries(takers, self.dataset.split(split).pairs, counts, device=student.device)
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
@@ -103,10 +104,13 @@ class SplitEntries:
 
     Attributes:
         pairs: int64 [pair, 2].
+        counts: side -> number of items.
     """
 
-    def __init__(self, takers: dict[str, Callable[[Tensor], Tensor]], pairs: Tensor, device: str) -> None:
-        self._takers, self.pairs, self._device = takers, pairs, device
+    def __init__(
+        self, takers: dict[str, Callable[[Tensor], Tensor]], pairs: Tensor, counts: dict[str, int], *, device: str
+    ) -> None:
+        self._takers, self.pairs, self.counts, self._device = takers, pairs, counts, device
 
     def take(self, side: str, index: Tensor) -> Tensor:
         """Entries of the items at positions ``index`` [n] of a side -> [n, ...]."""

@@ -97,7 +97,7 @@ class Tower:
         side: its name.
         frozen: whether the encoder is frozen, so that features of items can be kept and learned.
         width: features per item.
-        space: identity of the encoder: names the space of its feature vectors.
+        space: names the space of the encoder's feature vectors, as artifacts do: ``features:<identity>``.
         head: the part of ``trained`` that maps features to embeddings.
         branches: branch name -> layout of its flat vector.
     """
@@ -105,7 +105,7 @@ class Tower:
     def __init__(self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise) -> None:
         self.side, self.config, self.standardise = side, config, standardise
         self.encoder = encoder
-        self.width, self.space = encoder.width, encoder.identity
+        self.width, self.space = encoder.width, f"features:{encoder.identity}"
         self.frozen = config.train == "frozen"
         head = build_head(config.head, encoder.width)
         if self.frozen:

@@ -1,7 +1,6 @@
 """Every selector keeps the published rules."""
 
 import vlbench_coresets
-
 from vlbench.testing import parametrize_with_checks
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from vlbench_coresets.forgetting import Forgetting, ForgettingRecord, both_first
-from vlbench_coresets.options import ForgettingOptions
 
 from vlbench import Budget, OptionError
 from vlbench.testing import toy_context, toy_dataset
+from vlbench_coresets.forgetting import Forgetting, ForgettingRecord, both_first
+from vlbench_coresets.options import ForgettingOptions
 
 # Rows are passes, columns are pairs; 1 is correct.
 HISTORY = torch.tensor(

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from vlbench.condense.method import Selector
+from vlbench.registry.specs import resolve
+
+from vlbench import Budget
+from vlbench.testing import toy_context, toy_dataset
 from vlbench_coresets.herding import herding
 from vlbench_coresets.kcenter import k_center
 from vlbench_coresets.options import SelectorOptions
 from vlbench_coresets.random_pairs import RandomPairs
-
-from vlbench import Budget
-from vlbench.condense.method import Selector
-from vlbench.registry.specs import resolve
-from vlbench.testing import toy_context, toy_dataset
 
 
 def features(count=80, width=6, seed=0):
@@ -23,7 +23,9 @@ def brute_force_herding(data, size):
     chosen = []
     for step in range(size):
         total = data[chosen].sum(0)
-        distance = {i: np.sum((total + x - (step + 1) * data.mean(0)) ** 2) for i, x in enumerate(data) if i not in chosen}
+        distance = {
+            i: np.sum((total + x - (step + 1) * data.mean(0)) ** 2) for i, x in enumerate(data) if i not in chosen
+        }
         chosen.append(min(distance, key=distance.get))
     return chosen
 

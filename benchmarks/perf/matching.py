@@ -1,0 +1,72 @@
+"""The matching gradient beside full unrolling by autograd, in one run: seconds, peak memory, largest difference.
+
+    python benchmarks/perf/matching.py --steps 8 --steps 32
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import click
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+from vlbench_scenes.encoders import convnet
+from vlbench_trajectory.matching import Entries, Parameters, Segment, match, matching_loss
+
+from vlbench.cost import Meter
+from vlbench.towers.functional import FlatParameters
+
+
+def unrolled(loss: Callable[..., Tensor], entries: Entries, segment: Segment, rate: Tensor, steps: int) -> Tensor:
+    """Gradient of the matching loss with respect to the images, through the graph of all steps."""
+    images = entries["image"].clone().requires_grad_()
+    parameters = {branch: flat.clone().requires_grad_() for branch, flat in segment.start.items()}
+    for step in range(steps):
+        value = loss({**entries, "image": images}, parameters, step)
+        gradients = torch.autograd.grad(value, list(parameters.values()), create_graph=True)
+        parameters = {b: p - rate * g for (b, p), g in zip(parameters.items(), gradients, strict=True)}
+    total = torch.stack(list(matching_loss(parameters, segment).values())).sum()
+    return torch.autograd.grad(total, images)[0]
+
+
+@click.command()
+@click.option("--pairs", default=100, show_default=True)
+@click.option("--steps", "counts", multiple=True, type=int, default=(8, 32), show_default=True, help="Inner steps.")
+def main(pairs: int, counts: tuple[int, ...]) -> None:
+    """Compare on a ConvNet of `scenes` that is trained whole, with a linear head."""
+    torch.manual_seed(0)
+    network = nn.Sequential(convnet(), nn.Linear(512, 64))
+    flat = FlatParameters(network, [name for name, _ in network.named_parameters()])
+    start = flat.gather(network)
+    segment = Segment({"image": start}, {"image": start + 0.01 * torch.randn_like(start)})
+    entries = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
+    rates = {"image": torch.tensor(0.002)}  # a smooth path: at 0.1 rounding is amplified until no two ways agree
+
+    def loss(entries: Entries, parameters: Parameters, step: int) -> Tensor:
+        features = functional_call(network, flat.named(parameters["image"]), (entries["image"],))
+        logits = F.normalize(features, dim=1) @ entries["text"].T / 0.07
+        return F.cross_entropy(logits, torch.arange(len(logits)))
+
+    for steps in counts:
+        batches = [torch.arange(pairs)] * steps
+        results, lines = [], []
+        for name, work in (
+            ("ours", lambda b=batches: match(loss, entries, segment, rates=rates, batches=b, sides=("image",)).entries["image"]),
+            ("unrolled", lambda s=steps: unrolled(loss, entries, segment, rates["image"], s)),
+        ):
+            work()
+            with Meter() as meter:
+                begin = time.perf_counter()
+                results.append(work())
+                lines.append((name, time.perf_counter() - begin, meter))
+        difference = float((results[0] - results[1]).norm() / results[1].norm())
+        text = ", ".join(f"{name} {took:.2f} s {meter.peak_bytes / 1e6:.0f} MB" for name, took, meter in lines)
+        click.echo(f"{pairs} pairs, {steps} inner steps: {text}; ratio of seconds {lines[0][1] / lines[1][1]:.2f}, "
+                   f"relative difference {difference:.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""What an artifact may be, how many bytes it is, and that it survives the disk."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from vlbench.condense.artifacts import (
+    DistilledPairs,
+    Selection,
+    artifact_bytes,
+    check_artifact,
+    load_artifact,
+    save_artifact,
+    write_whole,
+)
+from vlbench.errors import ArtifactError
+
+from vlbench.testing import toy_dataset
+
+DATA = toy_dataset()
+TRAIN = DATA.split("train")
+
+
+def selection(indices=(3, 1, 4), **fields):
+    return Selection(torch.tensor(indices), DATA.fingerprint, **fields)
+
+
+def distilled(**fields):
+    sides = {"image": torch.full((3, 3, 8, 8), 7, dtype=torch.uint8), "text": torch.arange(48.0).view(3, 16)}
+    spaces = {"image": "items", "text": "features:toy"}
+    return replace(DistilledPairs(sides, spaces, DATA.fingerprint), **fields)
+
+
+def check(artifact, pairs=3):
+    check_artifact(artifact, pairs=pairs, train=TRAIN, fingerprint=DATA.fingerprint)
+
+
+def test_good_artifacts_pass():
+    check(selection())
+    check(selection(mean_sides=("text",)), pairs=10)
+    check(distilled(rates={"image": 0.1}, start=selection()))
+
+
+def with_side(side, tensor):
+    return distilled(sides={**distilled().sides, side: tensor})
+
+
+@pytest.mark.parametrize(
+    ("artifact", "words"),
+    [
+        ([1, 2, 3], "returned list, not a Selection"),
+        (selection((1, 2, 3, 4)), "holds 4 pairs, over the budget of 3"),
+        (Selection(torch.empty(0, dtype=torch.long), DATA.fingerprint), "holds no pair"),
+        (replace(selection(), fingerprint="another"), "another data set's fingerprint"),
+        (replace(selection(), indices=torch.tensor([1.0])), "expected int64"),
+        (replace(selection(), indices=torch.tensor([[1]])), "expected int64"),
+        (selection((1, 120)), "index 120 is outside the train split's 120 pairs"),
+        (selection((-1, 2)), "index -1 is outside"),
+        (selection((5, 5)), "occurs twice"),
+        (distilled(sides={"image": distilled().sides["image"]}), "has sides"),
+        (with_side("text", torch.zeros(2, 16)), "differ in length"),
+        (with_side("text", torch.full((3, 16), torch.inf)), "not finite"),
+        (with_side("image", torch.zeros(3, 3, 8, 8)), "is not the form of the data's items"),
+        (with_side("image", torch.zeros(3, 3, 9, 8, dtype=torch.uint8)), "is not the form of the data's items"),
+        (distilled(rates={"text": float("nan")}), "inner rate of 'text' is not finite"),
+        (distilled(spaces={"image": "items", "text": "items"}), "is not the form of the data's items"),
+    ],
+)
+def test_a_bad_artifact_is_refused_with_its_reason(artifact, words):
+    with pytest.raises(ArtifactError, match=words):
+        check(artifact)
+
+
+@pytest.mark.parametrize("artifact", [selection(), selection(mean_sides=("text",))])
+def test_a_selection_survives_the_disk(artifact, tmp_path):
+    save_artifact(artifact, tmp_path)
+    loaded = load_artifact(tmp_path)
+    assert torch.equal(loaded.indices, artifact.indices)
+    assert (loaded.fingerprint, loaded.mean_sides) == (artifact.fingerprint, artifact.mean_sides)
+
+
+def test_distilled_pairs_survive_the_disk_with_the_order_of_their_sides(tmp_path):
+    artifact = distilled(rates={"image": 0.5, "text": 0.1}, start=selection((7, 5, 2), mean_sides=("text",)))
+    save_artifact(artifact, tmp_path)
+    loaded = load_artifact(tmp_path)
+    assert list(loaded.sides) == ["image", "text"]
+    for side, tensor in artifact.sides.items():
+        assert torch.equal(loaded.sides[side], tensor)
+        assert loaded.sides[side].dtype == tensor.dtype
+    assert (loaded.spaces, loaded.rates, loaded.fingerprint) == (artifact.spaces, artifact.rates, artifact.fingerprint)
+    assert loaded.start.indices.tolist() == [7, 5, 2]
+    assert loaded.start.mean_sides == ("text",)
+
+
+def test_views_and_graphs_are_stored_as_plain_values(tmp_path):
+    text = torch.arange(96.0, requires_grad=True).view(3, 32)[:, ::2]
+    save_artifact(with_side("text", text), tmp_path)
+    assert torch.equal(load_artifact(tmp_path).sides["text"], text.detach())
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path):
+    for name in "ab":
+        save_artifact(distilled(rates={"image": 0.1}), tmp_path / name)
+    for file in ("artifact.json", "artifact.safetensors"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_nothing_is_pickled(tmp_path):
+    save_artifact(distilled(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifact.json", "artifact.safetensors"]
+    json.loads((tmp_path / "artifact.json").read_text())
+
+
+@pytest.mark.parametrize("spoil", ["missing", "cut", "text", "empty"])
+def test_a_broken_artifact_is_an_error_and_not_a_crash(spoil, tmp_path):
+    save_artifact(selection(), tmp_path)
+    tensors, about = tmp_path / "artifact.safetensors", tmp_path / "artifact.json"
+    if spoil == "missing":
+        tensors.unlink()
+    elif spoil == "cut":
+        tensors.write_bytes(tensors.read_bytes()[:-5])
+    elif spoil == "text":
+        about.write_text("not json")
+    else:
+        about.write_text("{}")
+    with pytest.raises(ArtifactError, match="no readable artifact"):
+        load_artifact(tmp_path)
+
+
+def test_bytes_of_a_selection_are_those_of_its_pixels_and_captions():
+    chosen = selection((0, 4, 9))
+    captions = [TRAIN.items["text"][i] for i in TRAIN.pairs[chosen.indices, 1].tolist()]
+    assert artifact_bytes(chosen, TRAIN, {}) == 3 * 3 * 8 * 8 + sum(len(text.encode()) for text in captions)
+
+
+def test_an_image_that_is_chosen_twice_is_counted_once():
+    one, both = selection((0,)), selection((0, 1))
+    assert TRAIN.pairs[0, 0] == TRAIN.pairs[1, 0]
+    more = artifact_bytes(both, TRAIN, {}) - artifact_bytes(one, TRAIN, {})
+    assert more == len(TRAIN.items["text"][int(TRAIN.pairs[1, 1])].encode())
+
+
+def test_bytes_of_averaged_text_are_those_of_float32_vectors():
+    assert artifact_bytes(selection(mean_sides=("text",)), TRAIN, {"text": 16}) == 3 * (3 * 8 * 8 + 16 * 4)
+
+
+def test_bytes_of_distilled_pairs_are_those_of_their_tensors():
+    assert artifact_bytes(distilled(), TRAIN, {}) == 3 * (3 * 8 * 8 + 16 * 4)
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "folder" / "file"
+    write_whole(path, b"old")
+
+    def refuse(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in path.parent.iterdir()] == ["file"]

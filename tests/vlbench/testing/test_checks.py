@@ -1,0 +1,342 @@
+"""Each check is broken by a method that breaks that one rule, and catches it."""
+
+import contextlib
+import os
+import random
+import socket
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from vlbench.registry.specs import MethodSpec
+
+import vlbench
+from vlbench.testing import CHECKS, check_method
+
+
+@dataclass(frozen=True)
+class Options:
+    scale: float = vlbench.option(1.0, help="a number")
+    table: dict[str, int] = vlbench.option({}, help="a table")
+
+
+class Good(vlbench.Selector):
+    """Random pairs; what the others spoil in one place."""
+
+    needs_features = False
+
+    def select(self, features, size, generator):
+        return torch.randperm(len(features), generator=generator)[:size]
+
+
+class GoodVectors(vlbench.Method):
+    """Random pairs as learned vectors, improved in steps that a checkpoint keeps."""
+
+    steps = 6
+
+    def condense(self, train, budget, context):
+        candidates = context.candidates()
+        budget.check_fits(len(candidates))
+        chosen = candidates[torch.randperm(len(candidates), generator=context.seeds.generator("start"))[: budget.pairs]]
+        images = train.items("image")[train.pairs[chosen, 0]]
+        text = context.student.towers["text"]
+        inputs = text.encoder.inputs([train.items("text")[i] for i in train.pairs[chosen, 1].tolist()])
+        vectors, first = text.encoder.module(inputs).detach(), 0
+        if (state := context.load_checkpoint()) is not None:
+            vectors, first = state["vectors"], int(state["step"])
+        for step in range(first, self.steps):
+            noise = torch.randn(vectors.shape, generator=context.seeds.generator("noise", self.draw(step, first)))
+            vectors = vectors + 0.01 * noise
+            context.save_checkpoint({"vectors": vectors, "step": torch.tensor(step + 1)})
+            context.observer.advance()
+        spaces = {"image": "items", "text": f"features:{text.space}"}
+        return self.finish(vlbench.DistilledPairs({"image": images, "text": vectors}, spaces, train.fingerprint))
+
+    def draw(self, step, first):
+        return step
+
+    def finish(self, artifact):
+        return artifact
+
+
+class Deterministic(Good):
+    def condense(self, train, budget, context):
+        budget.check_fits(60)
+        return vlbench.Selection(torch.arange(budget.pairs) * 2, train.fingerprint)
+
+
+class KeepsState(Good):
+    def __init__(self, options):
+        super().__init__(options)
+        self.seen = 0
+
+
+class DrawsWhenMade(Good):
+    def __init__(self, options):
+        super().__init__(options)
+        random.random()
+
+
+class RoundsUp(Good):
+    def condense(self, train, budget, context):
+        return super().condense(train, vlbench.Budget(min(60, budget.pairs + budget.pairs % 2)), context)
+
+
+class ReturnsNothing(Good):
+    def condense(self, train, budget, context):
+        return replace(super().condense(train, budget, context), indices=torch.empty(0, dtype=torch.long))
+
+
+class Twice(Good):
+    def condense(self, train, budget, context):
+        made = super().condense(train, budget, context)
+        return replace(made, indices=torch.cat([made.indices[:-1], made.indices[:1]]))
+
+
+class NotFinite(GoodVectors):
+    def finish(self, artifact):
+        artifact.sides["text"][0, 0] = torch.nan
+        return artifact
+
+
+class ExtraPairs(vlbench.DistilledPairs):
+    """Carries something that is not stored."""
+
+
+class ReturnsOwnClass(GoodVectors):
+    def finish(self, artifact):
+        return ExtraPairs(artifact.sides, artifact.spaces, artifact.fingerprint)
+
+
+class Shuffled(GoodVectors):
+    def finish(self, artifact):
+        return replace(artifact, sides={**artifact.sides, "text": artifact.sides["text"].roll(1, 0)})
+
+
+class IgnoresSeed(Good):
+    """Every run chooses as no other run does."""
+
+    calls = 0
+
+    def select(self, features, size, generator):
+        IgnoresSeed.calls += 1
+        return torch.randperm(len(features), generator=torch.Generator().manual_seed(IgnoresSeed.calls))[:size]
+
+
+class DrawsFromResumedStep(GoodVectors):
+    def draw(self, step, first):
+        return step - first
+
+
+class DrawsGlobally(Good):
+    def select(self, features, size, generator):
+        random.random()
+        np.random.rand()
+        torch.rand(1)
+        return super().select(features, size, generator)
+
+
+class SeedsGlobally(Good):
+    def select(self, features, size, generator):
+        torch.manual_seed(0)
+        return super().select(features, size, generator)
+
+
+class ChangesSettings(Good):
+    def select(self, features, size, generator):
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        os.environ["VLBENCH_TEST_VIOLATION"] = "1"
+        return super().select(features, size, generator)
+
+
+class ChangesData(Good):
+    def condense(self, train, budget, context):
+        train.items("image")[0].zero_()
+        return super().condense(train, budget, context)
+
+
+class ChangesOptions(Good):
+    def condense(self, train, budget, context):
+        self.options.table["calls"] = 1
+        return super().condense(train, budget, context)
+
+
+class ChangesWeights(Good):
+    def condense(self, train, budget, context):
+        made = super().condense(train, budget, context)
+        with torch.no_grad():
+            context.student.towers["image"].encoder.module[2].weight.mul_(2)
+        return made
+
+
+class LooksAtTest(Good):
+    def condense(self, train, budget, context):
+        context._bench.dataset.split("test")
+        return super().condense(train, budget, context)
+
+
+class LooksAtEverything(Good):
+    def condense(self, train, budget, context):
+        list(context._bench.dataset.splits.values())
+        return super().condense(train, budget, context)
+
+
+class WritesHere(Good):
+    def select(self, features, size, generator):
+        Path("violation.txt").write_text("x")
+        return super().select(features, size, generator)
+
+
+class MakesFolder(Good):
+    def select(self, features, size, generator):
+        Path("violation").mkdir(exist_ok=True)
+        return super().select(features, size, generator)
+
+
+class PhonesHome(Good):
+    def select(self, features, size, generator):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("192.0.2.1", 80), timeout=0.1)
+        return super().select(features, size, generator)
+
+
+class LooksUpAddress(Good):
+    def select(self, features, size, generator):
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo("example.invalid", 80)
+        return super().select(features, size, generator)
+
+
+class Raises(Good):
+    def select(self, features, size, generator):
+        raise RuntimeError("no idea")
+
+
+class NoMethod:
+    def __init__(self, options):
+        self.options = options
+
+
+def spec(method, **fields):
+    family = "distillation" if issubclass(method, GoodVectors) else "selection"
+    target = f"{__name__}:{method.__name__}"
+    return MethodSpec(
+        **{"name": "toy", "target": target, "family": family, "summary": "A toy.", "options": Options} | fields
+    )
+
+
+def failures(method, **fields):
+    return {
+        result.check: result.message for result in check_method(spec(method, **fields)) if result.status == "failed"
+    }
+
+
+@pytest.fixture(autouse=True)
+def _inside_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("method", [Good, GoodVectors])
+def test_a_method_that_keeps_all_rules_passes_every_check(method):
+    assert failures(method) == {}
+
+
+def test_a_deterministic_method_passes_when_declared():
+    assert failures(Deterministic, deterministic=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "check", "words"),
+    [
+        (KeepsState, "construction_only_stores_options", "the constructor sets seen"),
+        (DrawsWhenMade, "construction_only_stores_options", "draws from random (Python)"),
+        (RoundsUp, "budget_is_never_exceeded", "asked for 1 pairs, it returned 2"),
+        (Twice, "result_is_valid", "an index occurs twice"),
+        (ReturnsOwnClass, "artifact_survives_save_and_load", "a saved ExtraPairs comes back as DistilledPairs"),
+        (Shuffled, "result_teaches", "chance is 25"),
+        (IgnoresSeed, "same_seed_gives_same_bytes", "two runs with the same seed differ"),
+        (Deterministic, "other_seed_gives_other_bytes", "declare deterministic=True"),
+        (DrawsFromResumedStep, "interrupted_run_resumes_to_same_bytes", "step k must draw from index k"),
+        (DrawsGlobally, "global_random_state_is_untouched", "random (Python), numpy.random, torch"),
+        (SeedsGlobally, "global_random_state_is_untouched", "generator of torch"),
+        (
+            ChangesSettings,
+            "process_settings_are_untouched",
+            "torch default dtype, torch grad mode, environment variables",
+        ),
+        (ChangesData, "inputs_are_unchanged", "train data"),
+        (ChangesOptions, "inputs_are_unchanged", "options"),
+        (ChangesWeights, "inputs_are_unchanged", "weights of the encoders"),
+        (LooksAtTest, "val_and_test_are_not_touched", "test (test_checks.py:"),
+        (LooksAtEverything, "val_and_test_are_not_touched", "val (test_checks.py:"),
+        (WritesHere, "nothing_is_written_elsewhere", "violation.txt (test_checks.py:"),
+        (MakesFolder, "nothing_is_written_elsewhere", "violation (test_checks.py:"),
+        (PhonesHome, "network_is_not_used", "192.0.2.1"),
+        (LooksUpAddress, "network_is_not_used", "example.invalid (test_checks.py:"),
+    ],
+)
+def test_a_method_that_breaks_one_rule_fails_that_check(method, check, words):
+    found = failures(method)
+    # Where no two runs are alike, a resumed run is not like a whole one, either.
+    also = {"interrupted_run_resumes_to_same_bytes"} if method is IgnoresSeed else set()
+    assert set(found) == {check} | also
+    assert words in found[check]
+
+
+def test_numbers_that_are_not_finite_are_caught():
+    assert "not finite" in failures(NotFinite)["result_is_valid"]
+
+
+def test_an_empty_artifact_is_caught():
+    assert "it returned none" in failures(ReturnsNothing)["budget_is_never_exceeded"]
+
+
+def test_a_wrong_family_is_caught():
+    assert failures(Good, family="distillation") == {
+        "result_is_valid": "family 'distillation' returns DistilledPairs, it returned Selection."
+    }
+
+
+def test_a_false_claim_of_determinism_is_caught():
+    assert set(failures(Good, deterministic=True)) == {"other_seed_gives_other_bytes"}
+
+
+def test_a_class_that_is_no_method_is_caught():
+    assert "no subclass of vlbench.Method" in failures(NoMethod)["construction_only_stores_options"]
+
+
+def test_an_exception_is_reported_with_its_place_and_does_not_end_the_checks():
+    found = failures(Raises)
+    assert len(found) == len(CHECKS) - 1
+    assert found["result_is_valid"].startswith("RuntimeError: no idea (at test_checks.py:")
+
+
+def test_val_may_be_touched_where_declared():
+    class Sees(Good):
+        def condense(self, train, budget, context):
+            context._bench.dataset.split("val")
+            return super().condense(train, budget, context)
+
+    globals()["Sees"] = Sees
+    assert failures(Sees, sees_val=True) == {}
+    assert set(failures(Sees)) == {"val_and_test_are_not_touched"}
+
+
+def test_a_violating_method_leaves_the_process_as_it_was():
+    threads, dtype, state = torch.get_num_threads(), torch.get_default_dtype(), torch.get_rng_state()
+    for method in (ChangesSettings, DrawsGlobally, SeedsGlobally):
+        failures(method)
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, dtype)
+    assert torch.is_grad_enabled()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert "VLBENCH_TEST_VIOLATION" not in os.environ
+
+
+def test_every_rule_is_one_sentence_and_every_check_has_a_violator_here():
+    source = Path(__file__).read_text(encoding="utf-8")
+    for check in CHECKS:
+        assert check.__doc__.strip().splitlines()[0].endswith(".")
+        assert source.count(check.__name__.removeprefix("check_")) >= 1
