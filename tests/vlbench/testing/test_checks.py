@@ -51,7 +51,7 @@ class GoodVectors(vlbench.Method):
             vectors = vectors + 0.01 * noise
             context.save_checkpoint({"vectors": vectors, "step": torch.tensor(step + 1)})
             context.observer.advance()
-        spaces = {"image": "items", "text": f"features:{text.space}"}
+        spaces = {"image": "items", "text": text.space}
         return self.finish(vlbench.DistilledPairs({"image": images, "text": vectors}, spaces, train.fingerprint))
 
     def draw(self, step, first):
