@@ -28,7 +28,9 @@ class Budget:
         try:
             pairs = int(str(text).replace("_", "").strip())
         except ValueError:
-            raise BudgetError(f"budget {str(text)!r} is not a whole number of pairs. Give one, as in --budget 500.") from None
+            raise BudgetError(
+                f"budget {str(text)!r} is not a whole number of pairs. Give one, as in --budget 500."
+            ) from None
         if isinstance(text, bool) or pairs < 1:
             raise BudgetError(f"budget {text} is below 1 pair. Give a positive number of pairs, as in --budget 500.")
         return cls(pairs)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from vlbench.board.record import read_record, write_record
 from vlbench.budget import Budget
 from vlbench.cache import short_hash
-from vlbench.condense.artifacts import Artifact, DistilledPairs, artifact_bytes, check_artifact, load_artifact, save_artifact, write_whole
+from vlbench.condense.artifacts import (
+    Artifact,
+    DistilledPairs,
+    artifact_bytes,
+    check_artifact,
+    load_artifact,
+    save_artifact,
+    write_whole,
+)
 from vlbench.condense.preview import write_preview
 from vlbench.cost import Meter
 from vlbench.errors import DivergedError, VlbenchError
@@ -52,7 +60,8 @@ def run(
         budget: pairs.
         suite: a declared suite, or the path of a TOML file.
         out: folder of the runs.
-        more: ``seed`` (0), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value), ``observer``, ``plugins`` (files).
+        more: ``seed`` (0), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value), ``observer``, and
+            ``plugins`` (files).
 
     Returns:
         the record, as also written to ``<out>/<id>/record.json``.
@@ -208,7 +217,18 @@ def _blank(work: Workbench, cell: Cell) -> Record:
 def _command(work: Workbench, cell: Cell) -> list[str]:
     request = work.request
     suite = Path(request.suite).name if request.suite.endswith(".toml") else request.suite
-    words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite, "--seed", str(request.seed)]
+    words = [
+        "vlbench",
+        "run",
+        "--method",
+        cell.name,
+        "--budget",
+        cell.budget,
+        "--suite",
+        suite,
+        "--seed",
+        str(request.seed),
+    ]
     for key, value in cell.options.items():
         words += ["-o", f"{key}={value}"]
     for key, text in request.overrides.items():

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
     from vlbench.towers.encoders import Encoder
 
-LIBRARIES = ("vlbench", "torch", "timm", "sentence-transformers", "transformers", "peft", "faiss-gpu", "faiss-cpu", "numpy")
+_MODELS = ("timm", "sentence-transformers", "transformers", "peft")
+LIBRARIES = ("vlbench", "torch", "numpy", "faiss-gpu", "faiss-cpu", *_MODELS)
 
 
 class Workbench:
@@ -53,7 +54,7 @@ class Workbench:
         """The protocol's data set."""
         name, given = self.protocol.data, self.protocol.data_options
         spec = self.registry.dataset(name)
-        options = parse_options(spec.options, given, owner=f"data set {name!r}")
+        options: Any = parse_options(spec.options, given, owner=f"data set {name!r}")
         self.observer.phase("data", None, name)
         store = self.cache.root / "data" / name
         store.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ class Workbench:
 
     def _make_encoder(self, config: TowerConfig) -> Encoder:
         spec = self.registry.encoder(config.encoder)
-        options = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
         encoder: Encoder = resolve(spec.target)(options)
         return encoder
 
@@ -102,7 +103,8 @@ class Workbench:
 
         versions = {name: version for name in LIBRARIES if (version := _version(name))}
         device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
-        return {"versions": {"python": platform.python_version(), **versions}, "device": device, "threads": torch.get_num_threads()}
+        versions["python"] = platform.python_version()
+        return {"versions": versions, "device": device, "threads": torch.get_num_threads()}
 
 
 def choose_device(device: str) -> str:
@@ -130,5 +132,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-

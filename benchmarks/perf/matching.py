@@ -1,6 +1,6 @@
 """The matching gradient beside full unrolling by autograd, in one run: seconds, peak memory, largest difference.
 
-    python benchmarks/perf/matching.py --steps 8 --steps 32
+python benchmarks/perf/matching.py --steps 8 --steps 32
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
-from vlbench_scenes.encoders import convnet
-from vlbench_trajectory.matching import Entries, Parameters, Segment, match, matching_loss
 
 from vlbench.cost import Meter
 from vlbench.towers.functional import FlatParameters
+from vlbench_scenes.encoders import convnet
+from vlbench_trajectory.matching import Entries, Parameters, Segment, match, matching_loss
 
 
 def unrolled(loss: Callable[..., Tensor], entries: Entries, segment: Segment, rate: Tensor, steps: int) -> Tensor:
@@ -45,7 +45,7 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
     entries = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
     rates = {"image": torch.tensor(0.002)}  # a smooth path: at 0.1 rounding is amplified until no two ways agree
 
-    def loss(entries: Entries, parameters: Parameters, step: int) -> Tensor:
+    def loss(entries: Entries, parameters: Parameters, _: int) -> Tensor:
         features = functional_call(network, flat.named(parameters["image"]), (entries["image"],))
         logits = F.normalize(features, dim=1) @ entries["text"].T / 0.07
         return F.cross_entropy(logits, torch.arange(len(logits)))
@@ -54,7 +54,12 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
         batches = [torch.arange(pairs)] * steps
         results, lines = [], []
         for name, work in (
-            ("ours", lambda b=batches: match(loss, entries, segment, rates=rates, batches=b, sides=("image",)).entries["image"]),
+            (
+                "ours",
+                lambda b=batches: match(loss, entries, segment, rates=rates, batches=b, sides=("image",)).entries[
+                    "image"
+                ],
+            ),
             ("unrolled", lambda s=steps: unrolled(loss, entries, segment, rates["image"], s)),
         ):
             work()
@@ -64,8 +69,10 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
                 lines.append((name, time.perf_counter() - begin, meter))
         difference = float((results[0] - results[1]).norm() / results[1].norm())
         text = ", ".join(f"{name} {took:.2f} s {meter.peak_bytes / 1e6:.0f} MB" for name, took, meter in lines)
-        click.echo(f"{pairs} pairs, {steps} inner steps: {text}; ratio of seconds {lines[0][1] / lines[1][1]:.2f}, "
-                   f"relative difference {difference:.1e}")
+        click.echo(
+            f"{pairs} pairs, {steps} inner steps: {text}; ratio of seconds {lines[0][1] / lines[1][1]:.2f}, "
+            f"relative difference {difference:.1e}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Ranks of every query beside the bare FAISS search they need, in one run: seconds, ratio and peak memory.
 
-    python benchmarks/perf/retrieval.py --images 5000 --captions 5
+python benchmarks/perf/retrieval.py --images 5000 --captions 5
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def main(images: int, captions: int, width: int, repeats: int) -> None:
         ours()
     one, other = seconds(ours, repeats), seconds(bare, repeats)
     click.echo(f"{images} images x {len(text)} captions, width {width}, median of {repeats}")
-    click.echo(f"ranks {one:.2f} s, bare search {other:.2f} s, ratio {one / other:.2f}, peak {meter.peak_bytes / 1e9:.2f} GB")
+    click.echo(
+        f"ranks {one:.2f} s, bare search {other:.2f} s, ratio {one / other:.2f}, peak {meter.peak_bytes / 1e9:.2f} GB"
+    )
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ FRESH_SEEDS = 3
 Axes = dict[str, list[float]]
 EFFORTS: dict[str, list[tuple[int, int]]] = {
     "heads": [(200, 100), (400, 100), (600, 256), (1200, 256)],
-    "encoder": [(100, 100), (300, 100), (300, 256), (600, 256)],
+    "encoder": [(100, 100), (600, 256)],
 }
 AXES: dict[str, Axes] = {
     "heads": {"rate": [0.1, 0.3, 0.6], "weight_decay": [1e-3, 1e-2], "noise": [0.0, 0.5, 1.0]},
-    "encoder": {"rate": [0.01, 0.03, 0.1, 0.2, 0.3], "weight_decay": [5e-4, 1e-3, 5e-3]},
+    "encoder": {"rate": [0.03, 0.1, 0.3], "weight_decay": [1e-3, 5e-3], "noise": [0.0, 0.5]},
 }
 
 
@@ -58,6 +58,11 @@ def value(evaluator: Evaluator, data: TrainingSet, recipe: Recipe, seeds: SeedTr
         return mean_recall(evaluator.score(train(evaluator.student, data, recipe, seeds), evaluator.entries["val"]))
     except DivergedError:
         return 0.0
+
+
+def first(found: tuple[float, Recipe]) -> float:
+    """The value of a setting that was tried."""
+    return found[0]
 
 
 def rows(work: Workbench, budgets: list[int]) -> Iterator[tuple[str, Artifact]]:
@@ -94,8 +99,11 @@ def main(suite: str, budgets: tuple[int, ...], only: tuple[str, ...], out: Path 
             if out is not None:
                 with out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"row": name, "val": found[-1][0], **asdict(recipe)}) + "\n")
-        picks = {"suite": max(found[: len(narrow)], key=lambda item: item[0]), "wide": max(found, key=lambda item: item[0])}
-        for label, (seen, recipe) in picks.items():
+        picks = {
+            "suite": max(found[: len(narrow)], key=lambda item: item[0]),
+            "wide": max(found, key=lambda item: item[0]),
+        }
+        for label, (seen, recipe) in {"suite": own, "wide": wide}.items():
             fresh = [value(evaluator, data, recipe, SeedTree(1).child("fresh", i)) for i in range(FRESH_SEEDS)]
             click.echo(
                 f"{name:18} {label:6} val {seen:5.1f}, fresh seeds {sum(fresh) / len(fresh):5.1f}  steps {recipe.steps} batch"

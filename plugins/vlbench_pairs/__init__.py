@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import vlbench
-
 from vlbench_pairs.options import PairsOptions
 
 

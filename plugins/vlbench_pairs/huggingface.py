@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vlbench import EncodedImage
-
-from vlbench import DataError
+from vlbench import DataError, EncodedImage
 from vlbench_pairs.rows import Row
 
 IMAGE_COLUMNS = ("image", "img", "filename", "image_name")

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlbench import EncodedImage, cached_images
-
-from vlbench import DataError, OptionError, PairDataset, Split, fingerprint
+from vlbench import DataError, EncodedImage, OptionError, PairDataset, Split, cached_images, fingerprint
 from vlbench_pairs.captions import TOKEN_LINE, apply_lists, read_csv, read_token
 from vlbench_pairs.files import listed, read_json, read_text, split_paths
 from vlbench_pairs.huggingface import Columns, is_saved_dataset, read_huggingface

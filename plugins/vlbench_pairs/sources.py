@@ -9,9 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from vlbench import EncodedImage
-
-from vlbench import DataError
+from vlbench import DataError, EncodedImage
 from vlbench_pairs.files import existing_paths
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import vlbench
 
+import vlbench
 from vlbench_scenes.generate import FULL_SIZES, MINI_SIZES, SceneSplit, generate_scenes
 from vlbench_scenes.options import ScenesOptions
 
@@ -51,7 +51,7 @@ def _write(path: Path, made: dict[str, SceneSplit]) -> None:
     arrays["fingerprint"] = np.array(vlbench.fingerprint(("image", "text"), splits))
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".npz")
     with os.fdopen(handle, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+    Path(fresh).replace(path)

@@ -107,21 +107,21 @@ class _ImageEncoder(Encoder):
 class ScenesConvNet(_ImageEncoder):
     """The reference image encoder: a ConvNet of 21 k parameters, 512 features. It has no options."""
 
-    def __init__(self, options: object = None) -> None:
+    def __init__(self, _options: object = None) -> None:
         super().__init__("scenes-convnet", convnet, width=512)
 
 
 class ScenesConvNetB(_ImageEncoder):
     """The same ConvNet from another pretraining seed: an encoder that no distilled set has seen. It has no options."""
 
-    def __init__(self, options: object = None) -> None:
+    def __init__(self, _options: object = None) -> None:
         super().__init__("scenes-convnet-b", convnet, width=512)
 
 
 class ScenesViT(_ImageEncoder):
     """A timm `VisionTransformer` of 0.15 M parameters, 1,024 features. It has no options."""
 
-    def __init__(self, options: object = None) -> None:
+    def __init__(self, _options: object = None) -> None:
         super().__init__("scenes-vit", TokenViT, width=1024)
 
 
@@ -132,7 +132,7 @@ class ScenesHashedText(Encoder):
     It has no options.
     """
 
-    def __init__(self, options: object = None) -> None:
+    def __init__(self, _options: object = None) -> None:
         self._projection = HashedProjection()
         self.module = nn.Identity()
         self.width = self._projection.width

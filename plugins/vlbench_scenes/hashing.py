@@ -20,7 +20,26 @@ _BUCKETS = 2**14
 _PROJECTION_SEED = 20_240_229
 _FUNCTION_WEIGHT = 0.15
 _PAIR_WEIGHT = 0.7
-_FUNCTION_WORDS = frozenset("a an and at image in is of on picture shows side the there this very".split())
+_FUNCTION_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "at",
+        "image",
+        "in",
+        "is",
+        "of",
+        "on",
+        "picture",
+        "shows",
+        "side",
+        "the",
+        "there",
+        "this",
+        "very",
+    ]
+)
 _WORD = re.compile(r"[^\W_]+")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vlbench import MethodSpec, hookimpl
-
 from vlbench_trajectory.options import VLDDOptions
 
 

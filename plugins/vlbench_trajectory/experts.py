@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,9 +42,8 @@ def train_experts(context: Context, variant: str, settings: Settings) -> list[Tr
     for index in range(settings.experts):
         key = {"variant": variant, "expert": index, "interval": settings.interval, "recipe": repr(recipe)}
         seeds = SeedTree(0).child("vldd expert", index)
-        trajectories.append(
-            context.kept("experts", key, lambda seeds=seeds: trajectory(student, data, recipe, settings.interval, seeds=seeds))
-        )
+        compute = partial(trajectory, student, data, recipe, settings.interval, seeds=seeds)
+        trajectories.append(context.kept("experts", key, compute))
         context.observer.advance()
     return trajectories
 
@@ -52,7 +52,7 @@ def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: in
     """Train one student and keep its parameters every ``interval`` steps."""
     kept: list[Parameters] = []
 
-    def observe(step: int, positions: Tensor, entries: Entries, parameters: Parameters) -> None:
+    def observe(step: int, _positions: Tensor, _entries: Entries, parameters: Parameters) -> None:
         if step % interval == 0:
             kept.append({branch: flat.detach().clone().cpu() for branch, flat in parameters.items()})
 

@@ -80,7 +80,13 @@ def inner_path(
 
 
 def match(
-    loss: Loss, entries: Entries, segment: Segment, *, rates: Rates, batches: Sequence[Int[Tensor, " batch"]], sides: Sequence[str]
+    loss: Loss,
+    entries: Entries,
+    segment: Segment,
+    *,
+    rates: Rates,
+    batches: Sequence[Int[Tensor, " batch"]],
+    sides: Sequence[str],
 ) -> Matched:
     """Matching loss of a segment with its exact gradient.
 

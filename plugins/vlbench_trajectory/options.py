@@ -22,7 +22,9 @@ class VLDDOptions:
     pixels: Literal["frequency", "free"] = option(
         "frequency", help="pixels are learned as frequency-weighted coefficients, or freely"
     )
-    preset: Literal["default", "paper"] = option("default", help="settings that are not given: ours, or those published")
+    preset: Literal["default", "paper"] = option(
+        "default", help="settings that are not given: ours, or those published"
+    )
     warm_start: bool = option(True, help="match heads alone first where an encoder is trained")
     experts: int | None = option(None, help="students trained on all data whose paths are matched" + _AUTO)
     expert_steps: int | None = option(None, help="SGD steps of an expert" + _AUTO)

@@ -44,7 +44,8 @@ def outer_step(
     outer: Outer, variables: Variables, gradients: Variables, *, state: Variables, step: int
 ) -> tuple[Variables, Variables]:
     """New variables and state; step 0 is the first. Nothing is changed in place."""
-    moved, after = {}, {}
+    moved: Variables = {}
+    after: Variables = {}
     for name, value in variables.items():
         first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))
         if outer.kind == "sgd":

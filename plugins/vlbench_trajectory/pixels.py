@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vlbench.towers.student import Tower
 
 
+Basis = Literal["frequency", "free"]
+
+
 @lru_cache(maxsize=8)
 def cosine_basis(size: int) -> Float[Tensor, "frequency size"]:
     """Orthonormal type-II cosine basis of a line of pixels; row k has k half-waves."""
@@ -33,14 +36,14 @@ def frequency_weight(height: int, width: int) -> Float[Tensor, "height width"]:
     return 1 / (rows.square() + columns.square()).sqrt().clamp_min(1.0)
 
 
-def to_coefficients(pixels: Float[Tensor, "*n height width"]) -> Float[Tensor, "*n height width"]:
+def to_coefficients(pixels: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
     """Coefficients of the two-dimensional cosine transform, divided by the frequency weight."""
     height, width = pixels.shape[-2:]
     rows, columns = cosine_basis(height).to(pixels), cosine_basis(width).to(pixels)
     return rows @ pixels @ columns.T / frequency_weight(height, width).to(pixels)
 
 
-def to_pixels(coefficients: Float[Tensor, "*n height width"]) -> Float[Tensor, "*n height width"]:
+def to_pixels(coefficients: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
     """The inverse of :func:`to_coefficients`. A step of one size in every coefficient changes low frequencies most."""
     height, width = coefficients.shape[-2:]
     rows, columns = cosine_basis(height).to(coefficients), cosine_basis(width).to(coefficients)
@@ -63,7 +66,12 @@ class LearnedItems:
     is_items = True
 
     def __init__(
-        self, tower: Tower, real: Float[Tensor, "pair *rest"], *, basis: Literal["frequency", "free"], literal: bool = False
+        self,
+        tower: Tower,
+        real: Float[Tensor, "pair ..."],
+        *,
+        basis: Basis,
+        literal: bool = False,
     ) -> None:
         self._tower, self._clamps = tower, not literal
         self._spectral = basis == "frequency" and real.ndim == 4
@@ -72,21 +80,21 @@ class LearnedItems:
         if not literal:
             self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
 
-    def variable(self, inputs: Float[Tensor, "pair *rest"]) -> Float[Tensor, "pair *rest"]:
+    def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """What is learned, for given inputs."""
         centred = inputs - self._centre
         return (to_coefficients(centred) if self._spectral else centred) / self._scale
 
-    def inputs(self, variable: Float[Tensor, "pair *rest"]) -> Float[Tensor, "pair *rest"]:
+    def inputs(self, variable: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """Inputs of the encoder; differentiable."""
         scaled = variable * self._scale
         return (to_pixels(scaled) if self._spectral else scaled) + self._centre
 
-    def entries(self, variable: Float[Tensor, "pair *rest"]) -> Tensor:
+    def entries(self, variable: Float[Tensor, "pair ..."]) -> Tensor:
         """What the student's trained part reads [pair, ...]; differentiable."""
         return self._tower.enter(self.inputs(variable))
 
-    def project(self, variable: Float[Tensor, "pair *rest"]) -> Float[Tensor, "pair *rest"]:
+    def project(self, variable: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """The nearest variable whose pixels are valid."""
         return self.variable(self.inputs(variable).clamp(0, 1)) if self._clamps else variable
 
@@ -126,7 +134,7 @@ class LearnedVectors:
 Learned = LearnedItems | LearnedVectors
 
 
-def store_items(inputs: Float[Tensor, "pair *rest"], like: Tensor) -> Tensor:
+def store_items(inputs: Float[Tensor, "pair ..."], like: Tensor) -> Tensor:
     """Inputs in [0, 1] in the form of the data's items: rounded to 8 bit where they are."""
     if like.dtype != torch.uint8:
         return inputs.to(like.dtype)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from vlbench import OptionError
 from vlbench_trajectory.options import VLDDOptions
 
 Trained = Literal["heads", "lora", "all"]
@@ -51,23 +52,47 @@ HEADS = Settings(
 BY_TRAINED: dict[Trained, Settings] = {
     "heads": HEADS,
     "lora": dataclasses.replace(HEADS, expert_steps=96, inner_steps=4, outer_steps=200, averaged=1, inner_batch=200),
-    "all": dataclasses.replace(HEADS, expert_steps=144, outer_steps=200, averaged=1),
+    "all": dataclasses.replace(HEADS, outer_steps=200, averaged=1),
 }
+MANY_PAIRS = 300
+"""Pairs from which a set can teach more than the first steps of an expert."""
+MANY: dict[Trained, dict[str, Any]] = {
+    "heads": {"start_range": 6, "span": 6, "outer_steps": 80, "inner_batch": 250},
+    "lora": {},
+    "all": {"inner_batch": 250, "inner_steps": 8},
+}
+LARGE_ENCODER = 1_000_000
+"""Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
 
 
-def resolve(options: VLDDOptions, trained: Trained, *, pairs: int, items: int) -> Settings:
-    """Settings of a stage.
+@dataclass(frozen=True)
+class Task:
+    """What settings depend on.
 
-    Args:
-        options: as given.
+    Attributes:
         trained: by the stage's student.
         pairs: the budget.
         items: first-side items of the train split.
+        weights: of the largest encoder that learned items pass.
     """
-    base = paper(items) if options.preset == "paper" else _automatic(trained, pairs)
+
+    trained: Trained
+    pairs: int
+    items: int
+    weights: int = 0
+
+
+def resolve(options: VLDDOptions, task: Task) -> Settings:
+    """Settings of a stage: the options that were given, and what fits the task for the others."""
+    base = paper(task.items) if options.preset == "paper" else automatic(task)
     given = {field.name: getattr(options, field.name, None) for field in dataclasses.fields(base)}
     chosen = dataclasses.replace(base, **{name: value for name, value in given.items() if value is not None})
     last = chosen.expert_steps // chosen.interval
+    if last < 1:
+        raise OptionError(
+            f"method 'vldd': interval={chosen.interval} is more than expert_steps={chosen.expert_steps}, so that an "
+            "expert has one snapshot and no path. Lower interval."
+        )
     span = min(chosen.span, last)
     start_range = min(chosen.start_range, last - span)
     return dataclasses.replace(
@@ -75,11 +100,14 @@ def resolve(options: VLDDOptions, trained: Trained, *, pairs: int, items: int) -
     )
 
 
-def _automatic(trained: Trained, pairs: int) -> Settings:
-    base = BY_TRAINED[trained]
-    if trained == "heads" and pairs >= 300:
-        return dataclasses.replace(base, start_range=8, outer_steps=80, inner_batch=250)
-    return base
+def automatic(task: Task) -> Settings:
+    """Settings that need no tuning."""
+    settings = BY_TRAINED[task.trained]
+    if task.pairs >= MANY_PAIRS:
+        settings = dataclasses.replace(settings, **MANY[task.trained])
+    if task.trained == "heads" and task.weights >= LARGE_ENCODER:
+        settings = dataclasses.replace(settings, share=0.5)
+    return settings
 
 
 def paper(items: int) -> Settings:

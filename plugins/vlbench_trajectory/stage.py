@@ -14,7 +14,15 @@ from torch import Tensor
 from vlbench import DivergedError, SeedTree
 from vlbench_trajectory.experts import Trajectory, draw_segment
 from vlbench_trajectory.matching import (
-    Entries, Loss, Matched, Parameters, Rates, Segment, inner_path, match, matching_loss,
+    Entries,
+    Loss,
+    Matched,
+    Parameters,
+    Rates,
+    Segment,
+    inner_path,
+    match,
+    matching_loss,
 )  # fmt: skip
 from vlbench_trajectory.outer import Outer, Variables, outer_start, outer_step
 from vlbench_trajectory.settings import Settings
@@ -103,9 +111,7 @@ class Stage:
         ]
         gradients = self._gradients(matched, state.variables, graphs)
         loss = sum(one.loss for one in matched) / len(matched)
-        variables, moments = outer_step(
-            self.outer, state.variables, gradients, state=state.moments, step=state.step
-        )
+        variables, moments = outer_step(self.outer, state.variables, gradients, state=state.moments, step=state.step)
         with torch.no_grad():
             variables |= {side: how.project(variables[side]) for side, how in self.learned.items()}
         if not all(bool(value.isfinite().all()) for value in variables.values()):
@@ -171,7 +177,8 @@ class Stage:
         generator = self.seeds.generator("batches", step * self.settings.averaged + segment)
         per_pass = count // size
         passes = [torch.randperm(count, generator=generator)[: per_pass * size] for _ in range(-(-steps // per_pass))]
-        return [batch.to(self.student.device) for batch in torch.cat(passes).split(size)[:steps]]
+        order = torch.cat(passes).to(self.student.device)
+        return [order[at : at + size] for at in range(0, steps * size, size)]
 
     def _loss(self, step: int) -> Loss:
         def loss(entries: Entries, parameters: Parameters, inner: int) -> Tensor:
@@ -211,7 +218,11 @@ class Stage:
         }
 
 
-def search(distance: Callable[[dict[str, float]], float], factors: dict[str, float], names: list[str]) -> dict[str, float]:
+Factors = dict[str, float]
+"""Branch name -> factor on its inner step size."""
+
+
+def search(distance: Callable[[Factors], float], factors: Factors, names: list[str]) -> Factors:
     """Double or halve some factors together for as long as that lowers the distance, six times at most."""
     best, value = factors, distance(factors)
     for step in (2.0, 0.5):

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlbench import OptionError, Selection
-from vlbench_trajectory.pixels import Learned, LearnedItems, LearnedVectors
+from vlbench_trajectory.pixels import Basis, Learned, LearnedItems, LearnedVectors
 
 if TYPE_CHECKING:
     from vlbench import Budget, Context, SeedTree, Student, TrainView
@@ -40,7 +40,7 @@ class Start:
         for side in student.sides if options.learn == "both" else (options.learn,):
             tower, literal = student.towers[side], settings.literal
             if side in self.items:
-                basis = "free" if literal else options.pixels
+                basis: Basis = "free" if literal else options.pixels
                 how[side] = LearnedItems(tower, self.real[side], basis=basis, literal=literal)
             else:
                 how[side] = LearnedVectors(tower, self.real[side], literal=literal)
@@ -59,7 +59,7 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
         BudgetError: fewer first-side items than pairs asked for.
         OptionError: an option names no side, or a side that can be learned in no way.
     """
-    student, entries = context.variant()
+    student = context.student
     _check(train, student, options)
     candidates = context.candidates()
     budget.check_fits(len(candidates), unit=f"{train.sides[0]}s")
@@ -79,7 +79,7 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
     return Start(selection, real, first, items)
 
 
-def noise(side: str, real: Float[Tensor, "pair channel *rest"], seeds: SeedTree) -> Float[Tensor, "pair channel *rest"]:
+def noise(side: str, real: Float[Tensor, "pair channel ..."], seeds: SeedTree) -> Float[Tensor, "pair channel ..."]:
     """Gaussian noise with the mean and deviation of the real values, of each channel or each element of a vector."""
     axes = [axis for axis in range(real.ndim) if axis != 1]
     mean, deviation = real.mean(axes, keepdim=True), real.std(axes, keepdim=True, correction=0)

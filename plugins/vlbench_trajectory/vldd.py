@@ -11,7 +11,7 @@ from torch import Tensor
 from vlbench import DistilledPairs, Method
 from vlbench_trajectory.experts import train_experts
 from vlbench_trajectory.pixels import store_items
-from vlbench_trajectory.settings import Settings, Trained, resolve
+from vlbench_trajectory.settings import Settings, Task, Trained, resolve
 from vlbench_trajectory.stage import Stage, State
 from vlbench_trajectory.start import Start, draw_start
 
@@ -35,8 +35,8 @@ class VLDD(Method):
     """Learn pairs on which a student moves as experts move on all data.
 
     What is matched is what the reference student trains: two heads, adapters and heads, or an encoder and heads. Where
-    an encoder is trained, heads alone are matched first, on the frozen twin, and the result is the start. The seed varies
-    the starting pairs, the segments drawn and the order of inner batches; experts are shared by all seeds.
+    an encoder is trained, heads alone are matched first, on the frozen twin, and the result is the start. The seed
+    varies the starting pairs, the segments drawn and the order of inner batches; experts are shared by all seeds.
     """
 
     options: VLDDOptions
@@ -51,14 +51,15 @@ class VLDD(Method):
         """
         start = draw_start(train, budget, context, self.options)
         plans = make_plans(self.options, context.student, pairs=budget.pairs, items=len(train.items(train.sides[0])))
-        at, state = load_state(context)
-        stage = None
-        for index, plan in enumerate(plans[at:], start=at):
+        at, kept = load_state(context)
+        stage, state = self._run(plans[at], at, start, context, state=kept)
+        for index, plan in enumerate(plans[at + 1 :], start=at + 1):
             stage, state = self._run(plan, index, start, context, state=state)
-        assert stage is not None and state is not None  # there is a plan, and it was run
         return self._artifact(train, start, stage, state)
 
-    def _run(self, plan: Plan, index: int, start: Start, context: Context, *, state: State | None) -> tuple[Stage, State]:
+    def _run(
+        self, plan: Plan, index: int, start: Start, context: Context, *, state: State | None
+    ) -> tuple[Stage, State]:
         """One stage from the first pairs, from the stage before, or from a checkpoint within it."""
         student, _ = context.variant(plan.variant)
         learned = start.learned(student, self.options, plan.settings)
@@ -100,10 +101,11 @@ class VLDD(Method):
 def make_plans(options: VLDDOptions, student: Student, *, pairs: int, items: int) -> list[Plan]:
     """The stages of a run: one on the reference student, and one on heads before it where an encoder is trained."""
     trained = what_is_trained(student)
-    last = Plan("", resolve(options, trained, pairs=pairs, items=items))
+    weights = max(sum(part.numel() for part in tower.encoder.module.parameters()) for tower in student.towers.values())
+    last = Plan("", resolve(options, Task(trained, pairs, items, weights)))
     if trained == "heads" or not options.warm_start or options.preset == "paper":
         return [last]
-    return [Plan("frozen", resolve(options, "heads", pairs=pairs, items=items)), last]
+    return [Plan("frozen", resolve(options, Task("heads", pairs, items, weights))), last]
 
 
 def what_is_trained(student: Student) -> Trained:

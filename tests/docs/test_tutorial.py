@@ -40,9 +40,7 @@ def test_every_command_of_the_tutorial_works(line: str, folder: Path):
     assert call([sys.executable, "-m", "vlbench", *words[1:]], folder)
 
 
-def test_the_tutorial_method_is_known_without_a_flag_once_installed_and_passes_the_checks(
-    folder: Path, tmp_path: Path
-):
+def test_the_tutorial_method_is_known_without_a_flag_once_installed_and_passes_the_checks(folder: Path, tmp_path: Path):
     environment = tmp_path / "venv"
     venv.create(environment, system_site_packages=False, with_pip=False)
     python = environment / "bin" / "python"
@@ -55,6 +53,10 @@ def test_the_tutorial_method_is_known_without_a_flag_once_installed_and_passes_t
     (tmp_path / "test_every_nth.py").write_text((folder / "test_every_nth.py").read_text())
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     done = subprocess.run(
-        [str(python), "-m", "pytest", "-q", "test_every_nth.py"], cwd=tmp_path, capture_output=True, text=True, env=plain
+        [str(python), "-m", "pytest", "-q", "test_every_nth.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=plain,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """Budgets: one text form, and what is refused."""
 
 import pytest
+
 from vlbench.budget import Budget
 from vlbench.errors import BudgetError
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from vlbench.cache import Cache, default_cache, short_hash
 
 KEY = {"data": "f", "split": "train", "sizes": [1, 2], "rate": 0.5}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
+
 from vlbench.cli.progress import RichObserver
 from vlbench.observe import PlainObserver, seconds_text
 

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import torch
+
 from vlbench.seeds import SeedTree
 
 

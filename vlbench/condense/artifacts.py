@@ -117,7 +117,9 @@ def _check_distilled(artifact: DistilledPairs, train: Split) -> None:
             or tensor.dtype != train.items[side].dtype
             or tensor.shape[1:] != train.items[side].shape[1:]
         ):
-            raise ArtifactError(f"side {side!r}: {tensor.dtype} {list(tensor.shape[1:])} is not the form of the data's items.")
+            raise ArtifactError(
+                f"side {side!r}: {tensor.dtype} {list(tensor.shape[1:])} is not the form of the data's items."
+            )
 
 
 def artifact_bytes(artifact: Artifact, train: Split, widths: dict[str, int]) -> int:
@@ -151,14 +153,25 @@ def save_artifact(artifact: Artifact, folder: Path | str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(artifact, Selection):
         tensors = {"indices": artifact.indices}
-        about: dict[str, object] = {"kind": "selection", "fingerprint": artifact.fingerprint, "mean_sides": list(artifact.mean_sides)}
+        about: dict[str, object] = {
+            "kind": "selection",
+            "fingerprint": artifact.fingerprint,
+            "mean_sides": list(artifact.mean_sides),
+        }
     else:
         tensors = {f"side.{name}": tensor for name, tensor in artifact.sides.items()}
-        about = {"kind": "distilled", "spaces": artifact.spaces, "fingerprint": artifact.fingerprint, "rates": artifact.rates}
+        about = {
+            "kind": "distilled",
+            "spaces": artifact.spaces,
+            "fingerprint": artifact.fingerprint,
+            "rates": artifact.rates,
+        }
         if artifact.start is not None:
             tensors["start"] = artifact.start.indices
             about["start_mean_sides"] = list(artifact.start.mean_sides)
-    write_whole(folder / "artifact.safetensors", save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}))
+    write_whole(
+        folder / "artifact.safetensors", save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
+    )
     write_whole(folder / "artifact.json", json.dumps(about, indent=1, allow_nan=False).encode())
 
 

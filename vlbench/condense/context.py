@@ -53,7 +53,9 @@ class Context:
         curves: what the method reported step by step, by name; stored in the record.
     """
 
-    def __init__(self, train: TrainView, bench: Bench, reference: Reference, seeds: SeedTree, observer: Observer) -> None:
+    def __init__(
+        self, train: TrainView, bench: Bench, reference: Reference, seeds: SeedTree, observer: Observer
+    ) -> None:
         self.seeds, self.observer, self.device = seeds, observer, bench.device
         self._train, self._bench, self._reference = train, bench, reference
         self._variants: dict[str, tuple[Student, SplitEntries]] = {}
@@ -120,7 +122,9 @@ class Context:
         chunks = []
         for at in torch.arange(len(offered)).split(CHUNK):
             entries = data.entries(at)
-            chunks.append(torch.cat([student.embed(side, entries[side], parameters) for side in student.sides], 1).cpu())
+            chunks.append(
+                torch.cat([student.embed(side, entries[side], parameters) for side in student.sides], 1).cpu()
+            )
         return torch.cat(chunks)
 
     def _warm(self) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ MOST = 64
 
 
 def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Evaluator) -> None:
-    """Write ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json`` (captions), where there are pictures.
+    """Write ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``, where there are pictures.
 
     A learned or averaged text vector is shown by the train caption with the highest cosine to it.
     """
@@ -39,7 +39,9 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
 
 def _pictures(artifact: Artifact, train: Split, side: str) -> Tensor | None:
     if isinstance(artifact, DistilledPairs):
-        return artifact.sides[side][:MOST] if artifact.spaces[side] == ITEMS and artifact.sides[side].ndim == 4 else None
+        return (
+            artifact.sides[side][:MOST] if artifact.spaces[side] == ITEMS and artifact.sides[side].ndim == 4 else None
+        )
     items = train.items[side]
     if not isinstance(items, Tensor) or items.ndim != 4:
         return None

@@ -71,8 +71,12 @@ def _check_split(where: str, split: Split, sides: tuple[str, str]) -> None:
     if set(split.items) != set(sides):
         raise DataError(f"{where}: items of sides {sorted(split.items)}, expected {sorted(sides)}.")
     if split.pairs.ndim != 2 or split.pairs.shape[1] != 2 or len(split.pairs) == 0:
-        raise DataError(f"{where}: pairs have shape {list(split.pairs.shape)}, expected [pair, 2] with at least one pair.")
+        raise DataError(
+            f"{where}: pairs have shape {list(split.pairs.shape)}, expected [pair, 2] with at least one pair."
+        )
     for column, side in enumerate(sides):
         low, high = int(split.pairs[:, column].min()), int(split.pairs[:, column].max())
         if low < 0 or high >= split.count(side):
-            raise DataError(f"{where}: a pair names {side} {high if low >= 0 else low}, but there are {split.count(side)}.")
+            raise DataError(
+                f"{where}: a pair names {side} {high if low >= 0 else low}, but there are {split.count(side)}."
+            )

@@ -29,7 +29,9 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
     if suite.endswith(".toml"):
         path = Path(suite)
         if not path.is_file():
-            raise ProtocolError(f"no suite file {suite!r}. Give the path of a TOML file, or a name from: vlbench suites")
+            raise ProtocolError(
+                f"no suite file {suite!r}. Give the path of a TOML file, or a name from: vlbench suites"
+            )
         where, text = path.name, path.read_text(encoding="utf-8")
     else:
         where, text = suite, registry.suite(suite).read_text()
@@ -46,7 +48,11 @@ def _override(table: dict[str, Any], key: str, text: str) -> None:
     *folders, last = key.split(".")
     at: Any = table
     for folder in folders:
-        at = at[int(folder)] if isinstance(at, list) and folder.isdigit() and int(folder) < len(at) else _inside(at, folder, key)
+        at = (
+            at[int(folder)]
+            if isinstance(at, list) and folder.isdigit() and int(folder) < len(at)
+            else _inside(at, folder, key)
+        )
     if not isinstance(at, dict) or (last not in at and not at):
         raise ProtocolError(f"--set {key}: the suite has no such key.")
     try:
@@ -57,6 +63,12 @@ def _override(table: dict[str, Any], key: str, text: str) -> None:
 
 def _inside(at: Any, folder: str, key: str) -> Any:
     if not isinstance(at, dict) or folder not in at:
-        there = ", ".join(at) if isinstance(at, dict) else f"positions 0 to {len(at) - 1}" if isinstance(at, list) else "nothing"
+        there = (
+            ", ".join(at)
+            if isinstance(at, dict)
+            else f"positions 0 to {len(at) - 1}"
+            if isinstance(at, list)
+            else "nothing"
+        )
         raise ProtocolError(f"--set {key}: there is no {folder!r}. There is: {there}.")
     return at[folder]

@@ -38,7 +38,9 @@ def embed_split(student: Student, parameters: Parameters, entries: SplitEntries)
     out = {}
     for side in student.sides:
         parts = torch.arange(entries.counts[side]).split(CHUNK)
-        out[side] = torch.cat([student.embed(side, entries.take(side, part), parameters).float().cpu() for part in parts])
+        out[side] = torch.cat(
+            [student.embed(side, entries.take(side, part), parameters).float().cpu() for part in parts]
+        )
     return out
 
 

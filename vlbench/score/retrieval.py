@@ -98,6 +98,11 @@ def chance(counts: dict[str, int], pairs: Tensor) -> dict[str, dict[str, float]]
     for query, gallery, columns in ((first, second, pairs), (second, first, pairs.flip(1))):
         matching = torch.bincount(columns[:, 0], minlength=counts[query]).tolist()
         size = counts[gallery]
-        hit = {m: {cut: 1 - comb(size - m, cut) / comb(size, cut) if size >= cut else 1.0 for cut in CUTS} for m in set(matching)}
-        out[direction(query, gallery)] = {f"R@{cut}": 100 * sum(hit[m][cut] for m in matching) / len(matching) for cut in CUTS}
+        hit = {
+            m: {cut: 1 - comb(size - m, cut) / comb(size, cut) if size >= cut else 1.0 for cut in CUTS}
+            for m in set(matching)
+        }
+        out[direction(query, gallery)] = {
+            f"R@{cut}": 100 * sum(hit[m][cut] for m in matching) / len(matching) for cut in CUTS
+        }
     return out

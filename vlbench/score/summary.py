@@ -23,7 +23,8 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 def summarise(runs: Sequence[Scores]) -> dict[str, Any]:
     """Per-seed recalls -> ``{direction: {cut: spread}, "mean_recall": spread}``, in percent."""
     directions = {
-        direction: {cut: spread([run[direction][cut] for run in runs]) for cut in cuts} for direction, cuts in runs[0].items()
+        direction: {cut: spread([run[direction][cut] for run in runs]) for cut in cuts}
+        for direction, cuts in runs[0].items()
     }
     return {**directions, "mean_recall": spread([mean_recall(run) for run in runs])}
 
@@ -37,4 +38,4 @@ def chance_scores(work: Workbench) -> dict[str, Any]:
         direction: {cut: {"mean": value, **cell} for cut, value in cuts.items()} for direction, cuts in expected.items()
     }
     summary["mean_recall"] = {"mean": mean_recall(expected), **cell}
-    return {student: summary for student in work.protocol.students}
+    return dict.fromkeys(work.protocol.students, summary)

@@ -45,7 +45,9 @@ class Recipe:
         if self.schedule not in ("cosine", "constant"):
             raise ProtocolError(f"schedule {self.schedule!r} is not allowed. Allowed: cosine, constant.")
         if self.steps < 0 or self.batch < 1:
-            raise ProtocolError(f"steps = {self.steps}, batch = {self.batch}: steps are at least 0, a batch at least 1.")
+            raise ProtocolError(
+                f"steps = {self.steps}, batch = {self.batch}: steps are at least 0, a batch at least 1."
+            )
 
     def rate_at(self, step: int) -> float:
         """Learning rate of an update, counted from 0."""
@@ -130,7 +132,9 @@ def train(
             velocity[name].mul_(recipe.momentum).add_(gradient[name]).add_(flat, alpha=recipe.weight_decay)
             flat.sub_(velocity[name], alpha=rate)
     if not all(bool(flat.isfinite().all()) for flat in parameters.values()):
-        raise DivergedError(f"training diverged: a parameter is not finite after {recipe.steps} steps at rate {recipe.rate}.")
+        raise DivergedError(
+            f"training diverged: a parameter is not finite after {recipe.steps} steps at rate {recipe.rate}."
+        )
     return parameters
 
 

@@ -51,7 +51,7 @@ def _mean_entries(artifact: Selection, train: SplitEntries, *, side: str, column
     members = (rows[other] >= 0).nonzero()[:, 0]
     entries = train.take(side, train.pairs[members, column])
     if not entries.is_floating_point():
-        raise ArtifactError(f"the {side} encoder is trained here, so {side} items have no mean vector. Use captions=one.")
+        raise ArtifactError(f"the {side} encoder is trained here: {side} items have no mean vector. Use captions=one.")
     sums = torch.zeros(len(chosen), *entries.shape[1:], device=entries.device)
     target = rows[other[members]].to(entries.device)
     sums.index_add_(0, target, entries)

@@ -53,7 +53,8 @@ class Bench:
         """
         if set(config.towers) != set(self.dataset.sides):
             raise ProtocolError(
-                f"student {name!r} has towers {sorted(config.towers)}, the data set's sides are {sorted(self.dataset.sides)}."
+                f"student {name!r} has towers {sorted(config.towers)}, the data set's sides are "
+                f"{sorted(self.dataset.sides)}."
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.
         with torch.random.fork_rng(devices=[]):

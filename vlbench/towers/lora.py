@@ -44,7 +44,8 @@ def add_adapters(module: nn.Module, config: LoraConfig) -> list[str]:
     targets = [name for name in linear if not config.targets or name.endswith(config.targets)]
     if not targets:
         raise ProtocolError(
-            f"LoRA targets {list(config.targets)} fit no linear layer of the encoder. It has: {', '.join(linear[:12]) or 'none'}."
+            f"LoRA targets {list(config.targets)} fit no linear layer of the encoder. "
+            f"It has: {', '.join(linear[:12]) or 'none'}."
         )
     peft.inject_adapter_in_model(
         peft.LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=targets, lora_dropout=0.0), module

@@ -57,7 +57,8 @@ class TowerConfig:
         if self.train not in TRAINED:
             raise ProtocolError(f"train = {self.train!r} is not allowed. Allowed: {', '.join(TRAINED)}.")
         if self.standardise not in STANDARDISE:
-            raise ProtocolError(f"standardise = {self.standardise!r} is not allowed. Allowed: {', '.join(STANDARDISE)}.")
+            allowed = ", ".join(STANDARDISE)
+            raise ProtocolError(f"standardise = {self.standardise!r} is not allowed. Allowed: {allowed}.")
 
 
 class Standardise(nn.Module):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from vlbench.condense.method import Selector
-from vlbench.registry.specs import resolve
 
 from vlbench import Budget
+from vlbench.condense.method import Selector
+from vlbench.registry.specs import resolve
 from vlbench.testing import toy_context, toy_dataset
 from vlbench_coresets.herding import herding
 from vlbench_coresets.kcenter import k_center

@@ -8,6 +8,7 @@ import json
 import random
 
 import pytest
+
 from vlbench.board.leaderboard import Table, build_table
 from vlbench.board.render_csv import render_csv
 from vlbench.board.render_json import render_json

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy
 import pytest
 from PIL import Image
+
 from vlbench.board.picture import draw, wrap
 from vlbench.board.record import write_record
 from vlbench.errors import DataError

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from vlbench.board.record import find_records, read_record, write_record
 from vlbench.errors import DataError
 

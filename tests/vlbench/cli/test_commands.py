@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import vlbench.cli.main
 from click.testing import CliRunner, Result
+
+import vlbench.cli.main
 from vlbench.board.record import write_record
 from vlbench.budget import Budget
 from vlbench.observe import Observer, RunRequest

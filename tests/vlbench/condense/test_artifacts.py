@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from vlbench.condense.artifacts import (
     DistilledPairs,
     Selection,
@@ -15,7 +16,6 @@ from vlbench.condense.artifacts import (
     write_whole,
 )
 from vlbench.errors import ArtifactError
-
 from vlbench.testing import toy_dataset
 
 DATA = toy_dataset()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
 from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
 from vlbench.data.images import EncodedImage, cached_images, decode_image
 from vlbench.data.pairs import Split

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from vlbench.data.pairs import PairDataset, Split
 from vlbench.data.views import TrainView
 from vlbench.errors import DataError
-
 from vlbench.testing import toy_dataset
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from vlbench.errors import PluginError, UnknownNameError
 from vlbench.registry.loader import load_registry
 from vlbench.registry.registry import Plugin, Registry

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from vlbench.errors import OptionError, UnknownNameError
-from vlbench.registry.options import NoOptions, describe, options_for_each, parse_options
 
 import vlbench
+from vlbench.errors import OptionError, UnknownNameError
+from vlbench.registry.options import NoOptions, describe, options_for_each, parse_options
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vlbench.errors import PluginError
-from vlbench.registry.specs import resolve
 
 import vlbench
+from vlbench.errors import PluginError
+from vlbench.registry.specs import resolve
 
 METHOD: dict[str, Any] = {"name": "m", "target": "a.b:C", "family": "selection", "summary": "Does a thing."}
 

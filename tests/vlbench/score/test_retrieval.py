@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from vlbench.score.retrieval import best_ranks, chance, direction, mean_recall, recalls, score_embeddings
 
 

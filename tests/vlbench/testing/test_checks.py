@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from vlbench.registry.specs import MethodSpec
 
 import vlbench
+from vlbench.registry.specs import MethodSpec
 from vlbench.testing import CHECKS, check_method
 
 

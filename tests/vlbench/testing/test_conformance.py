@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from vlbench.registry.registry import Registry
-from vlbench.registry.specs import MethodSpec
-from vlbench.testing.toys import ToyEncoder, toy_dataset
 
 import vlbench
+from vlbench.registry.registry import Registry
+from vlbench.registry.specs import MethodSpec
 from vlbench.testing import CHECKS, check_method, parametrize_with_checks
+from vlbench.testing.toys import ToyEncoder, toy_dataset
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+
 from vlbench.errors import ProtocolError
 from vlbench.towers.heads import HeadConfig, ResidualHead, build_head, start_head
 

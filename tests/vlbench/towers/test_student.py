@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+
 from vlbench.errors import ProtocolError
 from vlbench.seeds import SeedTree
+from vlbench.testing import toy_bench, toy_context, toy_dataset, toy_student
 from vlbench.towers.functional import FlatParameters
 from vlbench.towers.heads import HeadConfig
 from vlbench.towers.lora import LoraConfig
 from vlbench.towers.student import Standardise, flatten
-
-from vlbench.testing import toy_bench, toy_context, toy_dataset, toy_student
 
 SIDES = ("image", "text")
 

@@ -10,6 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from transformers import BertConfig, BertModel, BertTokenizerFast
+
 from vlbench.errors import DataError, ProtocolError
 from vlbench.towers.options import SentenceTransformerOptions
 from vlbench.towers.text_encoder import SentenceTransformerEncoder

@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+
 from vlbench.errors import DataError, ProtocolError, UnknownNameError
 from vlbench.towers.options import TimmOptions
 from vlbench.towers.timm_encoder import TimmEncoder

@@ -1,0 +1,120 @@
+"""The gradient of trajectory matching against plain unrolling."""
+
+import pytest
+import torch
+from torch import nn
+
+from vlbench_trajectory.matching import Segment, inner_path, match, matching_loss
+
+PAIRS, STEPS = 6, 5
+
+
+def double_student(toy_run, train):
+    """The toy student in float64, with entries of its first train pairs."""
+    student, entries = toy_run(train=train).context().variant()
+    for tower in student.towers.values():
+        tower.trained.double()
+    rows = torch.arange(PAIRS)
+    values = {side: entries.take(side, entries.pairs[rows * 2, column]) for column, side in enumerate(student.sides)}
+    return student, {side: value.double() for side, value in values.items()}
+
+
+def problem(student, generator):
+    """A segment between random parameters, inner step sizes and batches with and without overlap."""
+    sizes = {branch: size for branch, (_, size) in student.branches.items()}
+    start = {b: 0.3 * torch.randn(n, generator=generator, dtype=torch.float64) for b, n in sizes.items()}
+    target = {b: v + 0.1 * torch.randn(v.shape, generator=generator, dtype=torch.float64) for b, v in start.items()}
+    rates = {b: torch.tensor(0.1 + 0.05 * i, dtype=torch.float64) for i, b in enumerate(sizes)}
+    batches = [torch.randperm(PAIRS, generator=generator)[: PAIRS - step % 3] for step in range(STEPS)]
+    return Segment(start, target), rates, batches
+
+
+def of(student):
+    """A student's loss as matching wants it."""
+    return lambda entries, parameters, step: student.loss(entries, parameters)
+
+
+def unrolled(student, entries, segment, *, rates, batches):
+    """Loss and gradients by autograd through all inner steps."""
+    entries = {side: value.clone().requires_grad_() for side, value in entries.items()}
+    rates = {branch: rate.clone().requires_grad_() for branch, rate in rates.items()}
+    now = {branch: value.clone().requires_grad_() for branch, value in segment.start.items()}
+    for batch in batches:
+        loss = student.loss({side: value[batch] for side, value in entries.items()}, now)
+        gradient = torch.autograd.grad(loss, list(now.values()), create_graph=True)
+        now = {branch: now[branch] - rates[branch] * part for branch, part in zip(now, gradient, strict=True)}
+    total = torch.stack(list(matching_loss(now, segment).values())).sum()
+    back = torch.autograd.grad(total, [*entries.values(), *rates.values()])
+    return total, dict(zip(entries, back, strict=False)), dict(zip(rates, back[len(entries) :], strict=True))
+
+
+@pytest.mark.parametrize("train", ["frozen", "lora", "all"])
+def test_gradient_equals_that_of_unrolling_every_inner_step(toy_run, generator, train):
+    student, entries = double_student(toy_run, train)
+    segment, rates, batches = problem(student, generator)
+    total, by_entries, by_rates = unrolled(student, entries, segment, rates=rates, batches=batches)
+    found = match(of(student), entries, segment, rates=rates, batches=batches, sides=student.sides)
+    assert found.loss == pytest.approx(float(total), rel=1e-10)
+    for side in student.sides:
+        assert (found.entries[side] - by_entries[side]).norm() <= 1e-8 * by_entries[side].norm()
+    for branch in rates:
+        torch.testing.assert_close(found.rates[branch], by_rates[branch], rtol=1e-8, atol=0)
+
+
+def test_gradient_of_inner_step_sizes_equals_finite_differences(toy_run, generator):
+    student, entries = double_student(toy_run, "frozen")
+    segment, rates, batches = problem(student, generator)
+    found = match(of(student), entries, segment, rates=rates, batches=batches, sides=())
+    for branch in rates:
+        ends = []
+        for sign in (1, -1):
+            moved = rates | {branch: rates[branch] + sign * 1e-5}
+            end = inner_path(of(student), entries, segment.start, moved, batches)[-1]
+            ends.append(sum(matching_loss(end, segment).values()))
+        assert float(found.rates[branch]) == pytest.approx(float(ends[0] - ends[1]) / 2e-5, rel=1e-6)
+
+
+def test_loss_is_one_per_branch_without_movement_and_zero_at_the_target():
+    segment = Segment({"a": torch.zeros(3), "b": torch.ones(2)}, {"a": torch.ones(3), "b": torch.zeros(2)})
+    assert [float(part) for part in matching_loss(segment.start, segment).values()] == [1.0, 1.0]
+    assert [float(part) for part in matching_loss(segment.target, segment).values()] == [0.0, 0.0]
+
+
+def test_graph_memory_does_not_grow_with_the_number_of_inner_steps(generator):
+    layer = nn.Linear(4, 4, dtype=torch.float64)
+    entries = {"one": torch.randn(5, 4, generator=generator, dtype=torch.float64)}
+    start = {"layer": layer.weight.detach().flatten()}
+    segment = Segment(start, {"layer": start["layer"] + 0.1})
+    alive, most = [0], [0]
+
+    class Counted:
+        """A saved tensor, counted for as long as autograd holds it."""
+
+        def __init__(self, tensor):
+            self.tensor = tensor
+            alive[0] += 1
+            most[0] = max(most[0], alive[0])
+
+        def __del__(self):
+            alive[0] -= 1
+
+    def loss(batch, parameters, step):
+        return (batch["one"] @ parameters["layer"].view(4, 4)).tanh().square().sum()
+
+    def peak(steps):
+        most[0] = alive[0] = 0
+        with torch.autograd.graph.saved_tensors_hooks(Counted, lambda held: held.tensor):
+            rates, batches = {"layer": torch.tensor(0.01, dtype=torch.float64)}, [torch.arange(5)] * steps
+            match(loss, entries, segment, rates=rates, batches=batches, sides=("one",))
+        return most[0]
+
+    assert peak(2) == peak(16) > 0
+
+
+def test_sides_that_are_not_learned_get_no_gradient(toy_run, generator):
+    student, entries = double_student(toy_run, "frozen")
+    segment, rates, batches = problem(student, generator)
+    both = match(of(student), entries, segment, rates=rates, batches=batches, sides=student.sides)
+    one = match(of(student), entries, segment, rates=rates, batches=batches, sides=("text",))
+    assert list(one.entries) == ["text"]
+    torch.testing.assert_close(one.entries["text"], both.entries["text"])

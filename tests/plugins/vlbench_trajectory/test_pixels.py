@@ -1,0 +1,60 @@
+"""What is learned of a side, and what is stored."""
+
+import pytest
+import torch
+
+from vlbench_trajectory.pixels import (
+    LearnedItems,
+    LearnedVectors,
+    cosine_basis,
+    frequency_weight,
+    store_items,
+    to_coefficients,
+    to_pixels,
+)
+
+
+def test_pixels_survive_the_frequency_basis(generator):
+    pixels = torch.rand(3, 3, 12, 20, generator=generator)
+    torch.testing.assert_close(to_pixels(to_coefficients(pixels)), pixels, rtol=0, atol=1e-5)
+
+
+def test_the_cosine_basis_is_orthonormal():
+    basis = cosine_basis(16)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(16), rtol=0, atol=1e-6)
+
+
+def test_high_frequencies_weigh_less():
+    weight = frequency_weight(8, 8)
+    assert weight[0, 0] == 1
+    assert weight[7, 7] == pytest.approx(1 / (3.5 * 2**0.5))
+    assert bool((weight[:, 1:] <= weight[:, :-1]).all())
+
+
+@pytest.mark.parametrize("basis", ["frequency", "free"])
+def test_every_8_bit_image_is_stored_as_it_was(toy_run, basis):
+    run = toy_run()
+    items = run.dataset.split("train").items["image"]
+    how = LearnedItems(run.context().student.towers["image"], items.float() / 255, basis=basis)
+    variable = how.variable(items.float() / 255)
+    assert float(variable.square().mean().sqrt()) == pytest.approx(1, rel=1e-4)
+    assert torch.equal(store_items(how.inputs(variable), items), items)
+
+
+@pytest.mark.parametrize("basis", ["frequency", "free"])
+def test_projected_pixels_are_valid(toy_run, generator, basis):
+    real = torch.rand(4, 3, 8, 8, generator=generator)
+    how = LearnedItems(toy_run().context().student.towers["image"], real, basis=basis)
+    far = how.variable(real) + torch.randn(real.shape, generator=generator)
+    inputs = how.inputs(how.project(far))
+    assert float(how.inputs(far).max()) > 1
+    assert float(inputs.min()) > -1e-5
+    assert float(inputs.max()) < 1 + 1e-5
+
+
+def test_vectors_have_unit_size_and_come_back(toy_run, generator):
+    real = 7 * torch.randn(5, 16, generator=generator)
+    how = LearnedVectors(toy_run().context().student.towers["text"], real)
+    variable = how.variable(real)
+    assert float(variable.square().mean().sqrt()) == pytest.approx(1, rel=1e-5)
+    torch.testing.assert_close(how.entries(variable), real)

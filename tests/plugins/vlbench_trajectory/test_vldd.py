@@ -1,0 +1,179 @@
+"""``vldd`` end to end on toys."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from vlbench import Budget, OptionError, SeedTree, TrainView
+from vlbench.observe import SilentObserver
+from vlbench.score.evaluate import embed_split
+from vlbench.score.retrieval import mean_recall, score_embeddings
+from vlbench.score.train import train
+from vlbench.score.training_sets import training_set
+from vlbench.testing import parametrize_with_checks
+from vlbench.testing.toys import TOY_RECIPE, toy_student
+from vlbench_trajectory import vlbench_methods
+from vlbench_trajectory.options import VLDDOptions
+from vlbench_trajectory.settings import Task, resolve
+from vlbench_trajectory.vldd import make_plans
+
+SPEC = vlbench_methods()[0]
+
+
+@parametrize_with_checks([SPEC], options={SPEC.name: {"experts": 2, "outer_steps": 30}})
+def test_conformance(check):
+    check()
+
+
+class Killed(Exception):
+    """Stands for an interruption."""
+
+
+class Killer(SilentObserver):
+    """Kills a run after some steps of matching."""
+
+    def __init__(self, steps):
+        self.left = steps
+        self.name = ""
+
+    def phase(self, name, total=None, detail=""):
+        self.name = name
+
+    def advance(self, steps=1, note=""):
+        self.left -= self.name == "matching"
+        if self.left < 0:
+            raise Killed
+
+
+def recall(run, artifact):
+    """Mean recall on val of a fresh student."""
+    student = run.bench.student("toy", run.config)
+    data = training_set(artifact, student, run.bench.entries(student, "train"))
+    parameters = train(student, data, TOY_RECIPE, SeedTree(3))
+    val = run.bench.entries(student, "val")
+    return mean_recall(score_embeddings(embed_split(student, parameters, val), val.pairs))
+
+
+@pytest.mark.parametrize("train", ["frozen", "lora", "all"])
+def test_learned_pairs_beat_the_pairs_they_start_from(toy_run, train):
+    run = toy_run(train=train)
+    artifact = run.condense(6, outer_steps=60)
+    assert recall(run, artifact) > recall(run, artifact.start) + 3
+
+
+@pytest.mark.parametrize("train", ["frozen", "lora"])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_resumed_run_equals_an_uninterrupted_one(toy_run, tmp_path, train, share):
+    run = toy_run(train=train)
+    whole_context = run.context()
+    whole = run.condense(8, share=share, context=whole_context)
+    killed, resumed = run.context(observer=Killer(28)), run.context()
+    killed.work = resumed.work = tmp_path
+    with pytest.raises(Killed):
+        run.condense(8, share=share, context=killed)
+    again = run.condense(8, share=share, context=resumed)
+    for side in whole.sides:
+        assert torch.equal(whole.sides[side], again.sides[side])
+    assert whole.rates == again.rates
+    assert whole_context.curves == resumed.curves
+
+
+@pytest.mark.parametrize(("learn", "kept"), [("text", "image"), ("image", "text")])
+def test_a_side_that_is_not_learned_stays_as_it_was(toy_run, learn, kept):
+    run = toy_run()
+    artifact, other = run.condense(learn=learn), run.condense(learn="both")
+    start = run.context().training_set(artifact.start)
+    assert not torch.equal(artifact.sides[kept], other.sides[kept])
+    if kept == "image":
+        index = run.dataset.split("train").pairs[artifact.start.indices, 0]
+        assert torch.equal(artifact.sides["image"], run.dataset.split("train").items["image"][index])
+    else:
+        entries = run.context().student.towers["text"].enter_features(artifact.sides["text"])
+        torch.testing.assert_close(entries, start.take("text", torch.arange(12)), rtol=0, atol=1e-5)
+
+
+def test_learned_pixels_are_8_bit_and_vectors_live_in_the_encoders_space(toy_run):
+    run = toy_run()
+    artifact = run.condense()
+    tower = run.context().student.towers["text"]
+    assert artifact.sides["image"].dtype == torch.uint8
+    assert artifact.spaces == {"image": "items", "text": f"features:{tower.space}"}
+    assert set(artifact.rates) == {"image", "text"}
+
+
+def test_a_side_can_start_from_noise_and_the_artifact_then_names_no_starting_pairs(toy_run):
+    run = toy_run()
+    noisy, real = run.condense(noise="image"), run.condense()
+    assert noisy.start is None
+    assert real.start is not None
+    assert not torch.equal(noisy.sides["image"], real.sides["image"])
+
+
+def test_experts_are_shared_by_budgets_and_seeds(toy_run):
+    run = toy_run()
+    run.condense(6)
+    run.condense(9, context=run.context(seed=1))
+    assert len(list((run.folder / "cache" / "experts").iterdir())) == 2
+
+
+def test_dropout_leaves_the_global_generator_alone_and_repeats(toy_run):
+    run = toy_run(dropout=0.2)
+    before = torch.random.get_rng_state()
+    one, two = run.condense(5), run.condense(5)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(one.sides["text"], two.sides["text"])
+
+
+def test_every_outer_step_leaves_its_loss_on_the_curve(toy_run):
+    context = toy_run().context()
+    toy_run().condense(context=context)
+    curve = context.curves["matching_loss"]
+    assert len(curve) == 30
+    assert sum(curve[-5:]) < sum(curve[:5])
+
+
+def test_text_whose_encoder_is_trained_is_refused(toy_run):
+    run = toy_run()
+    config = toy_student()
+    text = dataclasses.replace(config.towers["text"], train="all")
+    run.config = dataclasses.replace(config, towers=config.towers | {"text": text})
+    with pytest.raises(OptionError, match='Set train = "frozen" for text'):
+        run.condense()
+
+
+def test_a_side_that_does_not_exist_is_refused(toy_run):
+    with pytest.raises(OptionError, match="Allowed: both, image, text"):
+        toy_run().condense(learn="video")
+    with pytest.raises(OptionError, match="noise='video'"):
+        toy_run().condense(noise="video")
+
+
+def test_heads_are_matched_before_adapters_unless_told_otherwise(toy_run):
+    student = toy_run(train="lora").context().student
+    assert [plan.variant for plan in make_plans(VLDDOptions(), student, pairs=5, items=60)] == ["frozen", ""]
+    for options in (VLDDOptions(warm_start=False), VLDDOptions(preset="paper")):
+        assert [plan.variant for plan in make_plans(options, student, pairs=5, items=60)] == [""]
+
+
+def test_the_paper_preset_has_the_published_numbers():
+    settings = resolve(VLDDOptions(preset="paper"), Task("all", pairs=100, items=29_000))
+    assert (settings.optimiser, settings.item_rate, settings.vector_rate, settings.step_rate) == ("sgd", 1e3, 1e3, 1e-2)
+    assert (settings.inner_steps, settings.inner_batch, settings.inner_rate) == (8, 100, 0.1)
+    assert (settings.start_range, settings.span) == (1, 1)
+    assert settings.interval == 29_000 // 128
+
+
+def test_given_options_win_and_segments_stay_within_the_path():
+    options = VLDDOptions(expert_steps=24, interval=12, outer_steps=7)
+    settings = resolve(options, Task("heads", pairs=100, items=1_000))
+    assert settings.outer_steps == 7
+    assert settings.start_range + settings.span <= 2
+
+
+def test_the_paper_preset_runs(toy_run):
+    run = toy_run()
+    artifact = run.condense(preset="paper", outer_steps=3, item_rate=0.1, vector_rate=0.1)
+    assert len(artifact) == 12
+    assert Budget(12).pairs == len(artifact.start)
+    assert TrainView(run.dataset).fingerprint == artifact.fingerprint
