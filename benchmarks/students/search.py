@@ -99,15 +99,12 @@ def main(suite: str, budgets: tuple[int, ...], only: tuple[str, ...], out: Path 
             if out is not None:
                 with out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"row": name, "val": found[-1][0], **asdict(recipe)}) + "\n")
-        picks = {
-            "suite": max(found[: len(narrow)], key=lambda item: item[0]),
-            "wide": max(found, key=lambda item: item[0]),
-        }
-        for label, (seen, recipe) in {"suite": own, "wide": wide}.items():
+        picks = {"suite": max(found[: len(narrow)], key=first), "wide": max(found, key=first)}
+        for label, (seen, recipe) in picks.items():
             fresh = [value(evaluator, data, recipe, SeedTree(1).child("fresh", i)) for i in range(FRESH_SEEDS)]
             click.echo(
-                f"{name:18} {label:6} val {seen:5.1f}, fresh seeds {sum(fresh) / len(fresh):5.1f}  steps {recipe.steps} batch"
-                f" {recipe.batch} rate {recipe.rate} weight_decay {recipe.weight_decay} noise {recipe.noise}"
+                f"{name:18} {label:6} val {seen:5.1f}, fresh seeds {sum(fresh) / len(fresh):5.1f}  steps {recipe.steps}"
+                f" batch {recipe.batch} rate {recipe.rate} weight_decay {recipe.weight_decay} noise {recipe.noise}"
             )
 
 
