@@ -133,7 +133,7 @@ def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Pat
     save_artifact(artifact, folder)
     _score(work, record, artifact)
     if isinstance(artifact, DistilledPairs) and artifact.start is not None:
-        start: Record = {"cost": {}}
+        start: Record = {"cost": {}, "seed": record["seed"]}
         _score(work, start, artifact.start, label="start")
         record["start"] = {"scores": start["scores"], "chosen": start["chosen"]}
     write_preview(folder, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
@@ -167,7 +167,7 @@ def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, fol
 def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = "") -> None:
     protocol = work.protocol
     record["scores"], record["chosen"] = {}, {}
-    seeds = SeedTree(work.request.seed).child("score")
+    seeds = SeedTree(record["seed"]).child("score")
     name = f"students of {label or record['method']}"
     with Meter() as meter:
         for student in protocol.students:
@@ -193,12 +193,12 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         "suite": protocol.name,
         "protocol_hash": protocol.hash,
         "options": options,
-        "seed": request.seed,
+        "seed": 0 if cell.name in (FULL, CHANCE) else request.seed,  # these two have no distillation seed
         "data_fingerprint": work.dataset.fingerprint,
     }
     name = cell.name if cell.name == cell.budget else f"{cell.name}-{cell.budget}"
     return {
-        "id": f"{name}-{protocol.name}-s{request.seed}-{short_hash(asked, 8)}",
+        "id": f"{name}-{protocol.name}-s{asked['seed']}-{short_hash(asked, 8)}",
         **asked,
         "status": "failed",
         "family": spec.family if spec else "reference",
@@ -217,18 +217,8 @@ def _blank(work: Workbench, cell: Cell) -> Record:
 def _command(work: Workbench, cell: Cell) -> list[str]:
     request = work.request
     suite = Path(request.suite).name if request.suite.endswith(".toml") else request.suite
-    words = [
-        "vlbench",
-        "run",
-        "--method",
-        cell.name,
-        "--budget",
-        cell.budget,
-        "--suite",
-        suite,
-        "--seed",
-        str(request.seed),
-    ]
+    words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite]
+    words += ["--seed", str(request.seed)]
     for key, value in cell.options.items():
         words += ["-o", f"{key}={value}"]
     for key, text in request.overrides.items():

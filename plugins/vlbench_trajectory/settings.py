@@ -61,6 +61,10 @@ MANY: dict[Trained, dict[str, Any]] = {
     "lora": {},
     "all": {"inner_batch": 250, "inner_steps": 8},
 }
+FEW_ITEMS = 10_000
+"""Train items below which an expert overfits within some hundred steps, so that only its first are followed."""
+FEW: dict[str, Any] = {"experts": 16, "expert_rate": 0.1, "expert_steps": 72, "interval": 6}
+
 LARGE_ENCODER = 1_000_000
 """Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
 
@@ -103,10 +107,12 @@ def resolve(options: VLDDOptions, task: Task) -> Settings:
 def automatic(task: Task) -> Settings:
     """Settings that need no tuning."""
     settings = BY_TRAINED[task.trained]
+    if task.items < FEW_ITEMS:
+        settings = dataclasses.replace(settings, **FEW)
     if task.pairs >= MANY_PAIRS:
         settings = dataclasses.replace(settings, **MANY[task.trained])
     if task.trained == "heads" and task.weights >= LARGE_ENCODER:
-        settings = dataclasses.replace(settings, share=0.5)
+        settings = dataclasses.replace(settings, share=0.5, outer_steps=120)
     return settings
 
 

@@ -39,6 +39,7 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProtocolError(f"suite {where} is no valid TOML: {error}.") from None
+    table.setdefault("rows", {})
     for key, value in (overrides or {}).items():
         _override(table, key, value)
     return parse_protocol(table, where=where, overrides=overrides)
@@ -53,7 +54,7 @@ def _override(table: dict[str, Any], key: str, text: str) -> None:
             if isinstance(at, list) and folder.isdigit() and int(folder) < len(at)
             else _inside(at, folder, key)
         )
-    if not isinstance(at, dict) or (last not in at and not at):
+    if not isinstance(at, dict):
         raise ProtocolError(f"--set {key}: the suite has no such key.")
     try:
         at[last] = tomllib.loads(f"value = {text}")["value"]

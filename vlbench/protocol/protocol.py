@@ -62,8 +62,8 @@ class Protocol:
         students: name -> student; the first is the reference that methods see.
         training: of every row.
         rows: always shown.
-        overrides: what ``--set`` changed; a record with any is off protocol.
-        hash: of all that decides a score.
+        overrides: what ``--set`` changed that decides a score; a record with any is off protocol.
+        hash: of all that decides a score; not of which other rows are shown.
     """
 
     name: str
@@ -89,7 +89,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     Args:
         table: as read from the file, with overrides put in.
         where: what errors call it.
-        overrides: kept in the result.
+        overrides: kept in the result, but for those of ``rows``.
 
     Raises:
         ProtocolError: a part is missing, unknown or out of range.
@@ -103,7 +103,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     students = {name: _student(value, f"suite {where}: student {name!r}") for name, value in table["students"].items()}
     if not students:
         raise ProtocolError(f"suite {where} has no student. Add a table [students.NAME].")
-    counted = {key: value for key, value in table.items() if key != "summary"}
+    counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     return Protocol(
         name=table["name"],
         version=table["version"],
@@ -113,7 +113,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
         students=students,
         training=_training(table["training"], f"suite {where}"),
         rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),
-        overrides=dict(overrides or {}),
+        overrides={key: value for key, value in (overrides or {}).items() if not key.startswith("rows.")},
         hash=short_hash(counted),
     )
 
