@@ -15,7 +15,7 @@ from vlbench_scenes.generate import FULL_SIZES, MINI_SIZES, SceneSplit, generate
 from vlbench_scenes.options import ScenesOptions
 
 CAPTIONS_PER_IMAGE = 5
-_FORM = 1
+_FORM = 2
 """Raised when the generator changes, so that what an older one made is not used."""
 
 

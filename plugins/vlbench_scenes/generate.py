@@ -18,7 +18,9 @@ MINI_SIZES: Mapping[str, int] = {"train": 600, "val": 100, "test": 100}
 
 # streams of one split; a stream's number is part of the data set's definition, so never renumber
 _LAYOUT, _PIXELS, _WORDS = range(3)
-_SINGLES = len(SPLITS)
+_SINGLES = 3
+# stream 2 was an earlier test split, looked at while defaults of methods were chosen; no choice has seen this one
+_STREAM_OF = {"train": 0, "val": 1, "test": 4}
 
 
 class SceneSplit(NamedTuple):
@@ -39,7 +41,7 @@ def generate_scenes(seed: int, sizes: Mapping[str, int] = FULL_SIZES) -> dict[st
     unknown = sorted(set(sizes) - set(SPLITS))
     if unknown:
         raise ValueError(f"no split called {unknown[0]!r}; scenes have {', '.join(SPLITS)}")
-    return {split: _generate_split(seed, SPLITS.index(split), size) for split, size in sizes.items()}
+    return {split: _generate_split(seed, _STREAM_OF[split], size) for split, size in sizes.items()}
 
 
 def generate_singles(seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

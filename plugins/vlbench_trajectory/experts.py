@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vlbench.score.train import Recipe, TrainingSet, train
-from vlbench.seeds import SeedTree
+from vlbench import Recipe, SeedTree, TrainingSet, train
 from vlbench_trajectory.matching import Entries, Parameters, Segment
 from vlbench_trajectory.settings import Settings
 
 if TYPE_CHECKING:
-    from vlbench.condense.context import Context
-    from vlbench.towers.student import Student
+    from vlbench import Context, Student
 
 Trajectory = dict[str, Tensor]
 """Branch name -> snapshots [snapshot, parameter]; the first is the start."""

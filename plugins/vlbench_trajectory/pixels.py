@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from vlbench.towers.student import Tower
+    from vlbench import Tower
 
 
 Basis = Literal["frequency", "free"]

@@ -59,7 +59,7 @@ MANY_PAIRS = 300
 MANY: dict[Trained, dict[str, Any]] = {
     "heads": {"start_range": 6, "span": 6, "outer_steps": 80, "inner_batch": 250},
     "lora": {},
-    "all": {"inner_batch": 250, "inner_steps": 8},
+    "all": {"inner_batch": 250, "outer_steps": 120},
 }
 FEW_ITEMS = 10_000
 """Train items below which an expert overfits within some hundred steps, so that only its first are followed."""
