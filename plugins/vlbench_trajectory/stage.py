@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -182,7 +181,7 @@ class Stage:
 
     def _loss(self, step: int) -> Loss:
         def loss(entries: Entries, parameters: Parameters, inner: int) -> Tensor:
-            with _dropout_seed(self.student, self.seeds, step * self.settings.inner_steps + inner):
+            with self.student.training(self.seeds.integer("dropout", step * self.settings.inner_steps + inner)):
                 return self.student.loss(entries, parameters)
 
         return loss
@@ -235,14 +234,3 @@ def search(distance: Callable[[Factors], float], factors: Factors, names: list[s
         if best is not factors:
             break
     return best
-
-
-@contextlib.contextmanager
-def _dropout_seed(student: Student, seeds: SeedTree, index: int) -> Iterator[None]:
-    """Dropout draws from torch's global generator: seed it for a step and put its state back."""
-    if not student.has_dropout:
-        yield
-        return
-    with torch.random.fork_rng(devices=[] if student.device == "cpu" else None):
-        torch.manual_seed(seeds.integer("dropout", index))
-        yield
