@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.board.record import read_record, write_record
+from vlbench.board.summary import chance_scores, student_scores
 from vlbench.budget import Budget
 from vlbench.cache import short_hash
 from vlbench.condense.artifacts import (
@@ -27,7 +28,6 @@ from vlbench.errors import DivergedError, VlbenchError
 from vlbench.observe import Observer, RunRequest, SilentObserver
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve
-from vlbench.score.summary import chance_scores, summarise
 from vlbench.score.training_sets import full_selection, training_set
 from vlbench.seeds import SeedTree
 from vlbench.workbench import Workbench
@@ -175,7 +175,7 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
             data = training_set(artifact, evaluator.student, evaluator.entries["train"])
             work.observer.phase(name, len(protocol.training.grid) + protocol.training.seeds, student)
             outcome = evaluator.outcome(data, seeds, protocol.training.seeds, work.observer.advance)
-            record["scores"][student] = summarise(outcome.runs)
+            record["scores"][student] = student_scores(outcome.runs)
             record["chosen"][student] = asdict(outcome.chosen)
             work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
     record["cost"].setdefault("pairs", len(artifact))

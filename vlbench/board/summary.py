@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from vlbench.board.statistics import summarise
 from vlbench.score.evaluate import Scores
 from vlbench.score.retrieval import chance, mean_recall
 
@@ -13,20 +13,13 @@ if TYPE_CHECKING:
     from vlbench.workbench import Workbench
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, sample standard deviation (0 for a single value) and the values themselves."""
-    mean = sum(values) / len(values)
-    sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1)) if len(values) > 1 else 0.0
-    return {"mean": mean, "sd": sd, "seeds": list(values)}
-
-
-def summarise(runs: Sequence[Scores]) -> dict[str, Any]:
-    """Per-seed recalls -> ``{direction: {cut: spread}, "mean_recall": spread}``, in percent."""
+def student_scores(runs: Sequence[Scores]) -> dict[str, Any]:
+    """Per-seed recalls -> ``{direction: {cut: summary}, "mean_recall": summary}``, in percent."""
     directions = {
-        direction: {cut: spread([run[direction][cut] for run in runs]) for cut in cuts}
+        direction: {cut: summarise([run[direction][cut] for run in runs]) for cut in cuts}
         for direction, cuts in runs[0].items()
     }
-    return {**directions, "mean_recall": spread([mean_recall(run) for run in runs])}
+    return {**directions, "mean_recall": summarise([mean_recall(run) for run in runs])}
 
 
 def chance_scores(work: Workbench) -> dict[str, Any]:
