@@ -124,7 +124,7 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
     write_record(folder, record)
     if record["status"] != "failed":
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    return record
+    return read_record(folder)
 
 
 def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Path) -> None:

@@ -1,0 +1,61 @@
+"""Suites: shipped, and of the user's own."""
+
+from pathlib import Path
+
+import pytest
+
+from vlbench.errors import ProtocolError, UnknownNameError
+from vlbench.protocol.load import load_protocol
+from vlbench.registry.loader import load_registry
+
+REGISTRY = load_registry()
+
+
+@pytest.mark.parametrize("suite", ["scenes", "scenes-encoder", "scenes-vit", "scenes-mini"])
+def test_every_shipped_suite_is_valid_and_its_grid_is_small(suite: str):
+    protocol = load_protocol(suite, REGISTRY)
+    assert protocol.name == suite
+    assert 1 <= len(protocol.training.grid) <= 12
+    assert set(REGISTRY.methods) >= set(protocol.rows.always)
+
+
+def test_the_shipped_suites_rank_five_students():
+    assert all(load_protocol(s, REGISTRY).training.seeds == 5 for s in ("scenes", "scenes-encoder", "scenes-vit"))
+
+
+def test_the_example_for_photographs_is_valid():
+    protocol = load_protocol(str(Path(__file__).parents[3] / "docs" / "photographs.toml"), REGISTRY)
+    assert protocol.reference == "mobilenet"
+
+
+def test_an_override_changes_the_value_and_the_hash():
+    plain, changed = (load_protocol("scenes", REGISTRY, o) for o in ({}, {"training.grid.0.steps": "7"}))
+    assert changed.training.grid[0].steps == 7
+    assert changed.hash != plain.hash
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ({"training.gird": "1"}, "Did you mean 'grid'"),
+        ({"nowhere.at.all": "1"}, "there is no 'nowhere'"),
+        ({"training.grid.99.steps": "1"}, "positions 0 to"),
+        ({"training.seeds": "0"}, "at least 1"),
+        ({"training.grid": "[]"}, "1 to 12"),
+        ({"students.convnet.image.train": "half"}, "frozen, lora, all"),
+    ],
+)
+def test_a_wrong_override_says_what_there_is(override: dict[str, str], text: str):
+    with pytest.raises((ProtocolError, UnknownNameError), match=text):
+        load_protocol("scenes", REGISTRY, override)
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path):
+    with pytest.raises(ProtocolError, match=r"nowhere\.toml"):
+        load_protocol(str(tmp_path / "nowhere.toml"), REGISTRY)
+    (tmp_path / "bad.toml").write_text("name = ", encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"bad\.toml is no valid TOML"):
+        load_protocol(str(tmp_path / "bad.toml"), REGISTRY)
+    (tmp_path / "short.toml").write_text('name = "short"', encoding="utf-8")
+    with pytest.raises(ProtocolError, match="is missing"):
+        load_protocol(str(tmp_path / "short.toml"), REGISTRY)

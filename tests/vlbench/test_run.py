@@ -1,0 +1,139 @@
+"""The main job through its public door, on `scenes-mini`, with methods written here."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import vlbench
+from vlbench.errors import BudgetError, OptionError, UnknownNameError
+from vlbench.registry.loader import load_registry
+
+PLUGIN = """
+from dataclasses import dataclass
+import vlbench
+
+@dataclass(frozen=True)
+class Options:
+    start: int = vlbench.option(0, help="first")
+
+class First(vlbench.Selector):
+    needs_features = False
+    def select(self, features, size, generator):
+        import torch
+        return torch.arange(size) + self.options.start
+
+class Broken(vlbench.Method):
+    def condense(self, train, budget, context):
+        raise KeyError("lost")
+
+class Greedy(vlbench.Method):
+    def condense(self, train, budget, context):
+        import torch
+        return vlbench.Selection(torch.arange(budget.pairs + 1), train.fingerprint)
+
+class NotFinite(vlbench.Method):
+    def condense(self, train, budget, context):
+        raise vlbench.DivergedError("a number is not finite.")
+
+@vlbench.hookimpl
+def vlbench_methods():
+    made = (("first", "First"), ("broken", "Broken"), ("greedy", "Greedy"), ("not-finite", "NotFinite"))
+    return [vlbench.MethodSpec(name=name, target=f"methods_of_test_run:{target}", options=Options, family="selection",
+                               summary="For a test.") for name, target in made]
+"""
+QUICK = {"rows.always": "[]", "rows.full": "false"}
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("plugin") / "methods_of_test_run.py"
+    path.write_text(PLUGIN, encoding="utf-8")
+    return str(path)
+
+
+def run(plugin: str, out: Path, **more):
+    given = {"method": "first", "budget": 20, "suite": "scenes-mini", "overrides": QUICK, **more}
+    return vlbench.run(out=out, plugins=[plugin], **given)
+
+
+def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifact(plugin: str, tmp_path: Path):
+    record = run(plugin, tmp_path, options={"start": 3})
+    scores = record["scores"]["convnet"]
+    assert set(scores) == {"image_to_text", "text_to_image", "mean_recall"}
+    cells = [scores[d][f"R@{k}"] for d in ("image_to_text", "text_to_image") for k in (1, 5, 10)]
+    assert all(len(cell["seeds"]) == 3 and 0 <= cell["mean"] <= 100 for cell in cells)
+    assert math.isclose(scores["mean_recall"]["mean"], sum(cell["mean"] for cell in cells) / 6)
+    assert record["cost"]["pairs"] == 20 and record["cost"]["bytes"] > 20 * 3 * 32 * 32
+    folder = tmp_path / record["id"]
+    assert json.loads((folder / "record.json").read_text()) == record
+    artifact = vlbench.load_artifact(folder)
+    assert torch.equal(artifact.indices // 5, torch.arange(3, 23))
+    assert str(tmp_path) not in (folder / "record.json").read_text()
+
+
+def test_the_same_command_finds_the_finished_run(plugin: str, tmp_path: Path):
+    first = run(plugin, tmp_path)
+    (tmp_path / first["id"] / "artifact.safetensors").unlink()
+    assert run(plugin, tmp_path) == first
+    assert run(plugin, tmp_path, seed=1)["id"] != first["id"]
+
+
+def test_rows_that_give_meaning_are_made_beside_the_one_asked_for(plugin: str, tmp_path: Path):
+    run(plugin, tmp_path, overrides={})
+    methods = {json.loads(path.read_text())["method"] for path in tmp_path.glob("*/record.json")}
+    assert methods == {"first", "random", "mean-caption", "full", "chance"}
+
+
+def test_which_rows_are_shown_changes_no_protocol_but_a_setting_does(plugin: str, tmp_path: Path):
+    plain = run(plugin, tmp_path)
+    assert plain["overrides"] == {}
+    other = run(plugin, tmp_path, overrides={**QUICK, "training.seeds": "1"})
+    assert other["protocol_hash"] != plain["protocol_hash"]
+    assert other["overrides"] == {"training.seeds": "1"}
+
+
+def test_an_artifact_over_budget_is_refused(plugin: str, tmp_path: Path):
+    with pytest.raises(vlbench.ArtifactError, match="21 pairs, over the budget of 20"):
+        run(plugin, tmp_path, method="greedy")
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "text"), [("broken", "failed", "lost"), ("not-finite", "diverged", "finite")]
+)
+def test_a_method_that_fails_leaves_a_record_that_says_why(plugin: str, tmp_path: Path, method, status, text):
+    record = run(plugin, tmp_path, method=method)
+    assert record["status"] == status
+    assert text in record["message"]
+    assert record["scores"] == {}
+
+
+def test_a_failed_run_is_tried_again(plugin: str, tmp_path: Path):
+    first = run(plugin, tmp_path, method="broken")
+    assert run(plugin, tmp_path, method="broken")["created"] >= first["created"]
+    assert (tmp_path / first["id"] / "error.txt").exists()
+
+
+def test_a_saved_artifact_scores_the_same_without_the_method(plugin: str, tmp_path: Path):
+    from vlbench.run import score_artifact
+
+    record = run(plugin, tmp_path, overrides={**QUICK})
+    again = score_artifact(tmp_path / record["id"], registry=load_registry())
+    assert again["scores"] == record["scores"]
+    assert again["method"] == "first"
+
+
+def test_wrong_names_options_and_budgets_are_refused_before_anything_is_made(plugin: str, tmp_path: Path):
+    with pytest.raises(UnknownNameError, match="Did you mean 'first'"):
+        run(plugin, tmp_path, method="frist")
+    with pytest.raises(UnknownNameError, match="start"):
+        run(plugin, tmp_path, options={"strat": 1})
+    with pytest.raises(OptionError, match="whole number"):
+        run(plugin, tmp_path, options={"start": "x"})
+    with pytest.raises(BudgetError, match="below 1"):
+        run(plugin, tmp_path, budget=0)
+    with pytest.raises(BudgetError, match="at most --budget 600"):
+        run(plugin, tmp_path, budget=601)
+    assert not list(tmp_path.glob("*/record.json"))
