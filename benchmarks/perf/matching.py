@@ -43,7 +43,7 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
     start = flat.gather(network)
     segment = Segment({"image": start}, {"image": start + 0.01 * torch.randn_like(start)})
     entries = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
-    rates = {"image": torch.tensor(0.002)}  # a smooth path: at 0.1 rounding is amplified until no two ways agree
+    rates = {"image": torch.tensor(1e-4)}  # a smooth path: at 0.002 rounding is amplified until no two ways agree
 
     def loss(entries: Entries, parameters: Parameters, _: int) -> Tensor:
         features = functional_call(network, flat.named(parameters["image"]), (entries["image"],))
