@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, SuiteSpec
     from vlbench.run import run
     from vlbench.score.train import Recipe, TrainingSet, train
-    from vlbench.score.training_sets import training_set
     from vlbench.seeds import SeedTree
     from vlbench.towers.encoders import Encoder
     from vlbench.towers.student import Student, Tower
@@ -77,7 +76,6 @@ __all__ = [
     "run",
     "save_artifact",
     "train",
-    "training_set",
 ]
 
 _MODULES = {
@@ -103,7 +101,6 @@ _MODULES = {
     "vlbench.registry.specs": ("DatasetSpec", "EncoderSpec", "MethodSpec", "SuiteSpec"),
     "vlbench.run": ("run",),
     "vlbench.score.train": ("Recipe", "TrainingSet", "train"),
-    "vlbench.score.training_sets": ("training_set",),
     "vlbench.seeds": ("SeedTree",),
     "vlbench.towers.encoders": ("Encoder",),
     "vlbench.towers.student": ("Student", "Tower"),

@@ -169,9 +169,11 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
     record["scores"], record["chosen"] = {}, {}
     seeds = SeedTree(record["seed"]).child("score")
     name = f"students of {label or record['method']}"
+    # Built before the clock starts: features and statistics belong to no row.
+    evaluators = {student: work.evaluator(student) for student in protocol.students}
+    before_s = sum(evaluator.score_s for evaluator in evaluators.values())
     with Meter() as meter:
-        for student in protocol.students:
-            evaluator = work.evaluator(student)
+        for student, evaluator in evaluators.items():
             data = training_set(artifact, evaluator.student, evaluator.entries["train"])
             work.observer.phase(name, len(protocol.training.grid) + protocol.training.seeds, student)
             outcome = evaluator.outcome(data, seeds, protocol.training.seeds, work.observer.advance)
@@ -179,7 +181,8 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
             record["chosen"][student] = asdict(outcome.chosen)
             work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
     record["cost"].setdefault("pairs", len(artifact))
-    record["cost"]["train_s"] = meter.seconds
+    score_s = sum(evaluator.score_s for evaluator in evaluators.values()) - before_s
+    record["cost"].update(train_s=meter.seconds - score_s, score_s=score_s)
 
 
 def _blank(work: Workbench, cell: Cell) -> Record:

@@ -5,7 +5,6 @@ python benchmarks/perf/matching.py --steps 8 --steps 32
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import click
@@ -50,23 +49,20 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
         logits = F.normalize(features, dim=1) @ entries["text"].T / 0.07
         return F.cross_entropy(logits, torch.arange(len(logits)))
 
-    for steps in counts:
+    def ours(steps: int) -> Tensor:
         batches = [torch.arange(pairs)] * steps
+        return match(loss, entries, segment, rates=rates, batches=batches, sides=("image",)).entries["image"]
+
+    def full(steps: int) -> Tensor:
+        return unrolled(loss, entries, segment, rates["image"], steps)
+
+    for steps in counts:
         results, lines = [], []
-        for name, work in (
-            (
-                "ours",
-                lambda b=batches: match(loss, entries, segment, rates=rates, batches=b, sides=("image",)).entries[
-                    "image"
-                ],
-            ),
-            ("unrolled", lambda s=steps: unrolled(loss, entries, segment, rates["image"], s)),
-        ):
-            work()
+        for name, work in (("ours", ours), ("unrolled", full)):
+            work(steps)
             with Meter() as meter:
-                begin = time.perf_counter()
-                results.append(work())
-                lines.append((name, time.perf_counter() - begin, meter))
+                results.append(work(steps))
+            lines.append((name, meter.seconds, meter))
         difference = float((results[0] - results[1]).norm() / results[1].norm())
         text = ", ".join(f"{name} {took:.2f} s {meter.peak_bytes / 1e6:.0f} MB" for name, took, meter in lines)
         click.echo(

@@ -31,7 +31,7 @@ class Forgetting(vlbench.Method):
 
     def _observed_run(self, offered: vlbench.Selection, context: vlbench.Context) -> ForgettingRecord:
         record = ForgettingRecord(len(offered))
-        data = vlbench.training_set(offered, context.student, context.entries)
+        data = context.training_set(offered)
         batch = min(self.options.batch, len(data))
         steps = self.options.passes * -(-len(offered) // batch)
         rate = self.options.rate or context.recipe.rate

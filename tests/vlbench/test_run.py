@@ -66,6 +66,9 @@ def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifa
     cells = [scores[d][f"R@{k}"] for d in ("image_to_text", "text_to_image") for k in (1, 5, 10)]
     assert all(len(cell["seeds"]) == 3 and 0 <= cell["mean"] <= 100 for cell in cells)
     assert math.isclose(scores["mean_recall"]["mean"], sum(cell["mean"] for cell in cells) / 6)
+    parts = {"pairs", "bytes", "condense_s", "train_s", "score_s", "peak_rss_bytes"}
+    assert set(record["cost"]) == parts
+    assert all(record["cost"][part] > 0 for part in parts)
     assert record["cost"]["pairs"] == 20
     assert record["cost"]["bytes"] > 20 * 3 * 32 * 32
     folder = tmp_path / record["id"]

@@ -90,8 +90,7 @@ class Context:
 
     def full_set(self, variant: str = "") -> TrainingSet:
         """All train pairs, for the reference student or its twin."""
-        student, entries = self.variant(variant)
-        return training_set(full_selection(entries.pairs, self._train.fingerprint), student, entries)
+        return self.training_set(full_selection(self._train.pairs, self._train.fingerprint), variant)
 
     def training_set(self, artifact: Artifact, variant: str = "") -> TrainingSet:
         """What the reference student or its twin trains on, for an artifact."""
@@ -118,7 +117,7 @@ class Context:
         trained once and kept.
         """
         student, parameters = self.student, self._warm()
-        data = training_set(offered, student, self.entries)
+        data = self.training_set(offered)
         chunks = []
         for at in torch.arange(len(offered)).split(CHUNK):
             entries = data.entries(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,14 +52,21 @@ class Evaluator:
         student: what is trained.
         entries: split -> what its trained parts read; ``val`` is for choosing, ``test`` for the final scores.
         grid: the settings on offer, the same for every row.
+
+    Attributes:
+        score_s: seconds spent in :meth:`score` so far.
     """
 
     def __init__(self, student: Student, entries: Mapping[str, SplitEntries], grid: Sequence[Recipe]) -> None:
         self.student, self.entries, self._grid = student, entries, grid
+        self.score_s = 0.0
 
     def score(self, parameters: Parameters, entries: SplitEntries) -> Scores:
         """Recalls of a trained student on a split."""
-        return score_embeddings(embed_split(self.student, parameters, entries), entries.pairs)
+        begin = time.perf_counter()
+        scores = score_embeddings(embed_split(self.student, parameters, entries), entries.pairs)
+        self.score_s += time.perf_counter() - begin
+        return scores
 
     def choose(self, data: TrainingSet, seeds: SeedTree, advance: Callable[[], None]) -> Recipe:
         """The setting with the highest mean recall on val; the first of equals. A setting that diverges is out.
