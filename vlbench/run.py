@@ -20,11 +20,11 @@ from vlbench.condense.artifacts import (
     check_artifact,
     load_artifact,
     save_artifact,
-    write_whole,
 )
 from vlbench.condense.preview import write_preview
 from vlbench.cost import Meter
 from vlbench.errors import DivergedError, VlbenchError
+from vlbench.files import write_whole
 from vlbench.observe import Observer, RunRequest, SilentObserver
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve

@@ -46,6 +46,7 @@ class Row:
         pairs, bytes, seconds: size of the artifact, and time to condense, train and score, on average over runs.
         always_on: the row is there to give the others meaning.
         message: why it did not finish.
+        records: the records merged into this row.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Row:
     always_on: bool
     message: str = ""
     recovered: float | None = None
+    records: tuple[Record, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def _row(runs: Sequence[Record], student: str) -> Row:
         seconds=_average([_seconds(run["cost"]) for run in runs]),
         always_on=any(run.get("always_on", False) for run in runs) or first["method"] in UNBUDGETED,
         message=first.get("message") or "",
+        records=tuple(runs),
     )
 
 

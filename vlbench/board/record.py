@@ -9,13 +9,12 @@ train_s,score_s,peak_rss_bytes}``, environment, plugins, start, curves, always_o
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vlbench.errors import DataError
+from vlbench.files import write_whole
 
 SCHEMA = 1
 FILE_NAME = "record.json"
@@ -38,17 +37,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
         raise DataError(
             f"record {record['id']!r} cannot be written ({error}). A diverged run is a status, not a number."
         ) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".record-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, text.encode())
     return path
 
 
@@ -79,6 +68,8 @@ def read_record(path: Path) -> dict[str, Any]:
 def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """All records under some folders, or of some record files; sorted by path, each file once.
 
+    Each knows its own ``folder``, which is not stored: a board looks there for the preview.
+
     Raises:
         DataError: a path does not exist, or a record is damaged.
     """
@@ -88,7 +79,7 @@ def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
             raise DataError(f"{str(path)!r} does not exist. Give the folder that vlbench run --out wrote to.")
         for file in sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]:
             files.setdefault(file.resolve(), file)
-    return [read_record(file) for file in files.values()]
+    return [{**read_record(file), "folder": str(file.parent)} for file in files.values()]
 
 
 def _check(record: Mapping[str, Any], path: Path) -> None:

@@ -17,16 +17,25 @@ from vlbench.board.record import find_records
     "form",
     default="text",
     show_default=True,
-    type=click.Choice(["text", "markdown", "csv", "json"]),
-    help="How to print the table.",
+    type=click.Choice(["text", "markdown", "csv", "json", "latex"]),
+    help="How to write the table.",
 )
-def command(runs: tuple[Path, ...], form: str) -> None:
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
+def command(runs: tuple[Path, ...], form: str, out: Path | None) -> None:
     """Show finished runs as a table.
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs.
     """
     default = [Path("runs")] if Path("runs").is_dir() else []
-    click.echo(_render(build_table(find_records(runs or default)), form))
+    text = _render(build_table(find_records(runs or default)), form)
+    if out is None:
+        click.echo(text)
+        return
+    from vlbench.cli.shared import readable_path
+    from vlbench.files import write_whole
+
+    write_whole(out, f"{text}\n".encode())
+    click.echo(f"Written to {readable_path(out)}")
 
 
 def _render(table: Table, form: str) -> str:
@@ -42,6 +51,10 @@ def _render(table: Table, form: str) -> str:
         from vlbench.board.render_json import render_json
 
         return render_json(table)
+    if form == "latex":
+        from vlbench.board.render_latex import render_latex
+
+        return render_latex(table)
     from vlbench.board.render_text import echo_width, render_text
 
     width, styled = echo_width()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vlbench.errors import ArtifactError
+from vlbench.files import write_whole
 
 if TYPE_CHECKING:
     from vlbench.data.pairs import Split
@@ -198,19 +197,3 @@ def load_artifact(folder: Path | str) -> Artifact:
         return DistilledPairs(ordered, about["spaces"], about["fingerprint"], about["rates"], start)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name}: no readable artifact there ({type(error).__name__}: {error}).") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.chmod(0o644)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vlbench.cache import Cache, Key
 from vlbench.condense.artifacts import Artifact, Selection
+from vlbench.files import write_whole
 from vlbench.score.train import Recipe, TrainingSet, train
 from vlbench.score.training_sets import full_selection, training_set
 from vlbench.seeds import SeedTree
@@ -157,8 +158,6 @@ class Context:
         """Keep a method's state, in place of the last; the next run of the same command finds it."""
         if self.work is not None:
             from safetensors.torch import save
-
-            from vlbench.condense.artifacts import write_whole
 
             content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
             write_whole(self.work / "checkpoint.safetensors", content)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vlbench.condense.artifacts import ITEMS, Artifact, DistilledPairs, write_whole
+from vlbench.condense.artifacts import ITEMS, Artifact, DistilledPairs
 from vlbench.data.pairs import Split
+from vlbench.files import write_whole
 from vlbench.score.evaluate import Evaluator
 from vlbench.score.training_sets import training_set
 

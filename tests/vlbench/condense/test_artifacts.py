@@ -13,7 +13,6 @@ from vlbench.condense.artifacts import (
     check_artifact,
     load_artifact,
     save_artifact,
-    write_whole,
 )
 from vlbench.errors import ArtifactError
 from vlbench.testing import toy_dataset
@@ -147,17 +146,3 @@ def test_bytes_of_averaged_text_are_those_of_float32_vectors():
 
 def test_bytes_of_distilled_pairs_are_those_of_their_tensors():
     assert artifact_bytes(distilled(), TRAIN, {}) == 3 * (3 * 8 * 8 + 16 * 4)
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "folder" / "file"
-    write_whole(path, b"old")
-
-    def refuse(*args):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(OSError, match="disk full"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [file.name for file in path.parent.iterdir()] == ["file"]

@@ -1,0 +1,33 @@
+"""The table for a paper."""
+
+from __future__ import annotations
+
+import re
+
+from vlbench.board.leaderboard import build_table
+from vlbench.board.render_latex import escape, render_latex
+
+from .conftest import MakeRecord
+
+
+def test_latex_has_one_line_per_row_of_equally_many_cells(make_record: MakeRecord) -> None:
+    records = [make_record("random", 10.0, always_on=True), make_record("vldd", 30.0), make_record("herding", 14.0)]
+    text = render_latex(build_table(records))
+    lines = [line.strip() for line in text.splitlines() if line.endswith(r"\\")]
+    assert [line.split(" & ")[0] for line in lines] == ["method", "vldd", "herding", "random"]
+    assert len({len(re.split(r"(?<!\\)&", line)) for line in lines}) == 1
+    assert text.count(r"\textbf{30.0 $\pm$1.4}") == text.count(r"\textbf") == 1
+    assert text.count(r"\midrule") == 2
+
+
+def test_no_name_is_read_as_latex(make_record: MakeRecord) -> None:
+    nasty = "[x]* \\input{/etc/passwd} a_b & 50% $x$ #1 {~^}\n\\\\"
+    text = render_latex(build_table([make_record(nasty, 30.0, options={"a_b": "%"}), make_record(nasty, 20.0)]))
+    (line, _) = [line.strip() for line in text.splitlines() if "passwd" in line]
+    assert line.startswith(escape(nasty) + r" {\footnotesize a\_b=\%} & ")
+    bare = re.sub(r"\\text(backslash|asciitilde|asciicircum)\{\}|\\[&%$#_{}]|\{[\[\]*]\}", "", escape(nasty))
+    assert not set(bare) & set("\\{}$&#^_~%[]*\n")
+
+
+def test_empty_table_says_how_to_start() -> None:
+    assert render_latex(build_table([])).startswith("% ")
