@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.board.record import read_record, write_record
+from vlbench.board.record import ASKED, read_record, record_id, write_record
 from vlbench.board.summary import chance_scores, student_scores
 from vlbench.budget import Budget
-from vlbench.cache import short_hash
 from vlbench.condense.artifacts import (
     Artifact,
     DistilledPairs,
@@ -199,9 +198,8 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         "seed": 0 if cell.name in (FULL, CHANCE) else request.seed,  # these two have no distillation seed
         "data_fingerprint": work.dataset.fingerprint,
     }
-    name = cell.name if cell.name == cell.budget else f"{cell.name}-{cell.budget}"
     return {
-        "id": f"{name}-{protocol.name}-s{asked['seed']}-{short_hash(asked, 8)}",
+        "id": record_id(asked),
         **asked,
         "status": "failed",
         "family": spec.family if spec else "reference",
@@ -230,8 +228,7 @@ def _command(work: Workbench, cell: Cell) -> list[str]:
 
 
 def _same(found: Record, asked: Record) -> bool:
-    fields = ("method", "budget", "suite", "protocol_hash", "options", "seed", "data_fingerprint")
-    return all(found.get(field) == asked[field] for field in fields)
+    return all(found.get(field) == asked[field] for field in ASKED)
 
 
 def score_artifact(

@@ -3,7 +3,8 @@
 Fields: schema, id, status ("finished", "diverged" or "failed"), method, family, budget (text), suite, protocol_hash,
 protocol_version, options, seed, data_fingerprint, ``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and
 ``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent, ``chosen.<student>``, ``cost.{pairs,bytes,condense_s,
-train_s,score_s,peak_rss_bytes}``, environment, plugins, start, curves, always_on, command, created, message.
+train_s,score_s,peak_rss_bytes}``, environment, plugins, start, curves, always_on, command, created, message. Each is
+described in ``record.schema.json``, which ships beside this file.
 """
 
 from __future__ import annotations
@@ -13,13 +14,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vlbench.board.schema import SCHEMA, upgrade
+from vlbench.cache import short_hash
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 
-SCHEMA = 1
 FILE_NAME = "record.json"
 STATUSES = ("finished", "diverged", "failed")
+ASKED = ("method", "budget", "suite", "protocol_hash", "options", "seed", "data_fingerprint")
+"""What a run is asked for; the same in two records of the same run."""
 REQUIRED = ("id", "status", "method", "family", "budget", "suite", "protocol_hash", "options", "seed", "scores", "cost")
+
+
+def record_id(asked: Mapping[str, Any]) -> str:
+    """Name of a run: its method, budget, suite and seed, and a hash of all that was asked."""
+    name = asked["method"] if asked["method"] == asked["budget"] else f"{asked['method']}-{asked['budget']}"
+    digest = short_hash({field: asked[field] for field in ASKED}, 8)
+    return f"{name}-{asked['suite']}-s{asked['seed']}-{digest}"
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
@@ -30,19 +41,12 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
     """
     complete = {"schema": SCHEMA, **record}
     path = folder / FILE_NAME
-    _check(complete, path)
-    try:
-        text = json.dumps(complete, indent=2, allow_nan=False) + "\n"
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"record {record['id']!r} cannot be written ({error}). A diverged run is a status, not a number."
-        ) from error
-    write_whole(path, text.encode())
+    write_whole(path, _text(complete, path).encode())
     return path
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read a record file, or the one in a run's folder.
+    """Read a record file, or the one in a run's folder; one of an older schema comes in the form of the newest.
 
     Raises:
         DataError: it is missing, damaged, or of another schema.
@@ -56,10 +60,11 @@ def read_record(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(record, dict):
         raise DataError(f"{str(file)!r} is no record: it holds a {type(record).__name__}, not an object.")
+    record = upgrade(record)
     if record.get("schema") != SCHEMA:
         raise DataError(
-            f"{str(file)!r} has schema {record.get('schema')!r}; this version reads schema {SCHEMA}. "
-            "Run the command again to replace it."
+            f"{str(file)!r} has schema {record.get('schema')!r}; this version reads schema 1 to {SCHEMA}. "
+            "Install a newer vlbench, or run the command again to replace it."
         )
     _check(record, file)
     return record
@@ -80,6 +85,16 @@ def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
         for file in sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]:
             files.setdefault(file.resolve(), file)
     return [{**read_record(file), "folder": str(file.parent)} for file in files.values()]
+
+
+def _text(record: Mapping[str, Any], path: Path) -> str:
+    _check(record, path)
+    try:
+        return json.dumps(record, indent=2, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"record {record['id']!r} cannot be written ({error}). A diverged run is a status, not a number."
+        ) from error
 
 
 def _check(record: Mapping[str, Any], path: Path) -> None:

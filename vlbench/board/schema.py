@@ -1,0 +1,60 @@
+"""The form of a record: its JSON Schema, which ships as ``record.schema.json``, and the way up from older versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+SCHEMA = 2
+FILE_NAME = "record.schema.json"
+MOST = 20
+"""Problems told of one record."""
+
+Record = dict[str, Any]
+
+
+def schema_problems(record: Mapping[str, Any]) -> list[str]:
+    """Where a record of the newest schema departs from its form, one line each with the place; empty if nowhere."""
+    return [_line(error) for error in islice(_validator().iter_errors(record), MOST)]
+
+
+def upgrade(record: Mapping[str, Any]) -> Record:
+    """A record of any schema there was, in the form of the newest; of an unknown one, unchanged."""
+    upgraded = dict(record)
+    while (step := _STEPS.get(_version(upgraded))) is not None:
+        upgraded = step(upgraded)
+    return upgraded
+
+
+def _version(record: Mapping[str, Any]) -> int:
+    version = record.get("schema")
+    return version if isinstance(version, int) and not isinstance(version, bool) else 0
+
+
+def _from_1(record: Record) -> Record:
+    """Schema 2 keeps the rank of every query beside the record; everything that schema 1 has means the same."""
+    return {**record, "schema": 2}
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    text = files("vlbench.board").joinpath(FILE_NAME).read_text(encoding="utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+def _line(error: Any) -> str:
+    """One line; what was found there is cut, since it may be a stranger's and long."""
+    message = " ".join(str(error.message).split())
+    return f"{error.json_path}: {message if len(message) <= 200 else message[:197] + '...'}"
