@@ -203,6 +203,7 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         **asked,
         "status": "failed",
         "family": spec.family if spec else "reference",
+        "deterministic": spec.deterministic if spec else cell.name == FULL,
         "protocol_version": protocol.version,
         "overrides": protocol.overrides,
         "scores": {},

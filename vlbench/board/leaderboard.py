@@ -11,23 +11,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vlbench.board.inference import Sample
+from vlbench.board.ranking import rank
+from vlbench.board.sampling import MEAN_RECALL as MEAN_RECALL
+from vlbench.board.sampling import Record, interval, is_provisional, samples, summaries
 from vlbench.board.statistics import mean, sample_sd
-
-Record = Mapping[str, Any]
 
 UNBUDGETED = ("full", "chance")
 REFERENCE, CEILING = "random", "full"
-MEAN_RECALL = "mean"
-_SHORT = {"image_to_text": "TR", "text_to_image": "IR"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A score in percent: mean and sample standard deviation over ``count`` values (0: nothing was drawn)."""
+    """A score in percent: mean and sample standard deviation over ``count`` values (0: nothing was drawn).
+
+    ``interval`` holds the method's true score in 95 % of all repetitions; None where one run of a method that draws, or
+    nothing drawn, cannot say.
+    """
 
     mean: float
     sd: float
     count: int
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Row:
         always_on: the row is there to give the others meaning.
         message: why it did not finish.
         records: the records merged into this row.
+        interval: that of mean recall.
+        provisional: it has too few seeds to be ranked.
+        rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
+            ``""`` for a row that is not ranked.
     """
 
     method: str
@@ -62,11 +71,19 @@ class Row:
     message: str = ""
     recovered: float | None = None
     records: tuple[Record, ...] = field(default=(), repr=False)
+    interval: tuple[float, float] | None = None
+    provisional: bool = False
+    rank: str = ""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that may be compared: ranked ones best first, and those that are always there."""
+    """Rows that may be compared: ranked ones best first, then those without a rank, and those that are always there.
+
+    Attributes:
+        overrides: what differs from the protocol's file. Where anything does, no row is ranked.
+        resolution: the smallest difference in mean recall, in points, that would tell two of the ranked rows apart.
+    """
 
     suite: str
     protocol_hash: str
@@ -76,6 +93,8 @@ class Group:
     columns: tuple[str, ...]
     ranked: tuple[Row, ...] = field(default=())
     always_on: tuple[Row, ...] = field(default=())
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    resolution: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,10 +126,13 @@ def _groups(world: Sequence[Record]) -> list[Group]:
 
 def _group(records: Sequence[Record], budget: str, student: str) -> Group:
     fitting = [record for record in records if record["status"] != "finished" or student in record["scores"]]
-    rows = _with_recovered(_with_short_options([_row(same, student) for same in _same_but_seed(fitting)]))
-    columns = dict.fromkeys(column for row in rows for column in row.cells)
-    ordered = sorted(rows, key=lambda row: (-_mean_recall(row), row.method, _canonical(row.options)))
     first = records[0]
+    overrides = first.get("overrides") or {}
+    measured = [_row(same, student) for same in _same_but_seed(fitting)]
+    rows, resolution = _with_ranks(measured) if not overrides else ([row for row, _ in measured], None)
+    rows = _with_recovered(_with_short_options(rows))
+    columns = dict.fromkeys(column for row in rows for column in row.cells)
+    ordered = sorted(rows, key=lambda row: (not row.rank, -_mean_recall(row), row.method, _canonical(row.options)))
     return Group(
         suite=first["suite"],
         protocol_hash=first["protocol_hash"],
@@ -120,6 +142,8 @@ def _group(records: Sequence[Record], budget: str, student: str) -> Group:
         columns=tuple(columns),
         ranked=tuple(row for row in ordered if not row.always_on),
         always_on=tuple(row for row in ordered if row.always_on),
+        overrides=overrides,
+        resolution=resolution,
     )
 
 
@@ -138,47 +162,57 @@ def _same_but_seed(records: Sequence[Record]) -> list[list[Record]]:
     return merged
 
 
-def _row(runs: Sequence[Record], student: str) -> Row:
+def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
+    """A row and what its mean recall rests on."""
     first = runs[0]
     finished = first["status"] == "finished"
-    cells = [_cells(run["scores"][student]) for run in runs] if finished else []
-    return Row(
+    units = samples(runs, student) if finished else {}
+    cells = _cells(runs, student, units) if finished else {}
+    row = Row(
         method=first["method"],
         options=first["options"],
         status=first["status"],
         runs=len(runs),
-        seeds=cells[0][MEAN_RECALL].count if cells else 0,
-        cells={column: _merge([of_run[column] for of_run in cells]) for column in cells[0]} if cells else {},
+        seeds=min(len(run["scores"][student]["mean_recall"]["seeds"]) for run in runs) if finished else 0,
+        cells=cells,
         pairs=_average([run["cost"].get("pairs") for run in runs]),
         bytes=_average([run["cost"].get("bytes") for run in runs]),
         seconds=_average([_seconds(run["cost"]) for run in runs]),
         always_on=any(run.get("always_on", False) for run in runs) or first["method"] in UNBUDGETED,
         message=first.get("message") or "",
         records=tuple(runs),
+        interval=cells[MEAN_RECALL].interval if cells else None,
+        provisional=finished and is_provisional(runs, student),
     )
+    return row, units.get(MEAN_RECALL)
 
 
-def _cells(scores: Mapping[str, Any]) -> dict[str, Cell]:
-    """Scores of one student in one record, by column."""
-    cells: dict[str, Cell] = {}
-    for direction, at in scores.items():
-        if direction != "mean_recall":
-            short = _SHORT.get(direction, direction)
-            cells |= {f"{short}{recall.removeprefix('R')}": _cell(summary) for recall, summary in at.items()}
-    order = {name: number for number, name in enumerate(_SHORT.values())}
-    ordered = sorted(cells, key=lambda column: order.get(column.split("@")[0], len(order)))
-    return {**{column: cells[column] for column in ordered}, MEAN_RECALL: _cell(scores["mean_recall"])}
+def _cells(runs: Sequence[Record], student: str, units: Mapping[str, Sample]) -> dict[str, Cell]:
+    """Scores of finished runs, by column."""
+    of_runs = [summaries(run["scores"][student]) for run in runs]
+    cells = {}
+    for column, first in of_runs[0].items():
+        means = [of_run[column]["mean"] for of_run in of_runs]
+        several = len(means) > 1
+        cells[column] = Cell(
+            mean=mean(means),
+            sd=sample_sd(means) if several else first["sd"],
+            count=len(means) if several else len(first["seeds"]),
+            interval=interval(units.get(column)),
+        )
+    return cells
 
 
-def _cell(summary: Mapping[str, Any]) -> Cell:
-    return Cell(summary["mean"], summary["sd"], len(summary["seeds"]))
-
-
-def _merge(cells: Sequence[Cell]) -> Cell:
-    if len(cells) == 1:
-        return cells[0]
-    means = [cell.mean for cell in cells]
-    return Cell(mean(means), sample_sd(means), len(means))
+def _with_ranks(measured: Sequence[tuple[Row, Sample | None]]) -> tuple[list[Row], float | None]:
+    """The rows, ranked where they have seeds enough, and the smallest difference that can be told."""
+    able = {
+        number: sample
+        for number, (row, sample) in enumerate(measured)
+        if sample is not None and not (row.always_on or row.provisional)
+    }
+    found = rank(list(able.values()))
+    ranks = dict(zip(able, found.ranks, strict=True))
+    return [replace(row, rank=ranks.get(number, "")) for number, (row, _) in enumerate(measured)], found.resolution
 
 
 def _with_short_options(rows: Sequence[Row]) -> list[Row]:

@@ -9,15 +9,19 @@ import json
 from vlbench.board.leaderboard import Group, Row, Table
 
 _FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "always_on", "status")
+_RANK = ("rank", "provisional", "mean low", "mean high")
 _LAST = ("runs", "student_seeds", "recovered", "pairs", "bytes", "seconds")
 
 
 def render_csv(table: Table) -> str:
-    """One line per row; each score as its mean and, in a column of its own, its standard deviation, in percent."""
+    """One line per row; each score as its mean and, in a column of its own, its standard deviation, in percent.
+
+    ``mean low`` and ``mean high`` are the 95 % interval of mean recall.
+    """
     columns = list(dict.fromkeys(column for group in table.groups for column in group.columns))
     names = [name for column in columns for name in (column, f"{column} sd")]
     file = io.StringIO()
-    writer = csv.DictWriter(file, [*_FIRST, *names, *_LAST], restval="", lineterminator="\n")
+    writer = csv.DictWriter(file, [*_FIRST, *names, *_RANK, *_LAST], restval="", lineterminator="\n")
     writer.writeheader()
     for group in table.groups:
         writer.writerows(_line(group, row) for row in (*group.ranked, *group.always_on))
@@ -34,5 +38,7 @@ def _line(group: Group, row: Row) -> dict[str, object]:
     }
     for column, cell in row.cells.items():
         line |= {column: cell.mean, f"{column} sd": cell.sd}
+    line |= {"rank": row.rank, "provisional": str(row.provisional).lower()}
+    line |= dict(zip(_RANK[2:], row.interval or ("", ""), strict=True))
     values = (row.runs, row.seeds, row.recovered, row.pairs, row.bytes, row.seconds)
     return line | {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}

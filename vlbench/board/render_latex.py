@@ -23,7 +23,7 @@ _ESCAPES = {
 def render_latex(table: Table) -> str:
     r"""One ``table`` float per group, for a document that loads ``booktabs``.
 
-    Ranked rows come first, always-on rows below a rule; the best mean recall is bold. All text is escaped, and a
+    Ranked rows come first, always-on rows below a rule; the mean recall of the best is bold. All text is escaped, and a
     character outside of ASCII is left to the document's encoding (UTF-8 is LaTeX's default).
     """
     return "\n\n".join(_group(group) for group in table.groups) or f"% {wording.EMPTY}"
@@ -31,9 +31,8 @@ def render_latex(table: Table) -> str:
 
 def _group(group: Group) -> str:
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
-    header = ["method", *columns[:-1], "mean", "recovered", "pairs", "size", "time"]
-    best = group.ranked[0] if group.ranked and group.ranked[0].cells else None
-    ranked = [_line(_cells(row, columns, bold=row is best)) for row in group.ranked]
+    header = ["rank", "method", *columns[:-1], "mean", "recovered", "pairs", "size", "time"]
+    ranked = [_line(_cells(row, columns, bold=wording.is_best(row))) for row in group.ranked]
     always_on = [_line(_cells(row, columns, bold=False)) for row in group.always_on]
     caption = " ".join([wording.title(group) + ".", *wording.notes(group)])
     lines = [
@@ -41,7 +40,7 @@ def _group(group: Group) -> str:
         "\\begin{table}",
         "  \\centering",
         f"  \\caption{{{escape(caption)}}}",
-        f"  \\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        f"  \\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}",
         "    \\toprule",
         f"    {_line([escape(name) for name in header])}",
         "    \\midrule",
@@ -62,9 +61,9 @@ def _cells(row: Row, columns: list[str], *, bold: bool) -> list[str]:
     if row.status != "finished":
         values[-1] = row.status
     sizes = [wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
-    cells = [name, *map(escape, (*values, *sizes))]
+    cells = [escape(wording.rank_text(row)), name, *map(escape, (*values, *sizes))]
     if bold:
-        mean = len(values)
+        mean = len(values) + 1
         cells[mean] = f"\\textbf{{{cells[mean]}}}"
     return cells
 

@@ -7,17 +7,16 @@ from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
 
 
 def render_markdown(table: Table) -> str:
-    """One Markdown table per group; always-on rows in italics below the ranked ones, the best ranked one bold."""
+    """One Markdown table per group; always-on rows in italics below the ranked ones, the best ranked bold."""
     return "\n\n".join(_group(group) for group in table.groups) or wording.EMPTY
 
 
 def _group(group: Group) -> str:
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
-    header = ["method", *columns[:-1], "mean recall", "recovered", "pairs", "size", "time"]
-    lines = [f"**{wording.title(group)}**", "", _line(header), _line(["---", *["---:"] * (len(header) - 1)])]
-    best = group.ranked[0] if group.ranked and group.ranked[0].cells else None
+    header = ["rank", "method", *columns[:-1], "mean recall", "recovered", "pairs", "size", "time"]
+    lines = [f"**{wording.title(group)}**", "", _line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
     for row in (*group.ranked, *group.always_on):
-        mark = "*" if row.always_on else "**" if row is best else ""
+        mark = "*" if row.always_on else "**" if wording.is_best(row) else ""
         lines.append(_line(_cells(row, columns, mark)))
     return "\n".join([*lines, "", " ".join(wording.notes(group))]).rstrip()
 
@@ -31,7 +30,7 @@ def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
     if mark == "**":
         values[-1] = f"**{values[-1]}**"
     sizes = [wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
-    return [name, *values, *sizes]
+    return [wording.rank_text(row), name, *values, *sizes]
 
 
 def _line(cells: list[str]) -> str:

@@ -46,17 +46,23 @@ def render_text(table: Table, *, width: int = 80, styled: bool = False) -> str:
 
 def _group(group: Group) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False, header_style="bold")
+    ranks = any(row.rank for row in group.ranked)
+    if ranks:
+        table.add_column("rank", no_wrap=True)
     table.add_column("method", overflow="fold", max_width=24)
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
-    for column in [*columns, "recov.", "pairs", "size", "time"]:
+    pairs = wording.shows_pairs(group)
+    for column in [*columns, "recov.", *["pairs"] * pairs, "size", "time"]:
         table.add_column(column, justify="right", no_wrap=True)
-    best = group.ranked[0] if group.ranked and group.ranked[0].cells else None
-    for row in group.ranked:
-        table.add_row(*_cells(row, columns, "bold green" if row is best else "", ""))
-    if group.ranked and group.always_on:
+    for rows, row_style in ((group.ranked, ""), (group.always_on, "dim")):
+        for row in rows:
+            style = "bold green" if wording.is_best(row) else ""
+            rank = [Text(wording.rank_text(row), style=style)] if ranks else []
+            sizes = [wording.recovered_text(row), *[wording.pairs_text(row)] * pairs]
+            sizes += [wording.bytes_text(row), wording.time_text(row)]
+            cells = [*rank, *_cells(row, columns, style, row_style), *[Text(size, style=row_style) for size in sizes]]
+            table.add_row(*cells)
         table.add_section()
-    for row in group.always_on:
-        table.add_row(*_cells(row, columns, "", "dim"))
     return table
 
 
@@ -71,8 +77,8 @@ def _cells(row: Row, columns: list[str], mean_style: str, row_style: str) -> lis
     for column in columns:
         cell = row.cells.get(column)
         text = Text(wording.mean_text(cell), style=row_style or (mean_style if column == MEAN_RECALL else ""))
-        if cell and wording.spread_text(cell):
+        # The standard deviation of a single run says least: it has room in the last column only.
+        if cell and wording.spread_text(cell) and (cell.interval or column == MEAN_RECALL):
             text.append(f"\n{wording.spread_text(cell)}", style="dim not bold")
         cells.append(text)
-    sizes = (wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row))
-    return cells + [Text(size, style=row_style) for size in sizes]
+    return cells

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vlbench.board.leaderboard import Cell, Group, Row
+from vlbench.board.leaderboard import UNBUDGETED, Cell, Group, Row
+from vlbench.board.sampling import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.observe import seconds_text
 
 EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
@@ -40,8 +41,31 @@ def mean_text(cell: Cell | None) -> str:
 
 
 def spread_text(cell: Cell | None) -> str:
-    """The standard deviation, where there are at least two values."""
-    return f"±{cell.sd:.1f}" if cell and cell.count > 1 else ""
+    """Half the width of the 95 % interval; where one run has none, the standard deviation over its student seeds."""
+    if cell is None:
+        return ""
+    if cell.interval is not None:
+        return f"±{max(cell.interval[1] - cell.mean, cell.mean - cell.interval[0]):.1f}"
+    return f"({cell.sd:.1f})" if cell.count > 1 else ""
+
+
+def shows_pairs(group: Group) -> bool:
+    """Whether the number of pairs says more than the budget does."""
+    return any(pairs_text(row) != group.budget for row in (*group.ranked, *group.always_on) if _is_budgeted(row))
+
+
+def _is_budgeted(row: Row) -> bool:
+    return row.pairs is not None and row.method not in UNBUDGETED
+
+
+def rank_text(row: Row) -> str:
+    """The places a row may have, or why it has none."""
+    return row.rank or ("prov." if row.provisional and not row.always_on else "")
+
+
+def is_best(row: Row) -> bool:
+    """Whether no row is surely better."""
+    return row.rank.split("-")[0] == "1"
 
 
 def recovered_text(row: Row) -> str:
@@ -74,17 +98,36 @@ def time_text(row: Row) -> str:
 def notes(group: Group) -> list[str]:
     """What a reader must know to read the table."""
     rows = [*group.ranked, *group.always_on]
-    seeds = sorted({row.seeds for row in rows if row.runs == 1 and row.seeds})
-    lines = []
-    spread = [f"{' or '.join(map(str, seeds))} student seeds"] if seeds else []
-    spread += ["runs where several are merged"] if _merged(rows) else []
-    if spread:
-        lines.append(f"Percent on the test split; ± is the standard deviation over {', and over '.join(spread)}.")
+    lines = [_spread_note(rows)] if any(spread_text(cell) for row in rows for cell in row.cells.values()) else []
+    lines += _rank_notes(group)
     if any(row.recovered is not None for row in rows):
         lines.append("recovered = (row - random) / (full - random) in mean recall.")
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
     return lines
 
 
-def _merged(rows: list[Row]) -> bool:
-    return any(row.runs > 1 for row in rows)
+def _spread_note(rows: list[Row]) -> str:
+    parts = ["Percent on the test split"]
+    if any(row.interval for row in rows):
+        parts.append("± is half the 95 % interval over seeds")
+    alone = sorted({row.seeds for row in rows if row.cells and not row.interval and row.seeds > 1})
+    if alone:
+        seeds = " or ".join(map(str, alone))
+        parts.append(f"(in brackets) the standard deviation over {seeds} student seeds of a single run")
+    return "; ".join(parts) + "."
+
+
+def _rank_notes(group: Group) -> list[str]:
+    lines = []
+    if group.overrides:
+        changed = ", ".join(f"{name}={value}" for name, value in group.overrides.items())
+        return [f"Off protocol ({changed}): never ranked."]
+    if any("-" in row.rank for row in group.ranked):
+        lines.append("A rank such as 1-3: the places that cannot be told apart (paired, Holm-corrected, 95 %).")
+    if group.resolution is not None:
+        lines.append(f"The smallest difference told apart here: {group.resolution:.1f} points of mean recall.")
+    if any(row.provisional for row in (*group.ranked, *group.always_on)):
+        lines.append(
+            f"Provisional, not ranked: under {DISTILLATION_SEEDS} distillation or {STUDENT_SEEDS} student seeds."
+        )
+    return lines

@@ -27,8 +27,8 @@ def table(make_record: MakeRecord) -> Table:
             make_record("mean-caption", 20.0, always_on=True),
             make_record("full", 50.0, budget="full", always_on=True),
             make_record("chance", 0.5, budget="chance", always_on=True),
-            make_record("herding", 14.0),
-            make_record("vldd", 30.0),
+            *[make_record("herding", 13.5 + seed / 2, seed=seed) for seed in range(3)],
+            *[make_record("vldd", 29.0 + seed, seed=seed) for seed in range(3)],
         ]
     )
 
@@ -56,7 +56,7 @@ def test_recovered_is_left_out_where_full_data_is_missing(make_record: MakeRecor
 def test_runs_that_differ_in_their_seed_only_are_one_row(make_record: MakeRecord) -> None:
     (group,) = build_table([make_record("vldd", 30.0 + seed, seed=seed) for seed in range(3)]).groups
     (row,) = group.ranked
-    assert (row.runs, row.seeds) == (3, 2)
+    assert (row.runs, row.seeds) == (3, 5)
     assert (row.cells["mean"].mean, row.cells["mean"].sd, row.cells["mean"].count) == (31.0, 1.0, 3)
 
 
@@ -109,11 +109,13 @@ def test_text_fits_eighty_columns_and_is_plain(table: Table) -> None:
     assert "\x1b" not in text
     for part in (
         "mean-caption",
-        "±1.4",
+        "±2.5",  # t(0.975, 2) x 1 / sqrt(3)
+        "(1.0)",
         "50%",
         "6.1 MB",
         "6.0 s",
-        "2 student seeds",
+        "5 student seeds",
+        "Provisional",
         "(row - random) / (full - random)",
     ):
         assert part in text
@@ -128,7 +130,7 @@ def test_empty_table_says_how_to_start() -> None:
 def test_markdown_has_one_line_per_row(table: Table) -> None:
     lines = [line for line in render_markdown(table).splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 6
-    assert lines[2].startswith("| **vldd** |")
+    assert lines[2].startswith("| 1 | **vldd (3 runs)** |")
     assert len({line.count("|") for line in lines}) == 1
 
 
@@ -136,7 +138,10 @@ def test_csv_has_one_line_per_row_with_means_and_spreads(table: Table) -> None:
     rows = list(csv.DictReader(io.StringIO(render_csv(table))))
     assert [row["method"] for row in rows] == ["vldd", "herding", "full", "mean-caption", "random", "chance"]
     assert (rows[0]["mean"], rows[0]["recovered"], rows[0]["budget"]) == ("30.0", "0.5", "100")
-    assert float(rows[0]["TR@1 sd"]) == pytest.approx(2**0.5)
+    assert float(rows[0]["TR@1 sd"]) == pytest.approx(1)
+    assert [row["rank"] for row in rows] == ["1", "2", "", "", "", ""]
+    assert [row["provisional"] for row in rows] == ["false", "false", "false", "true", "true", "false"]
+    assert float(rows[0]["mean high"]) - 30 == pytest.approx(30 - float(rows[0]["mean low"]))
 
 
 def test_json_has_the_fields_of_the_table(table: Table) -> None:

@@ -1,0 +1,116 @@
+"""What the scores of a few seeds and some test images say: intervals, paired differences, ranks with ties.
+
+A row is measured in units, one for each distillation run (each fresh student, where a method has nothing to draw), and
+every unit on the same test images. Both are random: another seed and another image would have given another score. So
+the variance of a row's score is that of a crossed two-way layout, and with three seeds its quantile is Student's t with
+degrees of freedom after Satterthwaite (Biometrics Bulletin 2, 1946; for readers x cases Hillis, Statistics in Medicine
+26, 2007). docs/protocol.md has the formulas and the coverage by simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vlbench.board.statistics import mean, sample_sd
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float64]]
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One score of one row.
+
+    Attributes:
+        units: the score of every unit, in percent.
+        images: float64 [unit, image]: what each test image with its captions adds, so that the mean over images is
+            the unit's score; None where ranks were not kept.
+    """
+
+    units: tuple[float, ...]
+    images: Array | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its variance and the degrees of freedom of that variance."""
+
+    value: float
+    variance: float
+    freedom: float
+
+    def half_width(self, level: float = LEVEL) -> float:
+        """Half the width of the interval that holds the true value in ``level`` of all repetitions."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.freedom, (1 + level) / 2)) * math.sqrt(self.variance)
+
+    def p_value(self) -> float:
+        """Two-sided p of the value being 0."""
+        from scipy.special import stdtr
+
+        if self.variance == 0:
+            return float(self.value == 0)
+        return float(2 * stdtr(self.freedom, -abs(self.value) / math.sqrt(self.variance)))
+
+
+def estimate(sample: Sample) -> Estimate:
+    """A row's score; ``sample`` has at least two units."""
+    return _combine(mean(sample.units), [_unit_part(sample)], _image_part([sample]))
+
+
+def difference(one: Sample, other: Sample) -> Estimate:
+    """``one`` - ``other``, on the same images where both have them; each has at least two units."""
+    value = mean(one.units) - mean(other.units)
+    return _combine(value, [_unit_part(one), _unit_part(other)], _image_part([one, other]))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979): adjusted p, in the order given."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for step, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - step) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def _unit_part(sample: Sample) -> tuple[float, float]:
+    """Variance of the mean that comes from the units, interaction with images included; its degrees of freedom."""
+    count = len(sample.units)
+    return sample_sd(sample.units) ** 2 / count, count - 1
+
+
+def _image_part(samples: Sequence[Sample]) -> tuple[float, float] | None:
+    """Variance that comes from the images alone, of a mean (one sample) or of a difference (two)."""
+    images = [sample.images for sample in samples]
+    known = [image for image in images if image is not None]
+    count = known[0].shape[1] if known else 0
+    if len(known) < len(images) or count < 2 or any(image.shape[1] != count for image in known):
+        return None
+    averages = [image.mean(0) for image in known]
+    contrast = averages[0] if len(averages) == 1 else averages[0] - averages[1]
+    total = float(contrast.var(ddof=1)) / count
+    # What units and images do together is in the units' part already.
+    together = sum(_interaction(image) / (len(image) * count) for image in known)
+    return max(total - together, 0.0), count - 1
+
+
+def _interaction(image: Array) -> float:
+    """Mean square of unit x image, of float64 [unit, image]."""
+    rest = image - image.mean(0) - image.mean(1, keepdims=True) + image.mean()
+    return float((rest**2).sum()) / ((len(image) - 1) * (image.shape[1] - 1))
+
+
+def _combine(value: float, units: Sequence[tuple[float, float]], image: tuple[float, float] | None) -> Estimate:
+    parts = [*units, *([image] if image else [])]
+    variance = math.fsum(part for part, _ in parts)
+    spread = math.fsum(part**2 / freedom for part, freedom in parts)
+    return Estimate(value, variance, variance**2 / spread if spread else math.inf)
