@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
-    from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, SuiteSpec
+    from vlbench.registry.specs import DatasetSpec, EncoderSpec, FormatSpec, MethodSpec, StudentSpec, SuiteSpec
     from vlbench.run import run
     from vlbench.score.train import Recipe, TrainingSet, train
     from vlbench.seeds import SeedTree
@@ -52,6 +52,7 @@ __all__ = [
     "EncodedImage",
     "Encoder",
     "EncoderSpec",
+    "FormatSpec",
     "Method",
     "MethodSpec",
     "OptionError",
@@ -63,6 +64,7 @@ __all__ = [
     "Selector",
     "Split",
     "Student",
+    "StudentSpec",
     "SuiteSpec",
     "Tower",
     "TrainView",
@@ -98,7 +100,7 @@ _MODULES = {
     ),
     "vlbench.registry.hookspecs": ("hookimpl",),
     "vlbench.registry.options": ("option",),
-    "vlbench.registry.specs": ("DatasetSpec", "EncoderSpec", "MethodSpec", "SuiteSpec"),
+    "vlbench.registry.specs": ("DatasetSpec", "EncoderSpec", "FormatSpec", "MethodSpec", "StudentSpec", "SuiteSpec"),
     "vlbench.run": ("run",),
     "vlbench.score.train": ("Recipe", "TrainingSet", "train"),
     "vlbench.seeds": ("SeedTree",),

@@ -25,3 +25,28 @@ def vlbench_encoders() -> list[vlbench.EncoderSpec]:
     return [
         vlbench.EncoderSpec(name, f"vlbench_scenes.encoders:{target}", side, text) for name, target, side, text in made
     ]
+
+
+@vlbench.hookimpl
+def vlbench_students() -> list[vlbench.StudentSpec]:
+    """Two trained heads on frozen encoders: one student for each image encoder."""
+    head = {"kind": "linear", "width": 256, "start": "identity"}
+    text = {"encoder": "scenes-text", "train": "frozen", "standardise": "global", "head": head}
+    made = (
+        ("convnet", "scenes-convnet", "global"),
+        ("convnet-b", "scenes-convnet-b", "global"),
+        ("vit", "scenes-vit", "element"),
+    )
+    return [
+        vlbench.StudentSpec(
+            name=name,
+            towers={"image": _image_tower(encoder, standardise), "text": text},
+            summary=f"Two trained heads on the frozen encoders {encoder} and scenes-text.",
+        )
+        for name, encoder, standardise in made
+    ]
+
+
+def _image_tower(encoder: str, standardise: str) -> dict[str, object]:
+    head = {"kind": "linear", "width": 256, "start": "normal", "gain": 0.3}
+    return {"encoder": encoder, "train": "frozen", "standardise": standardise, "head": head}

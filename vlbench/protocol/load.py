@@ -23,7 +23,7 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
         overrides: dotted key -> TOML value as text, as in ``{"training.seeds": "1"}``.
 
     Raises:
-        UnknownNameError: no suite of that name.
+        UnknownNameError: no suite, or no declared student, of that name.
         ProtocolError: the file is missing or no TOML, or an override names a key that is not there.
     """
     if suite.endswith(".toml"):
@@ -40,9 +40,19 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
     except tomllib.TOMLDecodeError as error:
         raise ProtocolError(f"suite {where} is no valid TOML: {error}.") from None
     table.setdefault("rows", {})
+    _write_out_students(table, registry)
     for key, value in (overrides or {}).items():
         _override(table, key, value)
+        _write_out_students(table, registry)
     return parse_protocol(table, where=where, overrides=overrides)
+
+
+def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
+    """Put the table of a declared student where one is named, so that the protocol's hash is of what it is."""
+    students = table.get("students")
+    if isinstance(students, dict):
+        for name, value in students.items():
+            students[name] = registry.student(value).table() if isinstance(value, str) else value
 
 
 def _override(table: dict[str, Any], key: str, text: str) -> None:

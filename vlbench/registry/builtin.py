@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vlbench.registry.hookspecs import hookimpl
-from vlbench.registry.specs import EncoderSpec
+from vlbench.registry.specs import EncoderSpec, FormatSpec
 from vlbench.towers.options import SentenceTransformerOptions, TimmOptions
 
 
@@ -25,4 +25,16 @@ def vlbench_encoders() -> list[EncoderSpec]:
             summary="Any sentence-transformers model, by name or folder.",
             options=SentenceTransformerOptions,
         ),
+    ]
+
+
+@hookimpl
+def vlbench_formats() -> list[FormatSpec]:
+    """The board for people, for documents and for programs."""
+    return [
+        FormatSpec("text", "vlbench.board.render_text:render_text", "A table for the terminal."),
+        FormatSpec("markdown", "vlbench.board.render_markdown:render_markdown", "A table for a README or an issue."),
+        FormatSpec("csv", "vlbench.board.render_csv:render_csv", "One line a row, for a spreadsheet or a plot."),
+        FormatSpec("json", "vlbench.board.render_json:render_json", "The table's fields by name, for programs."),
+        FormatSpec("latex", "vlbench.board.render_latex:render_latex", "A booktabs table for a paper."),
     ]

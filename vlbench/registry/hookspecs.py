@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pluggy
 
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, SuiteSpec
+from vlbench.registry.specs import DatasetSpec, EncoderSpec, FormatSpec, MethodSpec, StudentSpec, SuiteSpec
 
 GROUP = "vlbench"
 """Name of the entry point group, and of the pluggy project."""
@@ -29,5 +29,15 @@ def vlbench_encoders() -> list[EncoderSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
+def vlbench_students() -> list[StudentSpec]:  # type: ignore[empty-body]
+    """Students that a protocol can name instead of writing out their towers."""
+
+
+@hookspec
 def vlbench_suites() -> list[SuiteSpec]:  # type: ignore[empty-body]
     """Named protocols, each a TOML file inside the plugin's package."""
+
+
+@hookspec
+def vlbench_formats() -> list[FormatSpec]:  # type: ignore[empty-body]
+    """Forms that ``vlbench leaderboard --format`` can print the board in."""

@@ -145,7 +145,7 @@ def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
         raise _RefusedError("incompatible", " ".join(str(error).split())) from error
     declared: list[tuple[str, Spec]] = []
     implemented = 0
-    for kind in KINDS:
+    for kind in KINDS.values():
         for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
             implemented += 1
             declared += [(kind.name, spec) for spec in _call(kind.hook, implementation.function, kind.spec)]

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from vlbench.registry.names import unknown
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, SuiteSpec
+from vlbench.registry.specs import DatasetSpec, EncoderSpec, FormatSpec, MethodSpec, Spec, StudentSpec, SuiteSpec
 
 T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """What one hook declares, and the command that lists it."""
+    """What one hook declares.
+
+    Attributes:
+        name: what errors call it.
+        hook: whose implementations return it.
+        spec: the type of a declaration.
+        offers: the arguments that a declaration's target is called with.
+        command: lists the names.
+    """
 
     name: str
     hook: str
     spec: type[Spec]
-    command: str
+    offers: tuple[str, ...]
+    command: str = "vlbench plugins"
 
 
-KINDS = (
-    Kind("method", "vlbench_methods", MethodSpec, "vlbench methods"),
-    Kind("data set", "vlbench_datasets", DatasetSpec, "vlbench plugins"),
-    Kind("encoder", "vlbench_encoders", EncoderSpec, "vlbench plugins"),
-    Kind("suite", "vlbench_suites", SuiteSpec, "vlbench suites"),
-)
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("method", "vlbench_methods", MethodSpec, ("options",), "vlbench methods"),
+        Kind("data set", "vlbench_datasets", DatasetSpec, ("options", "store")),
+        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
+        Kind("student", "vlbench_students", StudentSpec, ()),
+        Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
+        Kind("format", "vlbench_formats", FormatSpec, ("table", "width", "styled"), "vlbench leaderboard --help"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class Registry:
 
     Attributes:
         plugins: every plugin that was found, in the order loaded.
-        methods, datasets, encoders, suites: name -> declaration.
+        methods, datasets, encoders, students, suites, formats: name -> declaration.
     """
 
     def __init__(self) -> None:
@@ -61,49 +75,57 @@ class Registry:
         self.methods: dict[str, MethodSpec] = {}
         self.datasets: dict[str, DatasetSpec] = {}
         self.encoders: dict[str, EncoderSpec] = {}
+        self.students: dict[str, StudentSpec] = {}
         self.suites: dict[str, SuiteSpec] = {}
+        self.formats: dict[str, FormatSpec] = {}
         self._owners: dict[tuple[str, str], str] = {}
 
     def add(self, kind: str, spec: Spec, plugin: str) -> None:
         """Take a declaration of a plugin; the name must be free."""
         self._owners[kind, spec.name] = plugin
-        if isinstance(spec, MethodSpec):
-            self.methods[spec.name] = spec
-        elif isinstance(spec, DatasetSpec):
-            self.datasets[spec.name] = spec
-        elif isinstance(spec, EncoderSpec):
-            self.encoders[spec.name] = spec
-        else:
-            self.suites[spec.name] = spec
+        self.declared(kind)[spec.name] = spec
+
+    def declared(self, kind: str) -> dict[str, Any]:
+        """Name -> declaration of a kind ("method", "data set", ...): what ``methods`` and the others hold."""
+        declared: dict[str, Any] = getattr(self, KINDS[kind].hook.removeprefix("vlbench_"))
+        return declared
 
     def owner(self, kind: str, name: str) -> str:
-        """Name of the plugin that declared a name of a kind ("method", "data set", "encoder", "suite"), or ""."""
+        """Name of the plugin that declared a name of a kind, or ""."""
         return self._owners.get((kind, name), "")
 
     def method(self, name: str) -> MethodSpec:
         """A method by name; UnknownNameError if there is none."""
-        return self._get(KINDS[0], self.methods, name)
+        return self._get("method", self.methods, name)
 
     def dataset(self, name: str) -> DatasetSpec:
         """A data set by name; UnknownNameError if there is none."""
-        return self._get(KINDS[1], self.datasets, name)
+        return self._get("data set", self.datasets, name)
 
     def encoder(self, name: str) -> EncoderSpec:
         """An encoder by name; UnknownNameError if there is none."""
-        return self._get(KINDS[2], self.encoders, name)
+        return self._get("encoder", self.encoders, name)
+
+    def student(self, name: str) -> StudentSpec:
+        """A student by name; UnknownNameError if there is none."""
+        return self._get("student", self.students, name)
 
     def suite(self, name: str) -> SuiteSpec:
         """A suite by name; UnknownNameError if there is none."""
-        return self._get(KINDS[3], self.suites, name)
+        return self._get("suite", self.suites, name)
+
+    def format(self, name: str) -> FormatSpec:
+        """A form of the board by name; UnknownNameError if there is none."""
+        return self._get("format", self.formats, name)
 
     def plugin_rows(self) -> list[dict[str, str]]:
         """Name, version and status of every plugin, as records store them."""
         return [{"name": p.name, "version": p.version, "status": p.status} for p in self.plugins]
 
-    def _get(self, kind: Kind, declared: Mapping[str, T], name: str) -> T:
+    def _get(self, kind: str, declared: Mapping[str, T], name: str) -> T:
         if name in declared:
             return declared[name]
-        error = unknown(kind.name, name, declared, hint=kind.command)
+        error = unknown(kind, name, declared, hint=KINDS[kind].command)
         broken = [f"{plugin.name} ({plugin.status})" for plugin in self.plugins if plugin.status != "ok"]
         if broken:
             error.args = (f"{error}\nPlugins that are not used: {', '.join(broken)}.  Details: vlbench plugins",)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib
 import importlib.resources
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,10 +16,6 @@ from vlbench.errors import PluginError
 from vlbench.registry.options import NoOptions
 
 Family = Literal["selection", "distillation"]
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_FILE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[^:\\]+\.toml")
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,7 @@ class MethodSpec:
     sees_val: bool = False
 
     def __post_init__(self) -> None:
-        _check_common("MethodSpec", self.name, self.summary)
-        _check_target("MethodSpec", self.name, self.target)
-        _check_options("MethodSpec", self.name, self.options)
-        if self.family not in get_args(Family):
-            raise _wrong("MethodSpec", self.name, "family", self.family, " or ".join(map(repr, get_args(Family))))
-        _check_text("MethodSpec", self.name, "paper", self.paper)
-        for field in ("deterministic", "sees_val"):
-            if not isinstance(getattr(self, field), bool):
-                raise _wrong("MethodSpec", self.name, field, getattr(self, field), "True or False")
+        _check(self)
 
 
 @dataclass(frozen=True)
@@ -75,9 +65,7 @@ class DatasetSpec:
     options: type = NoOptions
 
     def __post_init__(self) -> None:
-        _check_common("DatasetSpec", self.name, self.summary)
-        _check_target("DatasetSpec", self.name, self.target)
-        _check_options("DatasetSpec", self.name, self.options)
+        _check(self)
 
 
 @dataclass(frozen=True)
@@ -95,11 +83,35 @@ class EncoderSpec:
     options: type = NoOptions
 
     def __post_init__(self) -> None:
-        _check_common("EncoderSpec", self.name, self.summary)
-        _check_target("EncoderSpec", self.name, self.target)
-        _check_options("EncoderSpec", self.name, self.options)
-        if not isinstance(self.side, str) or not self.side.isidentifier():
-            raise _wrong("EncoderSpec", self.name, "side", self.side, "one word, such as 'image' or 'text'")
+        _check(self)
+
+
+@dataclass(frozen=True)
+class StudentSpec:
+    """A student that suites can name: ``students.NAME = "<its name>"`` stands for the table it holds.
+
+    Attributes:
+        name: what a suite, or ``--set students.NAME=<name>``, takes.
+        towers: side -> tower, with the keys that a tower has in a suite's TOML, as in
+            ``{"image": {"encoder": "scenes-convnet", "head": {"width": 256}}, "text": {...}}``.
+        summary: one sentence.
+        temperature: of its loss.
+
+    Raises:
+        PluginError: a field has a value that is not allowed.
+    """
+
+    name: str
+    towers: Mapping[str, Mapping[str, Any]]
+    summary: str
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def table(self) -> dict[str, Any]:
+        """A copy of what would stand under ``[students.NAME]`` of a suite that wrote the student out."""
+        return {"temperature": self.temperature, **copy.deepcopy(dict(self.towers))}
 
 
 @dataclass(frozen=True)
@@ -115,9 +127,7 @@ class SuiteSpec:
     summary: str
 
     def __post_init__(self) -> None:
-        _check_common("SuiteSpec", self.name, self.summary)
-        if not isinstance(self.file, str) or not _FILE.fullmatch(self.file):
-            raise _wrong("SuiteSpec", self.name, "file", self.file, "'package:file.toml'")
+        _check(self)
 
     def read_text(self) -> str:
         """The TOML file's text.
@@ -135,7 +145,26 @@ class SuiteSpec:
             raise PluginError(f"suite {self.name!r}: file {self.file!r} cannot be read ({_cause(error)}).") from error
 
 
-Spec = MethodSpec | DatasetSpec | EncoderSpec | SuiteSpec
+@dataclass(frozen=True)
+class FormatSpec:
+    """A form of the board; ``target`` is called with (table, width, styled) and returns text.
+
+    It takes those of the three that it needs, by name: ``table``, a copy of the
+    :class:`~vlbench.board.leaderboard.Table`; ``width``, the columns to fill; ``styled``, whether colours are welcome.
+
+    Raises:
+        PluginError: a field has a value that is not allowed.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | FormatSpec
 
 
 def resolve(target: str) -> Any:
@@ -161,29 +190,43 @@ def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
-def _wrong(kind: str, name: object, field: str, value: object, allowed: str) -> PluginError:
-    return PluginError(f"{kind} {name!r}: {field} is {value!r}. It must be {allowed}.")
+def _pattern(pattern: str) -> Callable[[object], bool]:
+    compiled = re.compile(pattern)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
 
 
-def _check_common(kind: str, name: object, summary: object) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise _wrong(kind, name, "name", name, "letters, digits, '-' and '_', as in 'every-nth'")
-    if not isinstance(summary, str) or not summary.strip() or "\n" in summary:
-        raise _wrong(kind, name, "summary", summary, "one line of text")
+def _is_options(value: object) -> bool:
+    # Private to the standard library's stubs.
+    return isinstance(value, type) and dataclasses.is_dataclass(value) and value.__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 
-def _check_text(kind: str, name: str, field: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise _wrong(kind, name, field, value, "text")
+def _is_towers(value: object) -> bool:
+    towers = value.values() if isinstance(value, Mapping) else ()
+    return bool(towers) and all(isinstance(tower, Mapping) and "encoder" in tower for tower in towers)
 
 
-def _check_target(kind: str, name: str, target: object) -> None:
-    if not isinstance(target, str) or not _TARGET.fullmatch(target):
-        raise _wrong(kind, name, "target", target, "text of the form 'package.module:Name'")
+_MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_BOOL = (lambda value: isinstance(value, bool), "True or False")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*"), "letters, digits, '-' and '_', as in 'every-nth'"),
+    "summary": (lambda value: isinstance(value, str) and bool(value.strip()) and "\n" not in value, "one line of text"),
+    "target": (_pattern(f"{_MODULE}:{_MODULE}"), "text of the form 'package.module:Name'"),
+    "options": (_is_options, "a frozen dataclass, written with @dataclass(frozen=True)"),
+    "family": (lambda value: value in get_args(Family), " or ".join(map(repr, get_args(Family)))),
+    "paper": (lambda value: isinstance(value, str), "text"),
+    "deterministic": _BOOL,
+    "sees_val": _BOOL,
+    "side": (lambda value: isinstance(value, str) and value.isidentifier(), "one word, such as 'image' or 'text'"),
+    "towers": (_is_towers, "a tower for each side, each with an encoder"),
+    "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),
+    "file": (_pattern(rf"{_MODULE}:[^:\\]+\.toml"), "'package:file.toml'"),
+}
+"""Field of a declaration -> what fits, and how an error calls it."""
 
 
-def _check_options(kind: str, name: str, options: object) -> None:
-    if not isinstance(options, type) or not dataclasses.is_dataclass(options):
-        raise _wrong(kind, name, "options", options, "a dataclass, written with @dataclass(frozen=True)")
-    if not options.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # private to the standard library's stubs
-        raise _wrong(kind, name, "options", options.__name__, "frozen: write @dataclass(frozen=True)")
+def _check(spec: Spec) -> None:
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
+        fits, allowed = _RULES[field.name]
+        if not fits(value):
+            raise PluginError(f"{type(spec).__name__} {spec.name!r}: {field.name} is {value!r}. It must be {allowed}.")

@@ -208,6 +208,53 @@ def test_leaderboard_prints_every_format(tmp_path: Path, form: str, start: str) 
     assert "cli-nth" in result.stdout
 
 
+FORMATS = """
+import vlbench
+
+def first_methods(*, table, later=None):
+    return ", ".join(group.ranked[0].method for group in table.groups)
+
+def hostile(table):
+    for group in table.groups:
+        for row in group.ranked:
+            row.cells.clear()
+    return "wiped"
+
+def greedy(table, browser):
+    return ""
+
+def broken():
+    raise KeyError("lost")
+
+def wordless():
+    return 3
+
+@vlbench.hookimpl
+def vlbench_formats():
+    names = ("first_methods", "hostile", "greedy", "broken", "wordless")
+    return [vlbench.FormatSpec(name, f"cli_formats:{name}", "For a test.") for name in names]
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "text"),
+    [
+        ("first_methods", 0, "cli-nth"),
+        ("hostile", 0, "wiped"),
+        ("greedy", 1, "'greedy' of plugin 'cli_formats': its argument 'browser' is not offered"),
+        ("broken", 1, "'broken' of plugin 'cli_formats' raised KeyError: 'lost'"),
+        ("wordless", 1, "'wordless' returned int"),
+        ("frist_methods", 1, "Did you mean 'first_methods'?"),
+    ],
+)
+def test_format_of_a_plugin_is_printed_or_blamed_by_name(tmp_path: Path, form: str, code: int, text: str) -> None:
+    (tmp_path / "cli_formats.py").write_text(FORMATS)
+    write_record(tmp_path / "a", record("cli-nth", "10"))
+    result = invoke("--plugin", str(tmp_path / "cli_formats.py"), "leaderboard", str(tmp_path), "--format", form)
+    assert result.exit_code == code
+    assert text in result.output
+
+
 def test_leaderboard_without_runs_says_how_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "No finished runs" in invoke("leaderboard").stdout

@@ -34,6 +34,17 @@ def test_an_override_changes_the_value_and_the_hash():
     assert changed.hash != plain.hash
 
 
+def test_a_named_student_is_the_one_written_out_and_can_be_changed_like_it():
+    plain = load_protocol("scenes", REGISTRY)
+    named = load_protocol("scenes", REGISTRY, {"students.convnet": "convnet"})
+    assert (named.students, named.hash) == (plain.students, plain.hash)
+    more = load_protocol("scenes", REGISTRY, {"students.vit": "vit", "students.vit.image.head.width": "64"})
+    assert list(more.students) == ["convnet", "vit"]
+    assert more.students["vit"].towers["image"].encoder == "scenes-vit"
+    assert more.students["vit"].towers["image"].head.width == 64
+    assert load_protocol("scenes", REGISTRY, {"students.vit": "vit"}).students["vit"].towers["image"].head.width == 256
+
+
 @pytest.mark.parametrize(
     ("override", "text"),
     [
@@ -43,6 +54,7 @@ def test_an_override_changes_the_value_and_the_hash():
         ({"training.seeds": "0"}, "at least 1"),
         ({"training.grid": "[]"}, "1 to 12"),
         ({"students.convnet.image.train": "half"}, "frozen, lora, all"),
+        ({"students.other": "convnet-c"}, "no student called 'convnet-c'. Did you mean 'convnet-b'"),
     ],
 )
 def test_a_wrong_override_says_what_there_is(override: dict[str, str], text: str):
