@@ -19,6 +19,10 @@ COMMANDS = {
     "plugins": "List plugins and whether each could be loaded.",
     "show": "Draw the pairs of a run as a picture.",
     "score": "Train fresh students on a saved artifact and score them.",
+    "checkpoints": "Measure what picking the best test epoch buys.",
+    "contributions": "Tell what each side of a distilled set contributes.",
+    "strength": "Show how a lead depends on the student.",
+    "leaks": "Ask whether made pairs are nearer to test items than train items are.",
 }
 
 

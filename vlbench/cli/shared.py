@@ -6,16 +6,18 @@ import json
 import os
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.errors import OptionError
+from vlbench.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
+    from vlbench.study.finished import Finished
 
 
 def load(context: click.Context) -> Registry:
@@ -23,6 +25,29 @@ def load(context: click.Context) -> Registry:
     from vlbench.registry.loader import load_registry
 
     return load_registry(context.obj or ())
+
+
+@contextmanager
+def opened(context: click.Context, runs: Sequence[Path], suite: str) -> Iterator[list[Finished]]:
+    """Finished runs, opened while progress is shown."""
+    from vlbench.cli.progress import observer
+    from vlbench.study.finished import open_runs
+
+    registry = load(context)
+    with observer() as watching:
+        yield open_runs([run_folder(run) for run in runs], registry, watching, suite=suite)
+
+
+def run_folder(run: Path) -> Path:
+    """The folder of a run given by its path, its record's path, or its name inside the folder ``runs``.
+
+    Raises:
+        DataError: there is no record.
+    """
+    for folder in (run.parent if run.name == "record.json" else run, Path("runs") / run):
+        if (folder / "record.json").is_file():
+            return folder
+    raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")
 
 
 def key_values(given: Sequence[str], *, flag: str) -> dict[str, str]:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from vlbench.cli.shared import readable_path
-from vlbench.errors import DataError
+from vlbench.cli.shared import readable_path, run_folder
 
 
 @click.command("show")
@@ -26,14 +25,6 @@ def command(run: Path, target: Path | None) -> None:
     """
     from vlbench.board.picture import draw
 
-    folder = _folder(run)
+    folder = run_folder(run)
     written = draw(folder, target or folder / "pairs.png")
     click.echo(f"Written to {readable_path(written)}")
-
-
-def _folder(run: Path) -> Path:
-    candidates = [run.parent if run.name == "record.json" else run, Path("runs") / run]
-    for folder in candidates:
-        if (folder / "record.json").is_file():
-            return folder
-    raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")

@@ -1,0 +1,30 @@
+"""``vlbench contributions RUN``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vlbench.cli.shared import echo_json, echo_rows, opened
+
+
+@click.command("contributions")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--suite", default="", metavar="FILE", help="The suite's file, where the run was made with one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
+@click.pass_context
+def command(context: click.Context, run: Path, suite: str, as_json: bool) -> None:
+    """Tell what each side of a distilled set contributes: that side as learned, the other as it started."""
+    from vlbench.study.contributions import contributions
+
+    with opened(context, [run], suite) as (finished,):
+        result = contributions(finished)
+    if as_json:
+        echo_json(result)
+        return
+    rows = [
+        (part, f"{scores['mean_recall']['mean']:.1f}", f"±{scores['mean_recall']['sd']:.1f}")
+        for part, scores in result.items()
+    ]
+    echo_rows(rows, header=("learned", "mean recall", "sd"))

@@ -1,0 +1,54 @@
+"""``vlbench leaks RUN``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
+
+
+@click.command("leaks")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--suite", default="", metavar="FILE", help="The suite's file, where the run was made with one.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), metavar="FILE", help="PNG to draw; needs vlbench[plot]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
+@click.pass_context
+def command(context: click.Context, run: Path, suite: str, target: Path | None, as_json: bool) -> None:
+    """Ask whether made pairs are nearer to test items than real train items are. A flag, not a verdict."""
+    from vlbench.study.leaks import audit
+
+    with opened(context, [run], suite) as (finished,):
+        result = audit(finished)
+        if target is not None:
+            from vlbench.study.picture import draw_nearest
+
+            target = draw_nearest(finished, result, target)
+    if as_json:
+        echo_json(result)
+        return
+    echo_rows(
+        [_row(name, look) for name, look in result.items()],
+        header=("look", "near", "expected", "median cosine", "of train", "chance", "flag"),
+    )
+    click.echo("near: pairs nearer to a test item than 99 % of train items are. A flag asks for a look, no more.")
+    if target is not None:
+        click.echo(f"Written to {readable_path(target)}")
+
+
+def _row(name: str, look: dict[str, Any]) -> tuple[str, ...]:
+    ours, train = (look["quantiles"][of][2] for of in ("pairs", "train"))
+    chance = f"{look['chance']:.2g}"
+    return (
+        name,
+        str(look["near"]),
+        f"{look['expected']:.1f}",
+        f"{ours:.3f}",
+        f"{train:.3f}",
+        chance,
+        "look" if look["flag"] else "no",
+    )

@@ -1,0 +1,51 @@
+"""``vlbench strength RUN...``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
+
+
+@click.command("strength")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--students", "seeds", default=0, type=click.IntRange(min=0), help="Students of each; 0: as the suite.")
+@click.option("--suite", default="", metavar="FILE", help="The suite's file, where the runs were made with one.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), metavar="FILE", help="PNG to draw; needs vlbench[plot]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
+@click.pass_context
+def command(
+    context: click.Context, runs: tuple[Path, ...], seeds: int, suite: str, target: Path | None, as_json: bool
+) -> None:
+    """Show how a lead depends on the student: weak or strong, tuned or not, and as the released scripts train it.
+
+    RUNS are of one suite and one budget; random and mean-caption must be among them.
+    """
+    from vlbench.study.strength import strength
+
+    with opened(context, runs, suite) as finished:
+        result = strength(finished, seeds=seeds)
+    if target is not None:
+        from vlbench.study.picture import draw_strength
+
+        draw_strength(result, target)
+    if as_json:
+        echo_json(result)
+        return
+    echo_rows(
+        [_row(row) for row in result["rows"]],
+        header=("student", "steps", "method", "mean", "over random", "over mean-caption"),
+    )
+    if target is not None:
+        click.echo(f"Written to {readable_path(target)}")
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    recall = row["scores"]["mean_recall"]
+    leads = [f"{row['lead'][name]:+.1f}" for name in ("random", "mean-caption")]
+    return (row["effort"], str(row["steps"]), row["method"], f"{recall['mean']:.1f} ±{recall['sd']:.1f}", *leads)

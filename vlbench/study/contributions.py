@@ -1,0 +1,58 @@
+"""Where a gain comes from: each part of a distilled set alone, the other parts as they were at the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vlbench.condense.artifacts import DistilledPairs
+from vlbench.errors import DataError
+from vlbench.score.evaluate import Evaluator
+from vlbench.score.train import TrainingSet
+from vlbench.score.training_sets import training_set
+from vlbench.study.finished import Finished, scored
+
+
+def contributions(run: Finished) -> dict[str, Any]:
+    """Score the start, the learned items of each side alone, and all of it, each with its own recipe chosen on val.
+
+    Returns:
+        part -> scores as a record holds them; parts: ``start``, ``<side> only`` for each side, ``all``.
+
+    Raises:
+        DataError: the artifact was not learned, or names no start.
+    """
+    artifact = run.artifact
+    if not isinstance(artifact, DistilledPairs) or artifact.start is None:
+        raise DataError(
+            f"{run.record['id']}: contributions are told apart against the real pairs that learning started from; "
+            "this artifact has none. Choose a run of a method that learns from real pairs."
+        )
+    evaluator = run.evaluator()
+    training = run.work.protocol.training
+    sets = parts(artifact, evaluator)
+    run.work.observer.phase("parts", len(sets) * (len(training.grid) + training.seeds), ", ".join(sets))
+    return {
+        name: scored(evaluator, data, training.grid, run.seeds, count=training.seeds, advance=run.work.observer.advance)
+        for name, data in sets.items()
+    }
+
+
+def parts(artifact: DistilledPairs, evaluator: Evaluator) -> dict[str, TrainingSet]:
+    """Part -> what a student trains on: pair i is pair i of the start, with the learned value on some sides."""
+    student = evaluator.student
+    assert artifact.start is not None
+    start = training_set(artifact.start, student, evaluator.entries["train"])
+    real = start.entries(torch.arange(len(artifact)))
+    learned = training_set(artifact, student, evaluator.entries["train"]).entries(torch.arange(len(artifact)))
+    mixed: dict[str, dict[str, Tensor]] = {"start": real}
+    mixed |= {f"{side} only": {**real, side: learned[side]} for side in student.sides}
+    mixed["all"] = learned
+    pairs = torch.arange(len(artifact))[:, None].expand(-1, 2)
+    return {name: _fixed(entries, pairs, student.sides) for name, entries in mixed.items()}
+
+
+def _fixed(entries: dict[str, Tensor], pairs: Tensor, sides: tuple[str, str]) -> TrainingSet:
+    return TrainingSet(lambda side, index: entries[side][index.to(entries[side].device)], pairs, sides)
