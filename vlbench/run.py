@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.board.ranks import write_ranks
 from vlbench.board.record import ASKED, read_record, record_id, write_record
 from vlbench.board.summary import chance_scores, student_scores
 from vlbench.budget import Budget
@@ -27,6 +28,7 @@ from vlbench.files import write_whole
 from vlbench.observe import Observer, RunRequest, SilentObserver
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.score.retrieval import clusters
 from vlbench.score.training_sets import full_selection, training_set
 from vlbench.seeds import SeedTree
 from vlbench.workbench import Workbench
@@ -109,7 +111,7 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
             record["scores"] = chance_scores(work)
         elif cell.name == FULL:
             full = full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint)
-            _score(work, record, full)
+            _score(work, record, full, keep=folder)
         else:
             _condense_and_score(work, record, cell, folder)
         record["status"] = "finished"
@@ -130,7 +132,7 @@ def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Pat
     spec = work.registry.method(cell.name)
     artifact = _condense(work, record, spec, cell, folder)
     save_artifact(artifact, folder)
-    _score(work, record, artifact)
+    _score(work, record, artifact, keep=folder)
     if isinstance(artifact, DistilledPairs) and artifact.start is not None:
         start: Record = {"cost": {}, "seed": record["seed"]}
         _score(work, start, artifact.start, label="start")
@@ -163,9 +165,11 @@ def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, fol
     return artifact
 
 
-def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = "") -> None:
+def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = "", keep: Path | None = None) -> None:
+    """Train and score every student; ranks are written to the folder ``keep``."""
     protocol = work.protocol
     record["scores"], record["chosen"] = {}, {}
+    ranks = {}
     seeds = SeedTree(record["seed"]).child("score")
     name = f"students of {label or record['method']}"
     # Built before the clock starts: features and statistics belong to no row.
@@ -178,7 +182,12 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
             outcome = evaluator.outcome(data, seeds, protocol.training.seeds, work.observer.advance)
             record["scores"][student] = student_scores(outcome.runs)
             record["chosen"][student] = asdict(outcome.chosen)
+            ranks[student] = outcome.ranks
             work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
+    if keep is not None:
+        test = work.dataset.split("test")
+        counts = {side: test.count(side) for side in work.dataset.sides}
+        write_ranks(keep, ranks, clusters(test.pairs, counts))
     record["cost"].setdefault("pairs", len(artifact))
     score_s = sum(evaluator.score_s for evaluator in evaluators.values()) - before_s
     record["cost"].update(train_s=meter.seconds - score_s, score_s=score_s)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pyarrow import parquet
 
 import vlbench
 from vlbench.errors import BudgetError, OptionError, UnknownNameError
@@ -76,6 +77,13 @@ def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifa
     artifact = vlbench.load_artifact(folder)
     assert torch.equal(artifact.indices // 5, torch.arange(3, 23))
     assert str(tmp_path) not in (folder / "record.json").read_text()
+    ranks = parquet.read_table(folder / "ranks.parquet").to_pylist()
+    for direction in ("image_to_text", "text_to_image"):
+        for cut in (1, 5, 10):
+            for seed, recall in enumerate(scores[direction][f"R@{cut}"]["seeds"]):
+                own = [row for row in ranks if (row["direction"], row["student_seed"]) == (direction, seed)]
+                assert 100 * sum(row["rank"] <= cut for row in own) / len(own) == pytest.approx(recall)
+    assert all(row["cluster"] == row["query"] // 5 for row in ranks if row["direction"] == "text_to_image")
 
 
 def test_the_same_command_finds_the_finished_run(plugin: str, tmp_path: Path):

@@ -53,6 +53,7 @@ class Row:
         message: why it did not finish.
         records: the records merged into this row.
         interval: that of mean recall.
+        basis: what it rests on: ``"seeds and images"``, or ``"seeds"`` where ranks were not kept.
         provisional: it has too few seeds to be ranked.
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
@@ -72,6 +73,7 @@ class Row:
     recovered: float | None = None
     records: tuple[Record, ...] = field(default=(), repr=False)
     interval: tuple[float, float] | None = None
+    basis: str = ""
     provisional: bool = False
     rank: str = ""
 
@@ -167,6 +169,7 @@ def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
     first = runs[0]
     finished = first["status"] == "finished"
     units = samples(runs, student) if finished else {}
+    sample = units.get(MEAN_RECALL)
     cells = _cells(runs, student, units) if finished else {}
     row = Row(
         method=first["method"],
@@ -182,9 +185,10 @@ def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
         message=first.get("message") or "",
         records=tuple(runs),
         interval=cells[MEAN_RECALL].interval if cells else None,
+        basis="" if sample is None else "seeds" if sample.images is None else "seeds and images",
         provisional=finished and is_provisional(runs, student),
     )
-    return row, units.get(MEAN_RECALL)
+    return row, sample
 
 
 def _cells(runs: Sequence[Record], student: str, units: Mapping[str, Sample]) -> dict[str, Cell]:

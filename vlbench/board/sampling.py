@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vlbench.board.images import image_scores
 from vlbench.board.inference import Sample, estimate
+
+if TYPE_CHECKING:
+    from vlbench.board.images import Array
 
 Record = Mapping[str, Any]
 
@@ -20,14 +24,19 @@ _SHORT = {"image_to_text": "TR", "text_to_image": "IR"}
 
 def summaries(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Scores of one student in one record, by column: ``TR@1`` ... ``IR@10``, ``mean``."""
-    columns: dict[str, Mapping[str, Any]] = {}
-    for direction, at in scores.items():
-        if direction != RECALLS:
-            short = _SHORT.get(direction, direction)
-            columns |= {f"{short}{recall.removeprefix('R')}": summary for recall, summary in at.items()}
+    columns = {
+        _column(direction, cut): summary
+        for direction, at in scores.items()
+        if direction != RECALLS
+        for cut, summary in at.items()
+    }
     order = {name: number for number, name in enumerate(_SHORT.values())}
     ordered = sorted(columns, key=lambda column: order.get(column.split("@")[0], len(order)))
     return {**{column: columns[column] for column in ordered}, MEAN_RECALL: scores[RECALLS]}
+
+
+def _column(direction: str, cut: str) -> str:
+    return _SHORT.get(direction, direction) + cut.removeprefix("R")
 
 
 def deterministic(runs: Sequence[Record]) -> bool:
@@ -44,17 +53,37 @@ def is_provisional(runs: Sequence[Record], student: str) -> bool:
 
 
 def samples(runs: Sequence[Record], student: str) -> dict[str, Sample]:
-    """Column -> units of finished runs that differ in their seed.
+    """Column -> units of finished runs that differ in their seed, on the test images where ranks were kept.
 
     A unit is a run; where the seed changes nothing and there are fewer than three runs, a fresh student. Empty where
     there are not two units: one run of a method that draws says nothing about its next.
+
+    Raises:
+        DataError: ranks beside a record are damaged.
     """
     pooled = len(runs) < DISTILLATION_SEEDS and deterministic(runs)
     units: dict[str, list[float]] = {}
     for run in runs:
         for column, summary in summaries(run["scores"][student]).items():
             units.setdefault(column, []).extend(summary["seeds"] if pooled else [summary["mean"]])
-    return {column: Sample(tuple(values)) for column, values in units.items() if len(values) > 1}
+    if len(units[MEAN_RECALL]) < 2:
+        return {}
+    images = _images(runs, student, pooled=pooled)
+    return {column: Sample(tuple(values), images.get(column)) for column, values in units.items()}
+
+
+def _images(runs: Sequence[Record], student: str, *, pooled: bool) -> dict[str, Array]:
+    """Column -> float64 [unit, image]; empty where one of the runs kept no ranks."""
+    of_runs = [image_scores(run, student) for run in runs]
+    if not all(of_runs) or len({values.shape[1] for of_run in of_runs for values in of_run.values()}) > 1:
+        return {}
+    import numpy
+
+    columns = {
+        _column(*key): numpy.concatenate([of_run[key] if pooled else of_run[key].mean(0)[None] for of_run in of_runs])
+        for key in of_runs[0]
+    }
+    return {**columns, MEAN_RECALL: numpy.mean(list(columns.values()), axis=0)}
 
 
 def interval(sample: Sample | None) -> tuple[float, float] | None:

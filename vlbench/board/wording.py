@@ -108,8 +108,13 @@ def notes(group: Group) -> list[str]:
 
 def _spread_note(rows: list[Row]) -> str:
     parts = ["Percent on the test split"]
-    if any(row.interval for row in rows):
-        parts.append("± is half the 95 % interval over seeds")
+    bases = sorted({row.basis for row in rows if row.basis}, reverse=True)
+    if bases == ["seeds"]:
+        parts.append("± is half the 95 % interval over seeds alone (no ranks were kept)")
+    elif bases:
+        without = dict.fromkeys(row.method for row in rows if row.basis == "seeds")
+        but = f" (over seeds alone: {', '.join(without)})" if without else ""
+        parts.append(f"± is half the 95 % interval over seeds and test images{but}")
     alone = sorted({row.seeds for row in rows if row.cells and not row.interval and row.seeds > 1})
     if alone:
         seeds = " or ".join(map(str, alone))

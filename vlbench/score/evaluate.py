@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vlbench.errors import DivergedError
-from vlbench.score.retrieval import mean_recall, score_embeddings
+from vlbench.score.retrieval import Ranks, mean_recall, rank_embeddings, score_ranks
 from vlbench.score.train import Recipe, TrainingSet, train
 from vlbench.seeds import SeedTree
 from vlbench.towers.build import CHUNK, SplitEntries
@@ -27,10 +27,12 @@ class Outcome:
     Attributes:
         chosen: the grid setting with the highest mean recall on val.
         runs: test scores of every student seed.
+        ranks: what they follow from.
     """
 
     chosen: Recipe
     runs: list[Scores]
+    ranks: list[Ranks]
 
 
 @torch.no_grad()
@@ -54,7 +56,7 @@ class Evaluator:
         grid: the settings on offer, the same for every row.
 
     Attributes:
-        score_s: seconds spent in :meth:`score` so far.
+        score_s: seconds spent in scoring so far.
     """
 
     def __init__(self, student: Student, entries: Mapping[str, SplitEntries], grid: Sequence[Recipe]) -> None:
@@ -63,10 +65,14 @@ class Evaluator:
 
     def score(self, parameters: Parameters, entries: SplitEntries) -> Scores:
         """Recalls of a trained student on a split."""
+        return score_ranks(self.rank(parameters, entries))
+
+    def rank(self, parameters: Parameters, entries: SplitEntries) -> Ranks:
+        """Ranks of all queries of a split by a trained student."""
         begin = time.perf_counter()
-        scores = score_embeddings(embed_split(self.student, parameters, entries), entries.pairs)
+        ranks = rank_embeddings(embed_split(self.student, parameters, entries), entries.pairs)
         self.score_s += time.perf_counter() - begin
-        return scores
+        return ranks
 
     def choose(self, data: TrainingSet, seeds: SeedTree, advance: Callable[[], None]) -> Recipe:
         """The setting with the highest mean recall on val; the first of equals. A setting that diverges is out.
@@ -90,9 +96,9 @@ class Evaluator:
     def outcome(self, data: TrainingSet, seeds: SeedTree, count: int, advance: Callable[[], None]) -> Outcome:
         """Choose on val, then train ``count`` fresh students and score each on test after its last step."""
         chosen = self.choose(data, seeds, advance)
-        runs = []
+        ranks = []
         for index in range(count):
             parameters = train(self.student, data, chosen, seeds.child("student", index))
-            runs.append(self.score(parameters, self.entries["test"]))
+            ranks.append(self.rank(parameters, self.entries["test"]))
             advance()
-        return Outcome(chosen, runs)
+        return Outcome(chosen, [score_ranks(of_student) for of_student in ranks], ranks)

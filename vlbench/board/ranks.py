@@ -1,0 +1,114 @@
+"""The rank of every query, kept beside the record as ``ranks.parquet``.
+
+Columns: student, student_seed (its number in the run), direction, query, rank (1 is best, ties counted against the
+model; 2147483647 for a query without a match), cluster (the test image, or other first-side item, of the query).
+Rows stand in the order student, student_seed, direction, query.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import DataError
+from vlbench.files import write_whole
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[tuple[int, ...], numpy.dtype[Any]]
+
+FILE_NAME = "ranks.parquet"
+COLUMNS = ("student", "student_seed", "direction", "query", "rank", "cluster")
+
+
+def write_ranks(folder: Path, ranks: Mapping[str, Sequence[Mapping[str, Any]]], clusters: Mapping[str, Any]) -> Path:
+    """Write ``folder/ranks.parquet``, whole or not at all.
+
+    Args:
+        folder: of the record.
+        ranks: student -> for each of its seeds, direction -> int [query], an array or a tensor.
+        clusters: direction -> int [query], an array or a tensor.
+    """
+    import numpy
+    import pyarrow
+    from pyarrow import parquet
+
+    parts: dict[str, list[Array]] = {name: [] for name in COLUMNS}
+    students, directions = list(ranks), list(clusters)
+    for number, student in enumerate(students):
+        for seed, of_seed in enumerate(ranks[student]):
+            for which, direction in enumerate(directions):
+                count = len(of_seed[direction])
+                values = (number, seed, which, numpy.arange(count), of_seed[direction], clusters[direction])
+                for name, value in zip(COLUMNS, values, strict=True):
+                    parts[name].append(numpy.broadcast_to(numpy.asarray(value, dtype=numpy.int32), count))
+    columns = {name: numpy.concatenate(values) for name, values in parts.items()}
+    table = pyarrow.table(
+        {
+            name: _column(values, {"student": students, "direction": directions}.get(name))
+            for name, values in columns.items()
+        }
+    )
+    file = io.BytesIO()
+    parquet.write_table(
+        table,
+        file,
+        compression="zstd",
+        use_dictionary=["student", "student_seed", "direction", "rank"],
+        column_encoding={"query": "DELTA_BINARY_PACKED", "cluster": "DELTA_BINARY_PACKED"},
+    )
+    path = folder / FILE_NAME
+    write_whole(path, file.getvalue())
+    return path
+
+
+def _column(values: Array, names: Sequence[str] | None) -> Any:
+    import pyarrow
+
+    return pyarrow.array(values) if names is None else pyarrow.DictionaryArray.from_arrays(pyarrow.array(values), names)
+
+
+Block = tuple[tuple[str, int, str], "Array", "Array"]
+"""(student, student seed, direction), int32 [query] ranks, int32 [query] clusters."""
+
+
+def read_ranks(folder: Path) -> list[Block] | None:
+    """Ranks by student, student seed and direction, queries in the order of the file; None where none were kept.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or tells of one student seed in two places.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        blocks = list(_blocks(path))
+    except Exception as error:  # pyarrow has many ways to say that a file is damaged
+        raise DataError(f"{str(path)!r} cannot be read as ranks ({error}). Run the command again.") from error
+    if len({key for key, _, _ in blocks}) < len(blocks):
+        raise DataError(f"{str(path)!r}: the ranks of one student seed stand in two places. Run the command again.")
+    return blocks
+
+
+def _blocks(path: Path) -> Iterator[Block]:
+    import numpy
+    from pyarrow import parquet
+
+    table = parquet.read_table(path, columns=[*COLUMNS], use_threads=False).combine_chunks()
+    codes, names = {}, {}
+    for name in ("student", "direction"):
+        column = table[name].combine_chunks().dictionary_encode()
+        codes[name], names[name] = column.indices.to_numpy(), column.dictionary.to_pylist()
+    seeds, rank, cluster = (table[name].to_numpy() for name in ("student_seed", "rank", "cluster"))
+    changed = (numpy.diff(codes["student"]) != 0) | (numpy.diff(codes["direction"]) != 0) | (numpy.diff(seeds) != 0)
+    starts = [0, *(numpy.flatnonzero(changed) + 1)]
+    for start, stop in zip(starts, [*starts[1:], len(rank)], strict=True):
+        key = (
+            names["student"][codes["student"][start]],
+            int(seeds[start]),
+            names["direction"][codes["direction"][start]],
+        )
+        yield key, rank[start:stop], cluster[start:stop]
