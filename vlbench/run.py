@@ -265,3 +265,13 @@ def score_artifact(
     _score(work, record, artifact)
     record["status"] = "finished"
     return record
+
+
+def rescore(work: Workbench, artifact: Artifact, seed: int) -> Record:
+    """Scores and chosen settings of fresh students on an artifact, and on what it started from: as a run gives them."""
+    record: Record = {"method": RESCORED, "seed": seed, "cost": {}}
+    _score(work, record, artifact)
+    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        record["start"] = {"seed": seed, "cost": {}}
+        _score(work, record["start"], artifact.start, label="the start")
+    return record

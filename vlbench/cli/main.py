@@ -23,6 +23,8 @@ COMMANDS = {
     "contributions": "Tell what each side of a distilled set contributes.",
     "strength": "Show how a lead depends on the student.",
     "leaks": "Ask whether made pairs are nearer to test items than train items are.",
+    "submit": "Pack a finished run into one file that others can verify.",
+    "verify": "Check a claim without its method, training its students again.",
 }
 
 

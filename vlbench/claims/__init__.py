@@ -1,0 +1,1 @@
+"""Claims that anyone can re-check: a run packed into one file, verified and replayed elsewhere."""

@@ -1,0 +1,153 @@
+"""What can be said of a claim with the protocol and the data at hand, before any student is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlbench.budget import Budget
+from vlbench.claims.checks import Check, verdict
+from vlbench.claims.hostile import parse_json
+from vlbench.condense.artifacts import (
+    Artifact,
+    DistilledPairs,
+    Selection,
+    artifact_bytes,
+    check_artifact,
+    load_artifact,
+)
+from vlbench.errors import ArtifactError, BudgetError
+
+if TYPE_CHECKING:
+    from vlbench.data.pairs import Split
+    from vlbench.workbench import Workbench
+
+Record = Mapping[str, Any]
+
+
+def open_artifact(folder: Path) -> Artifact:
+    """A stranger's artifact.
+
+    Raises:
+        ArtifactError: whatever is wrong with it.
+        DataError: its JSON is none of ours.
+    """
+    parse_json((folder / "artifact.json").read_bytes(), "artifact.json")
+    try:
+        return load_artifact(folder)
+    except ArtifactError:
+        raise
+    except Exception as error:  # values of any type may be anywhere in it
+        raise ArtifactError(f"the artifact is malformed ({type(error).__name__}: {str(error)[:100]}).") from None
+
+
+def artifact_checks(record: Record, artifact: Artifact) -> list[Check]:
+    """Whether artifact and record speak of the same, without the data."""
+    return [
+        verdict("kind", list(_kind(record, artifact)), f"{record['family']}, of the data set the record names"),
+        verdict("budget", list(_budget(record, artifact)), f"{len(artifact)} pairs within {record['budget']}"),
+    ]
+
+
+def _kind(record: Record, artifact: Artifact) -> Iterator[str]:
+    expected = Selection if record["family"] == "selection" else DistilledPairs
+    if not isinstance(artifact, expected):
+        yield f"family {record['family']!r} with an artifact of type {type(artifact).__name__}"
+    if artifact.fingerprint != record["data_fingerprint"]:
+        yield "the artifact is of another data set than the record"
+    has_start = isinstance(artifact, DistilledPairs) and artifact.start is not None
+    if has_start != ("start" in record):
+        yield "a start has scores but no pairs, or pairs but no scores"
+
+
+def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
+    if record["cost"].get("pairs") != len(artifact):
+        yield f"cost.pairs is {record['cost'].get('pairs')}, the artifact holds {len(artifact)}"
+    try:
+        allowed = Budget.parse(record["budget"]).pairs
+        if len(artifact) > allowed:
+            yield f"{len(artifact)} pairs are over the budget of {allowed}"
+    except BudgetError as error:
+        yield str(error)
+
+
+def protocol_checks(record: Record, work: Workbench) -> list[Check]:
+    """Whether the protocol here is the one that was followed."""
+    return [verdict("protocol", list(_protocol(record, work)), f"{record['suite']} {record['protocol_hash']}")]
+
+
+def _protocol(record: Record, work: Workbench) -> Iterator[str]:
+    protocol = work.protocol
+    if record["protocol_hash"] != protocol.hash:
+        yield f"protocol {record['protocol_hash']}, here {record['suite']} is {protocol.hash}"
+    if record.get("protocol_version", protocol.version) != protocol.version:
+        yield f"version {record['protocol_version']}, here it is {protocol.version}"
+    if record.get("always_on") and record["method"] not in protocol.rows.always:
+        yield f"{record['method']} is no row that the suite always shows"
+    grid = [asdict(recipe) for recipe in protocol.training.grid]
+    for part in (record, record.get("start", {})):
+        if not part:
+            continue
+        if set(part["scores"]) != set(protocol.students) or set(part.get("chosen", {})) != set(protocol.students):
+            yield f"students are {', '.join(part['scores'])}; the protocol's are {', '.join(protocol.students)}"
+        if any(chosen not in grid for chosen in part.get("chosen", {}).values()):
+            yield "a chosen setting is not in the protocol's grid"
+        counts = {len(scores["mean_recall"]["seeds"]) for scores in part["scores"].values()}
+        if counts != {protocol.training.seeds}:
+            yield f"student seeds are {sorted(counts)}, the protocol asks for {protocol.training.seeds}"
+
+
+def data_checks(record: Record, artifact: Artifact, work: Workbench) -> list[Check]:
+    """Whether artifact and scores fit the data."""
+    train = work.dataset.split("train")
+    return [
+        verdict("data", list(_data(record, work)), f"fingerprint {work.dataset.fingerprint[:16]}"),
+        verdict("artifact", list(_artifact(artifact, train, record)), "finite; every pair is of the train split"),
+        verdict("counts", list(_counts(record, work)), "every recall is a whole number of test queries"),
+    ]
+
+
+def _data(record: Record, work: Workbench) -> Iterator[str]:
+    if record["data_fingerprint"] != work.dataset.fingerprint:
+        yield f"fingerprint {record['data_fingerprint'][:16]}, here it is {work.dataset.fingerprint[:16]}"
+
+
+def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]:
+    parts = [artifact]
+    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        parts.append(artifact.start)
+    for part in parts:
+        try:
+            check_artifact(part, pairs=len(artifact), train=train, fingerprint=record["data_fingerprint"])
+            if isinstance(part, Selection) and not set(part.mean_sides) <= set(train.items):
+                yield f"mean_sides are {', '.join(map(str, part.mean_sides))}"
+        except ArtifactError as error:
+            yield str(error)
+        except Exception as error:  # a stranger's values may be of any type
+            yield f"malformed ({type(error).__name__}: {str(error)[:100]})"
+
+
+def _counts(record: Record, work: Workbench) -> Iterator[str]:
+    """A recall of n queries is a multiple of 100 / n."""
+    test = work.dataset.split("test")
+    first, second = work.dataset.sides
+    queries = {f"{first}_to_{second}": test.count(first), f"{second}_to_{first}": test.count(second)}
+    for part in (record, record.get("start", {"scores": {}})):
+        for student, scores in part["scores"].items():
+            if set(scores) != {*queries, "mean_recall"}:
+                yield f"{student}: directions are {', '.join(scores)}"
+                continue
+            for direction, count in queries.items():
+                hits = [value * count / 100 for cell in scores[direction].values() for value in cell["seeds"]]
+                if any(abs(hit - round(hit)) > 1e-6 for hit in hits):
+                    yield f"{student}: a recall of {direction} is no whole number of {count} queries"
+
+
+def bytes_problems(record: Record, artifact: Artifact, work: Workbench) -> Iterator[str]:
+    """Whether the claimed weight is that of the artifact, by the core's own count."""
+    towers = work.evaluator(work.protocol.reference).student.towers
+    size = artifact_bytes(artifact, work.dataset.split("train"), {side: tower.width for side, tower in towers.items()})
+    if record["cost"].get("bytes") != size:
+        yield f"cost.bytes is {record['cost'].get('bytes')}, the artifact has {size}"

@@ -1,0 +1,211 @@
+"""Verify a bundle: what it says of itself, then against protocol and data, then by training its students again."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlbench.board.record import FILE_NAME
+from vlbench.board.schema import SCHEMA, upgrade
+from vlbench.claims.archive import LARGEST, MANIFEST, file_hash, unpack
+from vlbench.claims.checks import Check, record_checks, verdict
+from vlbench.claims.hostile import parse_json, refuse
+from vlbench.claims.rescore import Comparison
+from vlbench.errors import VlbenchError
+from vlbench.observe import Observer, RunRequest, SilentObserver
+
+if TYPE_CHECKING:
+    from vlbench.condense.artifacts import Artifact
+    from vlbench.registry.registry import Registry
+    from vlbench.workbench import Workbench
+
+SELF_REPORTED, RE_EVALUATED, REPRODUCED = "self-reported", "re-evaluated", "reproduced"
+EVIDENCE = "verification.json"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        id: of the run that is claimed.
+        manifest_sha256: of the bundle's manifest; "" for what came in no bundle.
+        record_sha256: of the record's file.
+        badge: ``self-reported``, ``re-evaluated`` or ``reproduced``.
+        checks: in the order made.
+        comparisons: of the claimed scores with those of students trained here.
+        environment: where this was found.
+        created: when, ISO 8601 in UTC.
+    """
+
+    id: str
+    manifest_sha256: str
+    record_sha256: str
+    badge: str
+    checks: list[Check]
+    comparisons: list[Comparison] = field(default_factory=list)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether any check failed."""
+        return any(check.outcome == "failed" for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        """As written to ``verification.json``."""
+        return {"verification": 1, **asdict(self)}
+
+
+def verify(
+    bundle: Path,
+    *,
+    registry: Registry,
+    retrain: bool = True,
+    suite: str = "",
+    device: str = "auto",
+    observer: Observer | None = None,
+    keep: Path | None = None,
+) -> Verification:
+    """Check a stranger's bundle.
+
+    Args:
+        bundle: the file.
+        registry: knows suites, data sets and encoders; the method is not needed.
+        retrain: also train the students again; otherwise the claim stays self-reported.
+        suite: a TOML file with the protocol; by default the declared suite that the record names.
+        device: where to compute.
+        observer: told of phases.
+        keep: folder of runs in which to unpack the claim, with the evidence, if no check fails.
+
+    Raises:
+        DataError: it is no bundle, or not a whole one.
+    """
+    with tempfile.TemporaryDirectory(prefix="vlbench-claim-") as name:
+        folder = Path(name)
+        manifest = unpack(bundle, folder)
+        record = read_stranger(folder / FILE_NAME)
+        checks = [Check("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")]
+        checks += record_checks(record)
+        if not _failed(checks) and manifest["id"] != record["id"]:
+            checks.append(Check("bundle", "failed", "the manifest names another run than the record"))
+        found = _Findings(checks)
+        if not _failed(checks):
+            request = RunRequest(suite=suite or str(record["suite"]), device=device, seed=record["seed"])
+            found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
+        result = Verification(
+            id=str(record.get("id", "")),
+            manifest_sha256=manifest["sha256"],
+            record_sha256=file_hash(folder / FILE_NAME),
+            badge=RE_EVALUATED if found.comparisons and not _failed(checks) else SELF_REPORTED,
+            checks=checks,
+            comparisons=found.comparisons,
+            environment=found.environment,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        if keep is not None and not result.failed:
+            _keep(folder, keep / result.id, result)
+    return result
+
+
+def read_stranger(path: Path) -> dict[str, Any]:
+    """A stranger's record in the newest form, if it is of a known one; nothing else of it is checked.
+
+    Raises:
+        DataError: it is too large, no JSON of ours, or no object.
+    """
+    if path.stat().st_size > LARGEST[FILE_NAME]:
+        refuse(path.name, f"it is larger than {LARGEST[FILE_NAME]:,} bytes")
+    record = parse_json(path.read_bytes(), path.name)
+    if not isinstance(record, dict):
+        refuse(path.name, f"it holds a {type(record).__name__}, not an object")
+    record = upgrade(record)
+    if record.get("schema") != SCHEMA:
+        refuse(path.name, f"it has schema {str(record.get('schema'))[:20]}; this version reads 1 to {SCHEMA}")
+    return record
+
+
+class _Findings:
+    """Adds to the checks what artifact, protocol, data and students say, as far as they can be had."""
+
+    def __init__(self, checks: list[Check]) -> None:
+        self.checks = checks
+        self.comparisons: list[Comparison] = []
+        self.environment: Mapping[str, Any] = {}
+
+    def look(
+        self, folder: Path, record: dict[str, Any], registry: Registry, request: RunRequest, observer: Observer,
+        *, retrain: bool,
+    ) -> None:  # fmt: skip
+        from vlbench.claims.data_checks import artifact_checks, open_artifact
+
+        try:
+            artifact = open_artifact(folder)
+        except VlbenchError as error:
+            self.checks.append(Check("artifact", "failed", str(error)))
+            return
+        self.checks += artifact_checks(record, artifact)
+        if _failed(self.checks):
+            return
+        try:
+            work = _workbench(registry, request, observer)
+            self._against(work, record, artifact)
+        except VlbenchError as error:
+            self.checks.append(Check("data", "open", f"not here: {error}"))
+            return
+        if not retrain:
+            self.checks.append(Check("retrained", "open", "not asked for (--no-retrain)"))
+        elif not _failed(self.checks):
+            self._retrain(work, record, artifact)
+
+    def _against(self, work: Workbench, record: dict[str, Any], artifact: Artifact) -> None:
+        from vlbench.claims.data_checks import data_checks, protocol_checks
+
+        self.environment = work.environment()
+        self.checks += protocol_checks(record, work)
+        if not _failed(self.checks):
+            self.checks += data_checks(record, artifact, work)
+
+    def _retrain(self, work: Workbench, record: dict[str, Any], artifact: Artifact) -> None:
+        from vlbench.claims.data_checks import bytes_problems
+        from vlbench.claims.rescore import retrained_checks
+        from vlbench.run import rescore
+
+        size = record["cost"].get("bytes")
+        self.checks.append(verdict("bytes", list(bytes_problems(record, artifact, work)), f"{size:,} bytes"))
+        try:
+            here = rescore(work, artifact, record["seed"])
+        except VlbenchError as error:
+            self.checks.append(Check("retrained", "failed", str(error)))
+            return
+        test = work.dataset.split("test")
+        step = 100 / min(test.count(side) for side in work.dataset.sides)
+        checks, self.comparisons = retrained_checks(record, here, step=step)
+        self.checks += checks
+
+
+def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Workbench:
+    from vlbench.workbench import Workbench
+
+    if not request.suite.endswith(".toml") or request.suite in registry.suites:
+        registry.suite(request.suite)
+    return Workbench(registry, request, observer)
+
+
+def _failed(checks: list[Check]) -> bool:
+    return any(check.outcome == "failed" for check in checks)
+
+
+def _keep(folder: Path, target: Path, result: Verification) -> None:
+    import json
+
+    from vlbench.files import write_whole
+
+    for path in folder.iterdir():
+        if path.name != MANIFEST:
+            write_whole(target / path.name, path.read_bytes())
+    write_whole(target / EVIDENCE, (json.dumps(result.as_json(), indent=1) + "\n").encode())
