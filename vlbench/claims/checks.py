@@ -18,6 +18,11 @@ TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = ("created", "environment", "plugins", "curves", "deterministic", "cost: seconds and memory")
 """Fields that nobody else can check."""
+COMPLETE = (
+    "data_fingerprint", "protocol_version", "overrides", "chosen", "environment", "plugins", "always_on", "command",
+    "created",
+)  # fmt: skip
+"""Fields that the form lets be absent, as of a run that failed, but a claim must have."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ def record_checks(record: Record) -> list[Check]:
 
 def _asked(record: Record) -> Iterator[str]:
     yield from claimable(record)
-    if "data_fingerprint" not in record:
-        yield "data_fingerprint is missing"
+    if missing := [name for name in COMPLETE if name not in record]:
+        yield f"{', '.join(missing)} missing"
     elif record["id"] != (expected := record_id(record)):
         yield f"id is {record['id']!r}, what was asked gives {expected!r}"
 
@@ -91,6 +96,9 @@ def _command(record: Record) -> Iterator[str]:
         given = [value for name, value in pairs if name == f"--{flag}"]
         if given != [str(record[flag])]:
             yield f"--{flag} is {', '.join(given) or 'missing'}, the record says {record[flag]}"
+    suites = [value for name, value in pairs if name == "--suite"]
+    if len(suites) != 1 or not (suites[0] == record["suite"] or suites[0].endswith(".toml")):
+        yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record['suite']}"
     known = {"--method", "--budget", "--seed", "--suite", "-o", "--set"}
     yield from (f"{name} is unknown" for name, _ in pairs if name not in known)
     for name, value in pairs:

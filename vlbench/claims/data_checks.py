@@ -52,8 +52,8 @@ def artifact_checks(record: Record, artifact: Artifact) -> list[Check]:
 
 
 def _kind(record: Record, artifact: Artifact) -> Iterator[str]:
-    expected = Selection if record["family"] == "selection" else DistilledPairs
-    if not isinstance(artifact, expected):
+    kinds = {"selection": Selection, "distillation": DistilledPairs}
+    if kinds.get(record["family"]) is not type(artifact):
         yield f"family {record['family']!r} with an artifact of type {type(artifact).__name__}"
     if artifact.fingerprint != record["data_fingerprint"]:
         yield "the artifact is of another data set than the record"

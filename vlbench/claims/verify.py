@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.board.badge import RE_EVALUATED, SELF_REPORTED, write_evidence
 from vlbench.board.record import FILE_NAME
 from vlbench.board.schema import SCHEMA, upgrade
 from vlbench.claims.archive import LARGEST, MANIFEST, file_hash, unpack
@@ -16,15 +17,13 @@ from vlbench.claims.checks import Check, record_checks, verdict
 from vlbench.claims.hostile import parse_json, refuse
 from vlbench.claims.rescore import Comparison
 from vlbench.errors import VlbenchError
+from vlbench.files import write_whole
 from vlbench.observe import Observer, RunRequest, SilentObserver
 
 if TYPE_CHECKING:
     from vlbench.condense.artifacts import Artifact
     from vlbench.registry.registry import Registry
     from vlbench.workbench import Workbench
-
-SELF_REPORTED, RE_EVALUATED, REPRODUCED = "self-reported", "re-evaluated", "reproduced"
-EVIDENCE = "verification.json"
 
 
 @dataclass(frozen=True)
@@ -201,11 +200,7 @@ def _failed(checks: list[Check]) -> bool:
 
 
 def _keep(folder: Path, target: Path, result: Verification) -> None:
-    import json
-
-    from vlbench.files import write_whole
-
     for path in folder.iterdir():
         if path.name != MANIFEST:
             write_whole(target / path.name, path.read_bytes())
-    write_whole(target / EVIDENCE, (json.dumps(result.as_json(), indent=1) + "\n").encode())
+    write_evidence(target, result.as_json())

@@ -25,6 +25,7 @@ COMMANDS = {
     "leaks": "Ask whether made pairs are nearer to test items than train items are.",
     "submit": "Pack a finished run into one file that others can verify.",
     "verify": "Check a claim without its method, training its students again.",
+    "replay": "Run the command of a record again and report what differs.",
 }
 
 

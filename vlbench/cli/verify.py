@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlbench.board.badge import SELF_REPORTED
 from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
 
 if TYPE_CHECKING:
     from vlbench.claims.checks import Check
     from vlbench.claims.verify import Verification
-
-COLOURS = {"ok": "green", "failed": "red", "open": "yellow", "claimed": "yellow"}
 
 
 @click.command("verify")
@@ -37,7 +36,7 @@ def command(
 
     The exit code is 0 if nothing failed and, without --no-retrain, the students agree.
     """
-    from vlbench.claims.verify import SELF_REPORTED, verify
+    from vlbench.claims.verify import verify
     from vlbench.cli.progress import observer
 
     registry = load(context)
@@ -51,7 +50,7 @@ def command(
         echo_checks(found.checks)
         click.echo(_conclusion(found))
         if keep is not None and not found.failed:
-            click.echo(f"Unpacked to {readable_path(keep / found.id)}")
+            click.echo(f"Unpacked to {readable_path(keep)}, as a run of its own")
     context.exit(int(found.failed or (found.badge == SELF_REPORTED and not no_retrain)))
 
 

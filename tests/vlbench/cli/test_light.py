@@ -31,7 +31,9 @@ def test_listing_imports_no_model_library(words: list[str], tmp_path: Path) -> N
     assert run(words, tmp_path).stderr.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "show", "score", "leaderboard", "methods", "suites", "plugins"])
+@pytest.mark.parametrize(
+    "command", ["run", "show", "score", "submit", "verify", "replay", "leaderboard", "methods", "suites", "plugins"]
+)
 def test_help_of_every_command_is_light(command: str, tmp_path: Path) -> None:
     done = run([command, "--help"], tmp_path)
     assert done.stdout.startswith(f"Usage: vlbench {command}")
