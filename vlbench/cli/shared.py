@@ -94,16 +94,3 @@ def readable_path(path: Path) -> str:
     """The path relative to the current folder where it lies inside it, else as given."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
-
-
-def run_folder(run: Path) -> Path:
-    """The folder of a run that is given by its folder, its record, or its name inside the folder runs.
-
-    Raises:
-        DataError: it is none of these.
-    """
-    candidates = [run.parent if run.name == "record.json" else run, Path("runs") / run]
-    for folder in candidates:
-        if (folder / "record.json").is_file():
-            return folder
-    raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")
