@@ -49,3 +49,20 @@ class TrainView:
 
     def __len__(self) -> int:
         return len(self.split.pairs)
+
+    def bounds(self, side: str) -> tuple[float, float]:
+        """Least and greatest valid encoder input of a side whose items are a tensor: 0 and 1 for uint8, else as seen."""
+        items = self.items(side)
+        if str(items.dtype) == "torch.uint8":
+            return 0.0, 1.0
+        return float(items.min()), float(items.max())
+
+    def as_items(self, side: str, inputs: Tensor) -> Tensor:
+        """Encoder inputs [pair, ...] in the form of a side's items: [0, 1] to 8 bit where these are uint8.
+
+        What :meth:`vlbench.Encoder.inputs` makes of the result are the inputs again, up to rounding.
+        """
+        dtype = self.items(side).dtype
+        if str(dtype) == "torch.uint8":
+            inputs = inputs.mul(255).round().clamp(0, 255)
+        return inputs.to(dtype)
