@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
+OUTSIDE = sorted(path.parent for path in (ROOT / "tests" / "outside").glob("*/pyproject.toml"))
 CORE = sorted((ROOT / "vlbench").rglob("*.py"))
 HEAVY = {"torch", "timm", "transformers", "sentence_transformers", "peft", "faiss", "sklearn", "datasets"}
 
@@ -42,6 +43,14 @@ def test_a_plugin_reaches_the_core_through_the_facade_alone(plugin: str):
         assert doors <= {"vlbench", "vlbench.testing"}, path
         others = {name.split(".")[0] for name in imports(path)} & (set(PLUGINS) - {plugin})
         assert not others, path
+
+
+@pytest.mark.parametrize("folder", OUTSIDE, ids=lambda folder: folder.name)
+def test_a_plugin_outside_the_tree_needs_the_facade_alone(folder: Path):
+    modules = {path.stem if path.parent == folder else path.parent.name for path in folder.rglob("*.py")}
+    for path in folder.rglob("*.py"):
+        tops = {name for name in imports(path) if name.split(".")[0].startswith("vlbench")}
+        assert {name for name in tops if name.split(".")[0] not in modules} <= {"vlbench", "vlbench.testing"}, path
 
 
 @pytest.mark.parametrize("plugin", [*PLUGINS, "vlbench_suites"])

@@ -51,16 +51,16 @@ def to_pixels(coefficients: Float[Tensor, "... height width"]) -> Float[Tensor, 
 
 
 class LearnedItems:
-    """Items of a side, learned as pixels in [0, 1].
+    """Items of a side, learned as inputs of its encoder, such as pixels in [0, 1].
 
-    The variable is the pixels themselves or their frequency coefficients, divided by one number that gives real items
+    The variable is the inputs themselves or their frequency coefficients, divided by one number that gives real items
     unit RMS (around their mean).
 
     Args:
         tower: of that side.
-        real: inputs of the real items that learning starts from [pair, ...], in [0, 1].
-        basis: ``frequency`` or ``free``.
-        literal: the variable is the pixels without scale, and is never clamped.
+        real: inputs of the real items that learning starts from [pair, ...].
+        basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's) or ``free``.
+        bounds: least and greatest valid input; None: the variable is the inputs without scale, and is never clamped.
     """
 
     is_items = True
@@ -71,13 +71,13 @@ class LearnedItems:
         real: Float[Tensor, "pair ..."],
         *,
         basis: Basis,
-        literal: bool = False,
+        bounds: tuple[float, float] | None = (0.0, 1.0),
     ) -> None:
-        self._tower, self._clamps = tower, not literal
-        self._spectral = basis == "frequency" and real.ndim == 4
-        self._centre = 0.0 if literal else float(real.mean())
+        self._tower, self._bounds = tower, bounds
+        self._spectral = basis == "frequency" and real.ndim >= 3
+        self._centre = float(real.mean()) if bounds else 0.0
         self._scale = 1.0
-        if not literal:
+        if bounds:
             self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
 
     def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
@@ -95,8 +95,8 @@ class LearnedItems:
         return self._tower.enter(self.inputs(variable))
 
     def project(self, variable: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
-        """The nearest variable whose pixels are valid."""
-        return self.variable(self.inputs(variable).clamp(0, 1)) if self._clamps else variable
+        """The nearest variable whose inputs are valid."""
+        return self.variable(self.inputs(variable).clamp(*self._bounds)) if self._bounds else variable
 
 
 class LearnedVectors:
@@ -132,10 +132,3 @@ class LearnedVectors:
 
 
 Learned = LearnedItems | LearnedVectors
-
-
-def store_items(inputs: Float[Tensor, "pair ..."], like: Tensor) -> Tensor:
-    """Inputs in [0, 1] in the form of the data's items: rounded to 8 bit where they are."""
-    if like.dtype != torch.uint8:
-        return inputs.to(like.dtype)
-    return inputs.mul(255).round().clamp(0, 255).to(torch.uint8)

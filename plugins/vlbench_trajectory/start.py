@@ -24,24 +24,25 @@ class Start:
 
     Attributes:
         selection: the real pairs that were drawn.
-        real: side -> their inputs in [0, 1] [pair, ...] where items are a tensor, else their entries [pair, width].
+        real: side -> their inputs [pair, ...] where items are a tensor, else their entries [pair, width].
         first: the same, with noise on the sides that start from it.
-        items: sides whose items are a tensor.
+        bounds: side whose items are a tensor -> least and greatest valid input.
     """
 
     selection: Selection
     real: dict[str, Tensor]
     first: dict[str, Tensor]
-    items: tuple[str, ...]
+    bounds: dict[str, tuple[float, float]]
 
     def learned(self, student: Student, options: VLDDOptions, settings: Settings) -> dict[str, Learned]:
         """Learned side -> how its variable becomes entries of a student."""
         how: dict[str, Learned] = {}
         for side in student.sides if options.learn == "both" else (options.learn,):
             tower, literal = student.towers[side], settings.literal
-            if side in self.items:
+            if side in self.bounds:
                 basis: Basis = "free" if literal else options.pixels
-                how[side] = LearnedItems(tower, self.real[side], basis=basis, literal=literal)
+                bounds = None if literal else self.bounds[side]
+                how[side] = LearnedItems(tower, self.real[side], basis=basis, bounds=bounds)
             else:
                 how[side] = LearnedVectors(tower, self.real[side], literal=literal)
         return how
@@ -49,7 +50,7 @@ class Start:
     @torch.no_grad()
     def entries(self, student: Student, side: str) -> Tensor:
         """What a student reads of the first pairs [pair, ...]."""
-        return student.towers[side].enter(self.first[side]) if side in self.items else self.first[side]
+        return student.towers[side].enter(self.first[side]) if side in self.bounds else self.first[side]
 
 
 def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDDOptions) -> Start:
@@ -66,17 +67,20 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
     order = torch.randperm(len(candidates), generator=context.seeds.generator("start pairs"))[: budget.pairs]
     mean_sides = train.sides[1:] if options.captions == "mean" and options.preset == "default" else ()
     selection = Selection(candidates[order], train.fingerprint, mean_sides)
-    items = tuple(side for side in train.sides if isinstance(train.items(side), Tensor))
+    bounds = {side: train.bounds(side) for side in train.sides if isinstance(train.items(side), Tensor)}
     data = context.training_set(selection)
     real = {}
     for column, side in enumerate(train.sides):
-        if side in items:
+        if side in bounds:
             index = train.pairs[selection.indices, column]
             real[side] = student.towers[side].encoder.inputs(train.items(side)[index]).to(context.device)
         else:
             real[side] = data.take(side, data.pairs[:, column])
-    first = {side: noise(side, real[side], context.seeds) if side in options.noise else real[side] for side in real}
-    return Start(selection, real, first, items)
+    first = dict(real)
+    for side in options.noise:
+        drawn = noise(side, real[side], context.seeds)
+        first[side] = drawn.clamp(*bounds[side]) if side in bounds else drawn
+    return Start(selection, real, first, bounds)
 
 
 def noise(side: str, real: Float[Tensor, "pair channel ..."], seeds: SeedTree) -> Float[Tensor, "pair channel ..."]:
@@ -84,8 +88,7 @@ def noise(side: str, real: Float[Tensor, "pair channel ..."], seeds: SeedTree) -
     axes = [axis for axis in range(real.ndim) if axis != 1]
     mean, deviation = real.mean(axes, keepdim=True), real.std(axes, keepdim=True, correction=0)
     drawn = torch.randn(real.shape, generator=seeds.generator(f"noise {side}")).to(real.device)
-    values = mean + deviation * drawn
-    return values.clamp(0, 1) if real.ndim > 2 else values
+    return mean + deviation * drawn
 
 
 def _check(train: TrainView, student: Student, options: VLDDOptions) -> None:

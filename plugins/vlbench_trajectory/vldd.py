@@ -10,7 +10,6 @@ from torch import Tensor
 
 from vlbench import DistilledPairs, Method
 from vlbench_trajectory.experts import train_experts
-from vlbench_trajectory.pixels import store_items
 from vlbench_trajectory.settings import Settings, Task, Trained, resolve
 from vlbench_trajectory.stage import Stage, State
 from vlbench_trajectory.start import Start, draw_start
@@ -89,8 +88,8 @@ class VLDD(Method):
             values = start.first[side]
             if side in stage.learned:
                 values = stage.learned[side].inputs(state.variables[side]).detach()
-            if side in start.items:
-                sides[side], spaces[side] = store_items(values, train.items(side)).cpu(), "items"
+            if side in start.bounds:
+                sides[side], spaces[side] = train.as_items(side, values).cpu(), "items"
             else:
                 sides[side], spaces[side] = tower.standardise.inverse(values).cpu(), tower.space
         rates = {branch: float(rate) for branch, rate in stage.rates(state.variables).items()}

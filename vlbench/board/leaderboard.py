@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vlbench.board.columns import short_names
 from vlbench.board.inference import Sample
 from vlbench.board.ranking import rank
 from vlbench.board.sampling import MEAN_RECALL as MEAN_RECALL
-from vlbench.board.sampling import Record, interval, is_provisional, samples, summaries
+from vlbench.board.sampling import RECALLS, Record, interval, is_provisional, samples, summaries
 from vlbench.board.statistics import mean, sample_sd
 
 UNBUDGETED = ("full", "chance")
@@ -85,6 +86,7 @@ class Group:
     Attributes:
         overrides: what differs from the protocol's file. Where anything does, no row is ranked.
         resolution: the smallest difference in mean recall, in points, that would tell two of the ranked rows apart.
+        directions: short name in ``columns`` -> direction in records, as in ``TR`` -> ``image_to_text``.
     """
 
     suite: str
@@ -97,6 +99,7 @@ class Group:
     always_on: tuple[Row, ...] = field(default=())
     overrides: Mapping[str, str] = field(default_factory=dict)
     resolution: float | None = None
+    directions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,13 @@ def _group(records: Sequence[Record], budget: str, student: str) -> Group:
         always_on=tuple(row for row in ordered if row.always_on),
         overrides=overrides,
         resolution=resolution,
+        directions=_directions(fitting, student),
     )
+
+
+def _directions(records: Sequence[Record], student: str) -> dict[str, str]:
+    names = dict.fromkeys(name for record in records for name in record["scores"].get(student, {}) if name != RECALLS)
+    return {short: name for name, short in short_names(names).items()}
 
 
 def _same_but_seed(records: Sequence[Record]) -> list[list[Record]]:

@@ -24,7 +24,7 @@ PAPER, INK, FAINT, RULE, ACCENT = "#ffffff", "#1c2430", "#6b7685", "#dfe3e8", "#
 
 
 def draw(run_folder: Path, target: Path) -> Path:
-    """Draw the pairs of a run with their captions, and its matching-loss curve if it has one.
+    """Draw the pairs of a run with their captions, and the first curve that its method told of, if any.
 
     Reads ``record.json``, ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``
     (``{"captions": [...], "caption_source": "nearest" | "own"}``).
@@ -37,7 +37,8 @@ def draw(run_folder: Path, target: Path) -> Path:
     """
     record = read_record(run_folder)
     images, captions, source = _preview(run_folder)
-    curve = _finite((record.get("curves") or {}).get("matching_loss") or [])
+    name, values = next(iter((record.get("curves") or {}).items()), ("", []))
+    curve = _finite(values)
     columns = min(COLUMNS, len(images))
     rows = -(-len(images) // columns)
     cell_height = IMAGE + 8 + CAPTION_LINES * LINE + GAP
@@ -51,7 +52,8 @@ def draw(run_folder: Path, target: Path) -> Path:
         corner = (MARGIN + number % columns * (CELL + GAP), top + number // columns * cell_height)
         _draw_pair(canvas, pen, corner, (image, caption))
     if curve:
-        _draw_curve(pen, curve, (MARGIN, top + rows * cell_height + GAP, width - MARGIN, height - MARGIN))
+        title = f"{name.replace('_', ' ')} by step"
+        _draw_curve(pen, curve, title, (MARGIN, top + rows * cell_height + GAP, width - MARGIN, height - MARGIN))
     return _save(canvas, target)
 
 
@@ -138,11 +140,11 @@ def _shorten(line: str, width: float, measure: Callable[[str], float]) -> str:
     return line
 
 
-def _draw_curve(pen: ImageDraw.ImageDraw, curve: Sequence[float], area: tuple[int, int, int, int]) -> None:
-    """The loss of every outer step, over its range."""
+def _draw_curve(pen: ImageDraw.ImageDraw, curve: Sequence[float], title: str, area: tuple[int, int, int, int]) -> None:
+    """The value of every step, over its range."""
     left, top, right, bottom = area
     font = _font(13)
-    pen.text((left, top - 8), "matching loss by outer step", fill=INK, font=_font(15))
+    pen.text((left, top - 8), title, fill=INK, font=_font(15))
     low, high = min(curve), max(curve)
     low, high = (low - 0.5, high + 0.5) if high == low else (low, high)
     plot = (left + 52, top + 24, right - 60, bottom - 18)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vlbench.board.columns import short_names
 from vlbench.board.images import image_scores
 from vlbench.board.inference import Sample, estimate
 
@@ -19,24 +20,18 @@ DISTILLATION_SEEDS, STUDENT_SEEDS = 3, 5
 CHANCE = "chance"
 RECALLS = "mean_recall"
 MEAN_RECALL = "mean"
-_SHORT = {"image_to_text": "TR", "text_to_image": "IR"}
 
 
 def summaries(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Scores of one student in one record, by column: ``TR@1`` ... ``IR@10``, ``mean``."""
-    columns = {
-        _column(direction, cut): summary
-        for direction, at in scores.items()
-        if direction != RECALLS
-        for cut, summary in at.items()
-    }
-    order = {name: number for number, name in enumerate(_SHORT.values())}
-    ordered = sorted(columns, key=lambda column: order.get(column.split("@")[0], len(order)))
-    return {**{column: columns[column] for column in ordered}, MEAN_RECALL: scores[RECALLS]}
+    columns = _columns([(name, cut) for name, cuts in scores.items() if name != RECALLS for cut in cuts])
+    return {**{column: scores[name][cut] for (name, cut), column in columns.items()}, MEAN_RECALL: scores[RECALLS]}
 
 
-def _column(direction: str, cut: str) -> str:
-    return _SHORT.get(direction, direction) + cut.removeprefix("R")
+def _columns(keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(direction, ``R@K``) -> column."""
+    short = short_names(dict.fromkeys(name for name, _ in keys))
+    return {(name, cut): short[name] + cut.removeprefix("R") for name, cut in keys}
 
 
 def deterministic(runs: Sequence[Record]) -> bool:
@@ -80,8 +75,8 @@ def _images(runs: Sequence[Record], student: str, *, pooled: bool) -> dict[str, 
     import numpy
 
     columns = {
-        _column(*key): numpy.concatenate([of_run[key] if pooled else of_run[key].mean(0)[None] for of_run in of_runs])
-        for key in of_runs[0]
+        column: numpy.concatenate([of_run[key] if pooled else of_run[key].mean(0)[None] for of_run in of_runs])
+        for key, column in _columns(list(of_runs[0])).items()
     }
     return {**columns, MEAN_RECALL: numpy.mean(list(columns.values()), axis=0)}
 

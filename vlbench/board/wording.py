@@ -102,6 +102,8 @@ def notes(group: Group) -> list[str]:
     lines += _rank_notes(group)
     if any(row.recovered is not None for row in rows):
         lines.append("recovered = (row - random) / (full - random) in mean recall.")
+    if group.directions:
+        lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
     return lines
 

@@ -19,7 +19,7 @@ from vlbench.cli.shared import readable_path, run_folder
     help="PNG to write; by default pairs.png in the run.",
 )
 def command(run: Path, target: Path | None) -> None:
-    """Draw the pairs of a run as a picture (PNG): a grid with captions, and the matching-loss curve.
+    """Draw the pairs of a run as a picture (PNG): a grid with captions, and the curve of its loss.
 
     RUN is a run's folder, or its name inside the folder runs.
     """

@@ -1,4 +1,4 @@
-"""A look at an artifact: its first pictures and, for each, the captions that go with it."""
+"""A look at an artifact: its first items as pictures and, for each, the caption that goes with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ MOST = 64
 
 
 def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Evaluator) -> None:
-    """Write ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``, where there are pictures.
+    """Write ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``, where items can be drawn.
+
+    That is where the first side is a tensor of pictures [item, height, width] or [item, channel, height, width], such
+    as photographs or spectrograms, and the second side text.
 
     A learned or averaged text vector is shown by the train caption with the highest cosine to it.
     """
@@ -39,14 +42,20 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
 
 
 def _pictures(artifact: Artifact, train: Split, side: str) -> Tensor | None:
-    if isinstance(artifact, DistilledPairs):
-        return (
-            artifact.sides[side][:MOST] if artifact.spaces[side] == ITEMS and artifact.sides[side].ndim == 4 else None
-        )
+    """uint8 [pair, channel, height, width], 1 or 3 channels; items of another type are scaled to the train range."""
     items = train.items[side]
-    if not isinstance(items, Tensor) or items.ndim != 4:
+    if not isinstance(items, Tensor) or items.ndim not in (3, 4) or (items.ndim == 4 and items.shape[1] not in (1, 3)):
         return None
-    return items[train.pairs[artifact.indices[:MOST], 0]]
+    if not isinstance(artifact, DistilledPairs):
+        shown = items[train.pairs[artifact.indices[:MOST], 0]]
+    elif artifact.spaces[side] == ITEMS:
+        shown = artifact.sides[side][:MOST]
+    else:
+        return None
+    if shown.dtype != torch.uint8:
+        low, high = float(items.min()), float(items.max())
+        shown = ((shown.float() - low) / max(high - low, 1e-12) * 255).round().clamp(0, 255).to(torch.uint8)
+    return shown[:, None] if shown.ndim == 3 else shown
 
 
 @torch.no_grad()

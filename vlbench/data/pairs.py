@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Items = Any
-"""Items of one side: a uint8 tensor [item, channel, height, width], or a list of str; indexable by position."""
+"""Items of one side: a tensor [item, ...] (uint8 pictures [item, channel, height, width], float32 spectrograms), or a
+list of str; indexable by position."""
 
 SPLITS = ("train", "val", "test")
 

@@ -51,7 +51,7 @@ class TrainView:
         return len(self.split.pairs)
 
     def bounds(self, side: str) -> tuple[float, float]:
-        """Least and greatest valid encoder input of a side whose items are a tensor: 0 and 1 for uint8, else as seen."""
+        """Least and greatest valid encoder input of a side of tensors: 0 and 1 for uint8, else those in train."""
         items = self.items(side)
         if str(items.dtype) == "torch.uint8":
             return 0.0, 1.0

@@ -30,4 +30,8 @@ class Encoder(ABC):
 
     @abstractmethod
     def inputs(self, items: Items) -> Tensor:
-        """One batch of items -> model input [item, ...], float32 in [0, 1] for images."""
+        """One batch of items -> model input [item, ...], float32.
+
+        uint8 items are scaled to [0, 1] and floats passed on as they are, so that inputs which a method learned can be
+        stored as items (:meth:`vlbench.TrainView.as_items`).
+        """

@@ -22,7 +22,9 @@ class CovMatchOptions:
     steps: int = vlbench.option(200, help="updates of pixels and vectors")
     item_rate: float = vlbench.option(0.05, help="learning rate of Adam on pixels in [0, 1]; 0 leaves them as they are")
     vector_rate: float = vlbench.option(0.1, help="learning rate of Adam on standardised vectors")
-    rho: float | None = vlbench.option(None, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1")
+    rho: float | None = vlbench.option(
+        None, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1"
+    )
     means: float | None = vlbench.option(None, help="weight of the means; none: 0.1 up to 200 pairs, else 0.5")
 
 
@@ -34,7 +36,9 @@ class CovMatch(vlbench.Method):
     have them, so that C is computed once, and every entry counts relative to the whole.
     """
 
-    def condense(self, train: vlbench.TrainView, budget: vlbench.Budget, context: vlbench.Context) -> vlbench.DistilledPairs:
+    def condense(
+        self, train: vlbench.TrainView, budget: vlbench.Budget, context: vlbench.Context
+    ) -> vlbench.DistilledPairs:
         """Learn ``budget.pairs`` pairs from random images with their mean captions."""
         import torch
 

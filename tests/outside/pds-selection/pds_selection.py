@@ -82,7 +82,7 @@ def matched(shared: Tensor) -> Tensor:
 
 
 def nearest_pairs(features: Tensor, is_shared: Tensor, cluster: Tensor, fallback: Tensor) -> Tensor:
-    """For each matched cluster its shared pair nearest to their mean; without one, the free pair nearest to its centres.
+    """For each matched cluster its shared pair nearest to their mean; without one, a free pair nearest to its centres.
 
     Args:
         features: float32 [pair, dim].

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from vlbench import TrainView
 from vlbench_trajectory.pixels import (
     LearnedItems,
     LearnedVectors,
     cosine_basis,
     frequency_weight,
-    store_items,
     to_coefficients,
     to_pixels,
 )
@@ -34,22 +34,27 @@ def test_high_frequencies_weigh_less():
 @pytest.mark.parametrize("basis", ["frequency", "free"])
 def test_every_8_bit_image_is_stored_as_it_was(toy_run, basis):
     run = toy_run()
-    items = run.dataset.split("train").items["image"]
+    train = TrainView(run.dataset)
+    items = train.items("image")
     how = LearnedItems(run.context().student.towers["image"], items.float() / 255, basis=basis)
     variable = how.variable(items.float() / 255)
     assert float(variable.square().mean().sqrt()) == pytest.approx(1, rel=1e-4)
-    assert torch.equal(store_items(how.inputs(variable), items), items)
+    assert torch.equal(train.as_items("image", how.inputs(variable)), items)
 
 
 @pytest.mark.parametrize("basis", ["frequency", "free"])
-def test_projected_pixels_are_valid(toy_run, generator, basis):
-    real = torch.rand(4, 3, 8, 8, generator=generator)
-    how = LearnedItems(toy_run().context().student.towers["image"], real, basis=basis)
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (-80.0, 5.0)])
+@pytest.mark.parametrize("shape", [(4, 3, 8, 8), (4, 8, 12)])
+def test_projected_items_are_valid(toy_run, generator, basis, bounds, shape):
+    low, high = bounds
+    real = low + (high - low) * torch.rand(shape, generator=generator)
+    how = LearnedItems(toy_run().context().student.towers["image"], real, basis=basis, bounds=bounds)
     far = how.variable(real) + torch.randn(real.shape, generator=generator)
     inputs = how.inputs(how.project(far))
-    assert float(how.inputs(far).max()) > 1
-    assert float(inputs.min()) > -1e-5
-    assert float(inputs.max()) < 1 + 1e-5
+    slack = 1e-5 * (high - low)
+    assert float(how.inputs(far).max()) > high
+    assert float(inputs.min()) > low - slack
+    assert float(inputs.max()) < high + slack
 
 
 def test_vectors_have_unit_size_and_come_back(toy_run, generator):

@@ -1,4 +1,4 @@
-"""A data set whose first side is sound: short synthetic recordings as spectrograms, with captions, and a tower for them."""
+"""A data set whose first side is sound: short synthetic recordings as spectrograms, captions, and a tower for them."""
 
 from __future__ import annotations
 
@@ -32,4 +32,6 @@ def vlbench_encoders() -> list[vlbench.EncoderSpec]:
 @vlbench.hookimpl
 def vlbench_suites() -> list[vlbench.SuiteSpec]:
     """Heads on that encoder and on hashed words."""
-    return [vlbench.SuiteSpec("tones", "vlbench_tones:tones.toml", "Synthetic sounds and captions; whole runs in seconds.")]
+    return [
+        vlbench.SuiteSpec("tones", "vlbench_tones:tones.toml", "Synthetic sounds and captions; whole runs in seconds.")
+    ]

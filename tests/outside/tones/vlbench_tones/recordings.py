@@ -1,4 +1,4 @@
-"""Recordings: waveforms of two sounds in a row, turned into spectrograms in decibels, and what one would say of them."""
+"""Recordings: waveforms of two sounds in a row, their spectrograms in decibels, and what one would say of them."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def _sound(loudness: str, pitch: str, shape: str, generator: Generator) -> Tenso
 
 
 def spectrogram(waveform: Tensor) -> Tensor:
-    """Power in decibels below full scale, rounded to whole ones, float32 [32 bands, 32 frames]; low bands first."""
+    """Power in decibels below full scale, rounded to whole ones, float32 [32 bands, 32 frames]; high bands first."""
     window = torch.hann_window(128)
     spectrum = torch.stft(waveform, 128, hop_length=64, window=window, return_complex=True)[:64, :64]  # [bin, frame]
     power = spectrum.abs().square() / window.sum().square() * 4
     power = torch.nn.functional.adaptive_avg_pool2d(power[None], (BANDS, FRAMES))[0]
-    return (10 * power.clamp_min(10 ** (FLOOR / 10)).log10()).round()
+    return (10 * power.clamp_min(10 ** (FLOOR / 10)).log10()).round().flip(0)
 
 
 def _caption(events: list[tuple[str, str, str]], generator: Generator) -> str:
