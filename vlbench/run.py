@@ -267,10 +267,13 @@ def score_artifact(
     return record
 
 
-def rescore(work: Workbench, artifact: Artifact, seed: int) -> Record:
-    """Scores and chosen settings of fresh students on an artifact, and on what it started from: as a run gives them."""
+def rescore(work: Workbench, artifact: Artifact, seed: int, *, keep: Path) -> Record:
+    """Scores and chosen settings of fresh students on an artifact, and on what it started from: as a run gives them.
+
+    The ranks of the artifact are written to the folder ``keep``.
+    """
     record: Record = {"method": RESCORED, "seed": seed, "cost": {}}
-    _score(work, record, artifact)
+    _score(work, record, artifact, keep=keep)
     if isinstance(artifact, DistilledPairs) and artifact.start is not None:
         record["start"] = {"seed": seed, "cost": {}}
         _score(work, record["start"], artifact.start, label="the start")

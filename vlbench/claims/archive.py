@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import vlbench
-from vlbench.claims.hostile import check_pictures, check_safetensors, parse_json, refuse
+from vlbench.board.ranks import COLUMNS
+from vlbench.board.ranks import FILE_NAME as RANKS
+from vlbench.claims.hostile import check_pictures, check_safetensors, check_table, parse_json, refuse
 from vlbench.errors import DataError
 
 BUNDLE = 1
@@ -29,7 +31,7 @@ LARGEST = {
     "artifact.safetensors": 1900 * MIB,
     "preview.json": MIB,
     "preview.npy": 256 * MIB,
-    "ranks.parquet": 256 * MIB,
+    RANKS: 64 * MIB,
     "record.json": 16 * MIB,
 }
 """File of a bundle -> most bytes it may have. No other file is in one."""
@@ -213,3 +215,5 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     check_safetensors(folder / "artifact.safetensors")
     if "preview.npy" in there:
         check_pictures(folder / "preview.npy")
+    if RANKS in there:
+        check_table(folder / RANKS, COLUMNS)

@@ -85,7 +85,7 @@ def open_source(path: Path, scratch: Path) -> Source:
         file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
         raise DataError(f"{str(path)!r} holds no record. Give a record.json, a run's folder or a bundle.")
-    record = read_stranger(file)
+    record, _ = read_stranger(file)
     for check in record_checks(record):
         overridden = check.name == "asked" and record.get("overrides")
         if check.outcome == "failed" and not overridden:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vlbench.board.record import read_record
+from vlbench.board.record import FILE_NAME, read_record
 from vlbench.claims.archive import about_run, pack
 from vlbench.claims.checks import claimable, record_checks
+from vlbench.claims.rank_checks import rank_checks
+from vlbench.claims.verify import read_stranger
 from vlbench.errors import DataError
 
 
@@ -24,9 +26,11 @@ def submit(folder: Path, target: Path | None = None) -> Path:
     record = read_record(folder)
     if reasons := list(claimable(record)):
         raise DataError(f"{record['id']} cannot be submitted: {'; '.join(reasons)}.")
-    problems = [f"{check.name}: {check.detail}" for check in record_checks(record) if check.outcome == "failed"]
+    written, version = read_stranger(folder / FILE_NAME)
+    checks = [*record_checks(written), *rank_checks(written, version, folder)]
+    problems = [f"{check.name}: {check.detail}." for check in checks if check.outcome == "failed"]
     if problems:
-        raise DataError(f"{record['id']} does not hold together. {' '.join(problems)}. Run the command again.")
+        raise DataError(f"{record['id']} does not hold together. {' '.join(problems)} Run the command again.")
     path = target or Path(f"{record['id']}.zip")
     pack(folder, path, about_run(record))
     return path

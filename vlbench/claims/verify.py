@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.board.badge import RE_EVALUATED, SELF_REPORTED, write_evidence
+from vlbench.board.ranks import FILE_NAME as RANKS
 from vlbench.board.record import FILE_NAME
 from vlbench.board.schema import SCHEMA, upgrade
 from vlbench.claims.archive import LARGEST, MANIFEST, file_hash, unpack
 from vlbench.claims.checks import Check, record_checks, verdict
 from vlbench.claims.hostile import parse_json, refuse
+from vlbench.claims.rank_checks import cluster_problems, equal_ranks, rank_checks
 from vlbench.claims.rescore import Comparison
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
@@ -87,11 +90,13 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="vlbench-claim-") as name:
         folder = Path(name)
         manifest = unpack(bundle, folder)
-        record = read_stranger(folder / FILE_NAME)
+        record, version = read_stranger(folder / FILE_NAME)
         checks = [Check("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")]
         checks += record_checks(record)
         if not _failed(checks) and manifest["id"] != record["id"]:
             checks.append(Check("bundle", "failed", "the manifest names another run than the record"))
+        if not _failed(checks):
+            checks += rank_checks(record, version, folder)
         found = _Findings(checks)
         if not _failed(checks):
             request = RunRequest(suite=suite or str(record["suite"]), device=device, seed=record["seed"])
@@ -111,8 +116,8 @@ def verify(
     return result
 
 
-def read_stranger(path: Path) -> dict[str, Any]:
-    """A stranger's record in the newest form, if it is of a known one; nothing else of it is checked.
+def read_stranger(path: Path) -> tuple[dict[str, Any], int]:
+    """A stranger's record in the newest form, if it is of a known one, and its schema; nothing else is checked.
 
     Raises:
         DataError: it is too large, no JSON of ours, or no object.
@@ -122,10 +127,11 @@ def read_stranger(path: Path) -> dict[str, Any]:
     record = parse_json(path.read_bytes(), path.name)
     if not isinstance(record, dict):
         refuse(path.name, f"it holds a {type(record).__name__}, not an object")
+    version = record.get("schema")
     record = upgrade(record)
-    if record.get("schema") != SCHEMA:
+    if record.get("schema") != SCHEMA or not isinstance(version, int):
         refuse(path.name, f"it has schema {str(record.get('schema'))[:20]}; this version reads 1 to {SCHEMA}")
-    return record
+    return record, version
 
 
 class _Findings:
@@ -152,24 +158,26 @@ class _Findings:
             return
         try:
             work = _workbench(registry, request, observer)
-            self._against(work, record, artifact)
+            self._against(work, record, artifact, folder)
         except VlbenchError as error:
             self.checks.append(Check("data", "open", f"not here: {error}"))
             return
         if not retrain:
             self.checks.append(Check("retrained", "open", "not asked for (--no-retrain)"))
         elif not _failed(self.checks):
-            self._retrain(work, record, artifact)
+            self._retrain(work, record, artifact, folder)
 
-    def _against(self, work: Workbench, record: dict[str, Any], artifact: Artifact) -> None:
+    def _against(self, work: Workbench, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
         from vlbench.claims.data_checks import data_checks, protocol_checks
 
         self.environment = work.environment()
         self.checks += protocol_checks(record, work)
         if not _failed(self.checks):
             self.checks += data_checks(record, artifact, work)
+            queries = verdict("queries", list(cluster_problems(folder, work)), "ranks are of the test split's queries")
+            self.checks += [queries] if (folder / RANKS).exists() else []
 
-    def _retrain(self, work: Workbench, record: dict[str, Any], artifact: Artifact) -> None:
+    def _retrain(self, work: Workbench, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
         from vlbench.claims.data_checks import bytes_problems
         from vlbench.claims.rescore import retrained_checks
         from vlbench.run import rescore
@@ -177,13 +185,16 @@ class _Findings:
         size = record["cost"].get("bytes")
         self.checks.append(verdict("bytes", list(bytes_problems(record, artifact, work)), f"{size:,} bytes"))
         try:
-            here = rescore(work, artifact, record["seed"])
+            here = rescore(work, artifact, record["seed"], keep=folder / "here")
         except VlbenchError as error:
             self.checks.append(Check("retrained", "failed", str(error)))
             return
         test = work.dataset.split("test")
         step = 100 / min(test.count(side) for side in work.dataset.sides)
         checks, self.comparisons = retrained_checks(record, here, step=step)
+        if equal := equal_ranks(folder, folder / "here"):
+            checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")
+        shutil.rmtree(folder / "here")
         self.checks += checks
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from vlbench.claims.archive import LARGEST, MANIFEST, unpack
@@ -197,6 +199,18 @@ def array(shape: tuple[int, ...], content: bytes, kind: str = "|u1") -> bytes:
     return buffer.getvalue() + content
 
 
+def table(columns: dict[str, object]) -> bytes:
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), buffer)
+    return buffer.getvalue()
+
+
+def many_rows() -> bytes:
+    """Thirty million rows in a few kilobytes."""
+    column = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.zeros(30_000_000, dtype=np.int8)), pyarrow.array([1]))
+    return table({"rank": column})
+
+
 CONTENTS: list[tuple[str, bytes, str]] = [
     ("artifact.safetensors", header(b"{}", 1 << 62), "its header is"),
     ("artifact.safetensors", header(b"{" + b" " * (1 << 20) + b"}"), "its header is"),
@@ -207,6 +221,10 @@ CONTENTS: list[tuple[str, bytes, str]] = [
     ("preview.npy", array((1, 3, 2, 2), bytes(13)), "pictures of 8 bit"),
     ("preview.npy", array((1, 1, 1, 1), bytes(8), "<f8"), "pictures of 8 bit"),
     ("preview.npy", b"\x93NUMPY\1\0\x76\0" + b"__import__('os')".ljust(118), "no array of ours"),
+    ("ranks.parquet", table({"student": ["net"], "rank": [1]}), "1 rows of student, rank"),
+    ("ranks.parquet", many_rows(), "30,000,000 rows"),
+    ("ranks.parquet", b"PAR1" + b"\xff" * 100 + b"\x40\0\0\0PAR1", "no table of ours"),
+    ("ranks.parquet", b"", "no table of ours"),
     ("record.json", b"[" * 100_000, "deeper"),
     ("record.json", b'{"schema": 2, "seed": NaN}', "NaN"),
     ("record.json", b'{"schema": 2, "seed": 1e999}', "not finite"),

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import scipy.stats
 import torch
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import vlbench.cli.main
 from vlbench.board.badge import read_evidence
+from vlbench.board.ranks import read_ranks, write_ranks
 from vlbench.board.record import find_records
 from vlbench.claims.rescore import interval
 from vlbench.errors import DataError
@@ -94,6 +96,19 @@ def test_what_is_no_claim_is_not_packed(claims: Claims, tmp_path: Path, change: 
     assert not (tmp_path / "claim.zip").exists()
 
 
+@pytest.mark.parametrize("schema", [1, 2])
+def test_ranks_may_be_missing_from_a_record_of_schema_1_only(claims: Claims, tmp_path: Path, schema: int) -> None:
+    run = Path(shutil.copytree(claims.selection, tmp_path / claims.selection.name))
+    (run / "ranks.parquet").unlink()
+    record = json.loads((run / "record.json").read_text())
+    (run / "record.json").write_text(json.dumps({**record, "schema": schema}))
+    result = invoke("submit", run, "--out", tmp_path / "claim.zip")
+    assert result.exit_code == schema - 1
+    checked = invoke("--plugin", claims.suite, "verify", repack(run, tmp_path / "claim.zip"), "--no-retrain")
+    assert checked.exit_code == schema - 1
+    assert "ranks.parquet is missing" in " ".join(checked.stdout.split())
+
+
 def inflated(scores: dict[str, Any], by: int, queries: dict[str, int]) -> dict[str, Any]:
     """Every recall higher by so many queries, with means and spread to match."""
     out: dict[str, Any] = {}
@@ -106,21 +121,37 @@ def inflated(scores: dict[str, Any], by: int, queries: dict[str, int]) -> dict[s
     return {**out, "mean_recall": summary([math.fsum(column) / 6 for column in zip(*cells, strict=True)])}
 
 
+def raise_ranks(run: Path, by: int) -> None:
+    """The ranks of the first ``by`` queries that miss at 1, 5 and 10 become hits: as many at every cut."""
+    blocks = read_ranks(run)
+    assert blocks is not None
+    raised: dict[str, list[dict[str, Any]]] = {}
+    for (student, seed, direction), found, _ in blocks:
+        changed = found.copy()
+        changed[np.flatnonzero(found > 10)[:by]] = 1
+        raised.setdefault(student, [{} for _ in range(4)])[seed][direction] = changed
+    write_ranks(run, raised, {direction: clusters for (_, _, direction), _, clusters in blocks})
+
+
 def summary(values: list[float]) -> dict[str, Any]:
     mean = math.fsum(values) / len(values)
     sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
     return {"mean": mean, "sd": sd, "seeds": values}
 
 
-def test_scores_raised_with_all_their_sums_and_hashes_are_caught_by_retraining_alone(
-    claims: Claims, tmp_path: Path
+@pytest.mark.parametrize("ranks", ["as they were", "made to fit"])
+def test_scores_raised_with_all_sums_and_hashes_are_caught_by_the_ranks_or_where_those_fit_too_by_retraining(
+    claims: Claims, tmp_path: Path, ranks: str
 ) -> None:
     run = Path(shutil.copytree(claims.selection, tmp_path / claims.selection.name))
     record = json.loads((run / "record.json").read_text())
     record["scores"]["net"] = inflated(record["scores"]["net"], 30, {"image_to_text": 100, "text_to_image": 500})
     (run / "record.json").write_text(json.dumps(record))
+    if ranks == "made to fit":
+        raise_ranks(run, 30)
     bundle = repack(run, tmp_path / "claim.zip")
-    assert invoke("--plugin", claims.suite, "verify", bundle, "--no-retrain").exit_code == 0
+    quick = invoke("--plugin", claims.suite, "verify", bundle, "--no-retrain")
+    assert quick.exit_code == int(ranks == "as they were"), quick.output
     result = invoke("--plugin", claims.suite, "verify", bundle, "--out", tmp_path / "board")
     assert result.exit_code == 1
     assert "REFUSED" in result.stdout
