@@ -22,6 +22,9 @@ class VLDDOptions:
     pixels: Literal["frequency", "free"] = option(
         "frequency", help="pixels are learned as frequency-weighted coefficients, or freely"
     )
+    stay: float = option(
+        0.0, help="pull of learned pixels back to the real ones; 1 to 3 for students of other encoders"
+    )
     preset: Literal["default", "paper"] = option(
         "default", help="settings that are not given: ours, or those published"
     )

@@ -32,6 +32,10 @@ class Outer:
     rates: dict[str, float]
     steps: int
 
+    def rate(self, name: str, step: int) -> float:
+        """Learning rate of a variable at a step."""
+        return self.rates[name] * (cosine(step, self.steps) if self.kind == "adam" else 1.0)
+
 
 def outer_start(variables: Variables) -> Variables:
     """State before the first step: moments and running gradient norms, all zero."""
@@ -50,12 +54,12 @@ def outer_step(
         first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))
         if outer.kind == "sgd":
             first = SGD_MOMENTUM * first + gradients[name]
-            moved[name] = value - outer.rates[name] * first
+            moved[name] = value - outer.rate(name, step) * first
         else:
             gradient, norm = clip(gradients[name], norm, step)
             first = FIRST_DECAY * first + (1 - FIRST_DECAY) * gradient
             second = SECOND_DECAY * second + (1 - SECOND_DECAY) * gradient.square()
-            moved[name] = value - outer.rates[name] * cosine(step, outer.steps) * adam_direction(first, second, step)
+            moved[name] = value - outer.rate(name, step) * adam_direction(first, second, step)
         after |= {f"first.{name}": first, f"second.{name}": second, f"norm.{name}": norm}
     return moved, after
 

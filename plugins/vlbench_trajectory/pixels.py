@@ -61,6 +61,7 @@ class LearnedItems:
         real: inputs of the real items that learning starts from [pair, ...].
         basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's) or ``free``.
         bounds: least and greatest valid input; None: the variable is the inputs without scale, and is never clamped.
+        stay: how strongly each update pulls back to the real items; 0: not at all.
     """
 
     is_items = True
@@ -72,6 +73,7 @@ class LearnedItems:
         *,
         basis: Basis,
         bounds: tuple[float, float] | None = (0.0, 1.0),
+        stay: float = 0.0,
     ) -> None:
         self._tower, self._bounds = tower, bounds
         self._spectral = basis == "frequency" and real.ndim >= 3
@@ -79,6 +81,7 @@ class LearnedItems:
         self._scale = 1.0
         if bounds:
             self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
+        self._stay, self._real = stay, self.variable(real)
 
     def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """What is learned, for given inputs."""
@@ -94,8 +97,9 @@ class LearnedItems:
         """What the student's trained part reads [pair, ...]; differentiable."""
         return self._tower.enter(self.inputs(variable))
 
-    def project(self, variable: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
-        """The nearest variable whose inputs are valid."""
+    def project(self, variable: Float[Tensor, "pair ..."], rate: float = 0.0) -> Float[Tensor, "pair ..."]:
+        """The nearest variable whose inputs are valid, after the pull that goes with an update of size ``rate``."""
+        variable = variable + min(1.0, self._stay * rate) * (self._real - variable)
         return self.variable(self.inputs(variable).clamp(*self._bounds)) if self._bounds else variable
 
 
@@ -122,7 +126,7 @@ class LearnedVectors:
         """What the student's trained part reads; differentiable."""
         return variable * self._scale
 
-    def project(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+    def project(self, variable: Float[Tensor, "pair width"], _rate: float = 0.0) -> Float[Tensor, "pair width"]:
         """Every vector is valid."""
         return variable
 

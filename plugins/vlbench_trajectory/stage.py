@@ -112,7 +112,8 @@ class Stage:
         loss = sum(one.loss for one in matched) / len(matched)
         variables, moments = outer_step(self.outer, state.variables, gradients, state=state.moments, step=state.step)
         with torch.no_grad():
-            variables |= {side: how.project(variables[side]) for side, how in self.learned.items()}
+            pull = {side: self.outer.rate(side, state.step) for side in self.learned}
+            variables |= {side: how.project(variables[side], pull[side]) for side, how in self.learned.items()}
         if not all(bool(value.isfinite().all()) for value in variables.values()):
             raise DivergedError(
                 f"matching diverged at outer step {state.step}: a learned value is not finite. "

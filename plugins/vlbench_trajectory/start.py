@@ -42,7 +42,7 @@ class Start:
             if side in self.bounds:
                 basis: Basis = "free" if literal else options.pixels
                 bounds = None if literal else self.bounds[side]
-                how[side] = LearnedItems(tower, self.real[side], basis=basis, bounds=bounds)
+                how[side] = LearnedItems(tower, self.real[side], basis=basis, bounds=bounds, stay=options.stay)
             else:
                 how[side] = LearnedVectors(tower, self.real[side], literal=literal)
         return how

@@ -187,3 +187,14 @@ def test_the_paper_preset_runs(toy_run):
     assert len(artifact) == 12
     assert Budget(12).pairs == len(artifact.start)
     assert TrainView(run.dataset).fingerprint == artifact.fingerprint
+
+
+def test_pixels_that_shall_stay_leave_the_real_ones_less(toy_run):
+    run = toy_run()
+    changes = []
+    for stay in (0.0, 1.0, 5.0):
+        artifact = run.condense(8, stay=stay)
+        split = run.dataset.split("train")
+        real = split.items["image"][split.pairs[artifact.start.indices, 0]]
+        changes.append(float((artifact.sides["image"].float() - real.float()).abs().mean()))
+    assert changes[0] > changes[1] > changes[2] > 0
