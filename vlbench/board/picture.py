@@ -36,7 +36,8 @@ def draw(run_folder: Path, target: Path) -> Path:
         DataError: the run has no preview, or it is damaged.
     """
     record = read_record(run_folder)
-    images, captions, source = _preview(run_folder)
+    pixels, captions, source = read_preview(run_folder, MOST_PAIRS)
+    images = [_to_image(item) for item in pixels]
     name, values = next(iter((record.get("curves") or {}).items()), ("", []))
     curve = _finite(values)
     columns = min(COLUMNS, len(images))
@@ -57,9 +58,19 @@ def draw(run_folder: Path, target: Path) -> Path:
     return _save(canvas, target)
 
 
-def _preview(folder: Path) -> tuple[list[Image.Image], list[str], str]:
+def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
+    """The first pairs of a run's preview.
+
+    Returns:
+        uint8 [pair, channel, height, width] of at most ``most`` pairs, as many captions, and their source
+        ("nearest" or "own").
+
+    Raises:
+        DataError: the run has none, or it is damaged.
+    """
     try:
-        pixels = numpy.load(folder / "preview.npy", allow_pickle=False)
+        # Mapped, so that a file which claims to be huge is refused by its length and the rest is never read.
+        pixels = numpy.load(folder / "preview.npy", mmap_mode="r", allow_pickle=False)
         preview = json.loads((folder / "preview.json").read_text(encoding="utf-8"))
         captions = [str(caption) for caption in preview["captions"]]
         source = str(preview["caption_source"])
@@ -72,8 +83,7 @@ def _preview(folder: Path) -> tuple[list[Image.Image], list[str], str]:
         raise DataError(f"{str(folder)!r}: preview.npy is {found}, expected uint8 [pair, 3, height, width].")
     if len(captions) != len(pixels):
         raise DataError(f"{str(folder)!r}: the preview has {len(pixels)} images and {len(captions)} captions.")
-    images = [_to_image(item) for item in pixels[:MOST_PAIRS]]
-    return images, captions[:MOST_PAIRS], source
+    return numpy.array(pixels[:most]), captions[:most], source
 
 
 def _to_image(pixels: Any) -> Image.Image:

@@ -11,13 +11,15 @@ EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
 
 def title(group: Group) -> str:
     """What the rows of a group have in common."""
-    budget = (
-        "all data" if group.budget == "full" else f"{group.budget} pairs" if group.budget.isdigit() else group.budget
-    )
-    parts = [group.suite, budget]
+    parts = [group.suite, budget_text(group.budget)]
     parts += [f"student {group.student}"] if group.student else []
     version = f" v{group.protocol_version}" if group.protocol_version else ""
     return " · ".join([*parts, f"protocol{version} {group.protocol_hash[:8]}"])
+
+
+def budget_text(budget: str) -> str:
+    """A budget with its unit."""
+    return "all data" if budget == "full" else f"{budget} pairs" if budget.isdigit() else budget
 
 
 def label(row: Row) -> str:

@@ -38,5 +38,6 @@ def command(context: click.Context, runs: tuple[Path, ...], form: str, out: Path
     if out is None:
         click.echo(text)
         return
-    write_whole(out, f"{text}\n".encode())
+    # A stranger's record may hold half a character, which no encoding has.
+    write_whole(out, f"{text}\n".encode(errors="replace"))
     click.echo(f"Written to {readable_path(out)}")

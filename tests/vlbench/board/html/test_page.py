@@ -1,0 +1,161 @@
+"""The page as text: whole, escaped, and forbidding every request."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from vlbench.board.html import render_html
+from vlbench.board.html.gallery import tiles_per_row
+from vlbench.board.html.markup import Html, data_script, element
+from vlbench.board.leaderboard import build_table
+from vlbench.board.record import find_records
+from vlbench.cli.main import main
+
+from .conftest import MakeRecord, WriteRun
+
+
+class Balance(html.parser.HTMLParser):
+    """Fails where a tag is not closed in order, and collects what a test asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.attributes |= set(given)
+        self.ids += [str(given["id"])] if "id" in given else []
+        self.links += [str(given["href"])] if "href" in given else []
+        if tag not in ("meta", "input", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def details(page: str) -> dict[str, Any]:
+    """What the script would read."""
+    (text,) = re.findall(r'<script type="application/json" id="details">(.*?)</script>', page)
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def test_page_is_well_formed_and_every_link_leads_to_a_part_of_it(runs: Path) -> None:
+    page = render_html(build_table(find_records([runs])))
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+    assert len(parser.ids) == len(set(parser.ids))
+    assert {link.removeprefix("#") for link in parser.links} <= set(parser.ids)
+    assert set(details(page)["rows"]) <= set(parser.ids)
+    assert not {"style", "src", "onclick", "onload"} & parser.attributes
+
+
+def test_page_forbids_every_request_and_every_script_but_its_own(runs: Path) -> None:
+    page = render_html(build_table(find_records([runs])))
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
+    assert policy.startswith("default-src &#x27;none&#x27;; img-src data:;")
+    for kind in ("style", "script"):
+        (text,) = re.findall(f"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src &#x27;sha256-{digest}&#x27;" in policy
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in page
+    assert "url(" not in page
+
+
+def test_row_has_its_pairs_curve_command_cost_and_environment(write_run: WriteRun) -> None:
+    curve = [1 / (step + 1) for step in range(1000)]
+    folder = write_run(
+        "vldd", 30.0, curves={"matching_loss": curve}, command=["vlbench", "run", "-o", "a=b c"],
+        environment={"device": "cpu", "versions": {"torch": "2"}},
+    )  # fmt: skip
+    page = render_html(build_table(find_records([folder])))
+    content = details(page)
+    (row,) = content["rows"].values()
+    (run,) = content["runs"]
+    assert run["command"] == "vlbench run -o 'a=b c'"
+    assert run["cost"]["condense_s"] == 1.0
+    assert content["environments"][run["environment"]]["versions"] == {"torch": "2"}
+    drawn = run["curves"]["matching_loss"]
+    assert (drawn["last"], drawn["values"][0], drawn["values"][-1]) == (999, 1.0, 0.001)
+    assert len(drawn["values"]) == 120
+    (gallery,) = re.findall(f'id="{row["gallery"]}">(.*?)</script>', page)
+    assert json.loads(gallery)["captions"] == ["one", "two", "three"]
+    assert all(image.startswith("data:image/") for image in json.loads(gallery)["images"])
+
+
+def test_address_of_a_row_is_the_same_on_every_board(runs: Path) -> None:
+    whole = render_html(build_table(find_records([runs])))
+    alone = render_html(build_table(find_records([runs / "run-0"])))
+    assert set(details(alone)["rows"]) < set(details(whole)["rows"])
+
+
+def test_damaged_preview_leaves_the_rest_of_the_row(write_run: WriteRun) -> None:
+    folder = write_run("vldd", 30.0)
+    (folder / "preview.npy").write_bytes(b"\x93NUMPY nonsense")
+    (row,) = details(render_html(build_table(find_records([folder]))))["rows"].values()
+    assert row["gallery"] is None
+
+
+@pytest.mark.parametrize("text", ["</script><script>alert(1)</script>", "<!--<script>", "]]>", "\u2028", "'\"&<>"])
+def test_no_text_leaves_its_place(text: str) -> None:
+    written = element("p", {"title": text}, text, Html("<b></b>"))
+    assert re.fullmatch(r'<p title="[^"<>]*">[^<>]*<b></b></p>', written)
+    data = data_script("x", {"value": text})
+    assert data.count("<") == data.count(">") == 2
+    assert json.loads(data[data.index(">") + 1 : data.rindex("<")]) == {"value": text}
+
+
+def test_board_of_two_thousand_records_is_built_in_ten_seconds(make_record: MakeRecord, write_run: WriteRun) -> None:
+    folder = write_run("vldd", 30.0)
+    records = [
+        make_record(f"method-{number % 166}", number % 50, budget=str(100 * (1 + number // 498)),
+                    seed=number // 166 % 3, id=str(number), folder=str(folder), curves={"loss": [1.0, 0.5] * 500})
+        for number in range(2000)
+    ]  # fmt: skip
+    before = time.process_time()
+    page = render_html(build_table(records))
+    assert time.process_time() - before < 10
+    assert len(details(page)["runs"]) == 2000
+    assert len(page) < 30e6
+
+
+def test_more_rows_have_fewer_pictures_each() -> None:
+    assert tiles_per_row(10) == 24
+    assert tiles_per_row(2000) * 2000 < 10_000
+
+
+def test_command_writes_the_page_to_a_file(runs: Path, tmp_path: Path) -> None:
+    target = tmp_path / "site" / "board.html"
+    done = CliRunner().invoke(main, ["leaderboard", str(runs), "--format", "html", "--out", str(target)])
+    assert done.exit_code == 0, done.output
+    assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_half_a_character_in_a_record_does_not_stop_the_board(write_run: WriteRun, tmp_path: Path) -> None:
+    folder = write_run("vldd", 30.0)
+    text = (folder / "record.json").read_text().replace("vldd", r"vl\ud800dd")
+    (folder / "record.json").write_text(text)
+    for form in ("html", "latex", "csv"):
+        target = tmp_path / form
+        done = CliRunner().invoke(main, ["leaderboard", str(folder), "--format", form, "--out", str(target)])
+        assert done.exit_code == 0, done.output
+        assert re.search("vl.dd", target.read_text(encoding="utf-8"))
+
+
+def test_empty_board_is_a_page_that_says_how_to_start() -> None:
+    assert "vlbench run" in render_html(build_table([]))

@@ -1,0 +1,307 @@
+"use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  /** An element with attributes and children; text is text, whatever it holds. */
+  const make = (name, attributes = {}, ...children) => {
+    const svg = ["svg", "path", "line", "text", "circle"].includes(name);
+    const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+    return node;
+  };
+
+  /* ---- theme ---- */
+
+  const THEMES = ["auto", "light", "dark"];
+  const theme = $("#theme");
+  const stored = (value) => {
+    try {
+      if (value) localStorage.setItem("vlbench-theme", value);
+      return localStorage.getItem("vlbench-theme");
+    } catch {
+      return null; // a file opened from disk may have no storage
+    }
+  };
+  const setTheme = (name) => {
+    document.documentElement.dataset.theme = name;
+    theme.textContent = `Theme: ${name}`;
+  };
+  setTheme(THEMES.includes(stored()) ? stored() : "auto");
+  theme.addEventListener("click", () => {
+    const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
+    setTheme(next);
+    stored(next);
+  });
+
+  /* ---- sort ---- */
+
+  const ORDERS = { none: "first", first: "second", second: "none" };
+  const textual = (heading) => heading.classList.contains("method");
+  const ascendingFirst = (heading) => ["method", "rank", "size", "time"].some((name) => heading.classList.contains(name));
+
+  const keyOf = (row, index, text) => {
+    const value = row.cells[index].dataset.v;
+    if (text) return value;
+    return value === undefined || value === "" ? null : Number(value);
+  };
+
+  const compare = (a, b, sign) => {
+    if (a.key === null || b.key === null) return (a.key === null) - (b.key === null); // missing values stay last
+    const order = typeof a.key === "string" ? a.key.localeCompare(b.key) : a.key - b.key;
+    return sign * order || a.place - b.place;
+  };
+
+  const sortBy = (heading) => {
+    const table = heading.closest("table");
+    const index = heading.cellIndex;
+    const state = ORDERS[heading.dataset.order || "none"];
+    $$("thead th[aria-sort]", table).forEach((other) => {
+      other.setAttribute("aria-sort", "none");
+      delete other.dataset.order;
+    });
+    const ascending = (state === "first") === ascendingFirst(heading);
+    if (state !== "none") {
+      heading.dataset.order = state;
+      heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    }
+    table.classList.toggle("sorted", state !== "none");
+    for (const body of table.tBodies) {
+      const rows = [...body.rows].map((row) => {
+        row.dataset.place ??= String(row.sectionRowIndex);
+        const place = Number(row.dataset.place);
+        return { row, place, key: state === "none" ? place : keyOf(row, index, textual(heading)) };
+      });
+      rows.sort((a, b) => compare(a, b, state === "none" || ascending ? 1 : -1));
+      body.append(...rows.map((item) => item.row));
+    }
+  };
+  $("#board").addEventListener("click", (event) => {
+    const button = event.target.closest(".board thead button");
+    if (button) sortBy(button.closest("th"));
+  });
+
+  /* ---- filter ---- */
+
+  const words = new Map($$(".board tbody tr").map((row) => [row, $(".method", row).textContent.toLowerCase()]));
+  const filter = () => {
+    const wanted = $("#filter-text").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = Object.fromEntries($$("[data-filter]").map((select) => [select.dataset.filter, select.value]));
+    const provisional = $("#filter-provisional").checked;
+    const always = $("#filter-always").checked;
+    const fits = (name, value) => !chosen[name] || chosen[name] === value;
+    let shown = 0;
+    for (const suite of $$(".suite")) {
+      let inSuite = 0;
+      for (const group of $$(".group", suite)) {
+        const open = fits("suite", suite.dataset.suite) && fits("budget", group.dataset.budget) && fits("division", group.dataset.division);
+        let inGroup = 0;
+        for (const row of $$("tbody tr", group)) {
+          const reference = row.parentElement.classList.contains("always");
+          const named = wanted.every((word) => words.get(row).includes(word));
+          const keep = open && (reference ? always && (named || wanted.length > 0) : named && (provisional || !row.classList.contains("provisional")));
+          row.hidden = !keep;
+          if (keep && (!reference || named)) inGroup += 1;
+          if (keep && !(reference && wanted.length && !named)) shown += 1;
+        }
+        group.hidden = inGroup === 0;
+        $(".board", group).classList.toggle("filtered", $$("tbody.ranked tr[hidden]", group).length > 0);
+        inSuite += inGroup;
+      }
+      const narrowed = wanted.length > 0 || chosen.budget;
+      $$(".plots", suite).forEach((plots) => { plots.hidden = narrowed || !fits("division", plots.dataset.division); });
+      suite.hidden = inSuite === 0;
+    }
+    $$("nav li").forEach((item) => { item.hidden = $(`.suite[data-suite="${CSS.escape(item.dataset.suite)}"]:not([hidden])`) === null; });
+    $("#count").textContent = `${shown} of ${words.size} rows`;
+  };
+  const form = $(".filters");
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(filter));
+  if (form.querySelector("#filter-text").value || $$("[data-filter]").some((select) => select.value)) filter();
+  else $("#count").textContent = `${words.size} rows`;
+
+  /* ---- the page of a row ---- */
+
+  const dialog = $("#row");
+  const data = (() => {
+    let parsed = null;
+    return () => (parsed ??= JSON.parse($("#details").textContent));
+  })();
+  const pictures = (name) => JSON.parse(document.getElementById(name).textContent);
+
+  const section = (title, ...children) => make("section", {}, make("h3", {}, title), ...children);
+  const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined); // a name may be "__proto__"
+  const number = (value, digits = 1) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+
+  const lines = (pairs) => {
+    const rows = pairs.map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, String(value))));
+    return make("table", { class: "plain" }, make("tbody", {}, ...rows));
+  };
+
+  const headline = (row) => {
+    const mean = row.columns.find((column) => column.name === "mean");
+    const facts = [];
+    if (mean) facts.push(["mean recall", number(mean.mean), mean.interval ? `${number(mean.interval[0])}–${number(mean.interval[1])}` : ""]);
+    if (row.rank) facts.push(["rank", row.rank.replace("-", "–"), ""]);
+    for (const name of ["recovered", "pairs", "size", "time"]) if (row[name] !== "-") facts.push([name, row[name], ""]);
+    const parts = facts.map(([name, value, more]) =>
+      make("div", {}, make("dt", {}, name), make("dd", {}, value, more ? make("small", {}, ` ${more}`) : null)));
+    return make("dl", { class: "headline" }, ...parts);
+  };
+
+  const gallery = (row) => {
+    if (!row.gallery) return null;
+    const found = pictures(row.gallery);
+    const tiles = found.images.map((image, index) => {
+      const caption = found.captions[index];
+      return make("figure", {}, make("img", { src: image, alt: caption, loading: "lazy" }), make("figcaption", { title: caption }, caption));
+    });
+    const source = found.source === "nearest" ? "the train caption nearest to each text vector" : "each pair's own caption";
+    const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}, each with ${source}.`;
+    return section("Pairs", make("p", { class: "hint" }, hint), make("div", { class: found.side < 100 ? "tiles pixels" : "tiles" }, ...tiles));
+  };
+
+  const recalls = (row) => {
+    if (!row.columns.length) return null;
+    const head = make("tr", {}, ...["", "mean", "sd", "95 % interval"].map((name) => make("th", { scope: "col", class: "number" }, name)));
+    const body = row.columns.map((column) =>
+      make("tr", {},
+        make("th", { scope: "row" }, column.name === "mean" ? "mean recall" : column.name),
+        make("td", { class: "number" }, number(column.mean, 2)),
+        make("td", { class: "number" }, column.count > 1 ? number(column.sd, 2) : "–"),
+        make("td", { class: "number" }, column.interval ? column.interval.map((end) => number(end, 2)).join(" – ") : "–")));
+    return section("Scores", make("table", { class: "plain" }, make("thead", {}, head), make("tbody", {}, ...body)));
+  };
+
+  const curve = (name, { last, values: all }) => {
+    const [width, height, left, right, top, bottom] = [640, 200, 48, 56, 12, 26];
+    const points = all.map((value, index) => [(index * last) / (all.length - 1), value]).filter((point) => point[1] !== null);
+    if (!points.length) return null;
+    const values = points.map((point) => point[1]);
+    let [low, high] = [Math.min(...values), Math.max(...values)];
+    if (low === high) [low, high] = [low - 0.5, high + 0.5];
+    const x = (step) => left + (step / last) * (width - left - right);
+    const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
+    const show = (value) => String(Number(value.toPrecision(3)));
+    const parts = [];
+    for (const value of [low, (low + high) / 2, high]) {
+      parts.push(make("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
+      parts.push(make("text", { class: "tick", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, show(value)));
+    }
+    const path = points.map((point, index) => `${index ? "L" : "M"}${x(point[0]).toFixed(1)} ${y(point[1]).toFixed(1)}`).join("");
+    parts.push(make("path", { class: "line c0", d: path }));
+    parts.push(make("text", { class: "label c0", x: x(last) + 6, y: y(values.at(-1)) + 4 }, show(values.at(-1))));
+    parts.push(make("text", { class: "tick", x: left, y: height - 6 }, "0"));
+    parts.push(make("text", { class: "tick", x: width - right, y: height - 6, "text-anchor": "end" }, `step ${last}`));
+    const title = name.replaceAll("_", " ");
+    const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}, from ${show(values[0])} to ${show(values.at(-1))}` }, ...parts);
+    return make("figure", {}, make("figcaption", {}, make("b", {}, title)), svg);
+  };
+
+  const command = (text) => {
+    const code = make("pre", {}, text);
+    const copy = make("button", { type: "button", class: "copy" }, "Copy");
+    copy.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        copy.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(code); // the clipboard may be closed to a file; the selection is not
+        copy.textContent = "Selected";
+      }
+    });
+    return make("div", { class: "command" }, code, copy);
+  };
+
+  const UNITS = { bytes: (v) => `${v.toLocaleString("en")} B`, peak_rss_bytes: (v) => `${(v / 1e6).toFixed(0)} MB` };
+  const NAMES = { condense_s: "condense", train_s: "train students", score_s: "score", peak_rss_bytes: "peak memory", bytes: "size", pairs: "pairs" };
+  const costs = (cost) => Object.entries(cost).map(([name, value]) => {
+    const unit = own(UNITS, name) || ((v) => (name.endsWith("_s") ? `${v.toFixed(1)} s` : String(v)));
+    return [own(NAMES, name) || name, typeof value === "number" ? unit(value) : JSON.stringify(value)];
+  });
+
+  const environment = (run) => {
+    const { versions = {}, plugins = [], ...rest } = data().environments[run.environment];
+    const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
+    const loaded = plugins.map((plugin) => [`plugin ${plugin.name}`, `${plugin.version} ${plugin.status === "ok" ? "" : plugin.status}`]);
+    return [...Object.entries(rest), ...Object.entries(versions), ...loaded].map(([name, value]) => [name, plain(value)]);
+  };
+
+  const runPart = (row, run) => {
+    const seeds = own(run.seeds, row.student) || Object.values(run.seeds)[0] || [];
+    const about = [["run", run.id], ["distillation seed", run.seed], ["created", run.created]];
+    if (seeds.length) about.push([`mean recall of ${seeds.length} students`, seeds.map((value) => number(value)).join("  ")]);
+    const start = own(run.start, row.student);
+    if (start !== undefined) about.push(["mean recall of its start", number(start)]);
+    const chosen = own(run.chosen, row.student);
+    if (chosen) about.push(["recipe chosen on val", Object.entries(chosen).map(([name, value]) => `${name} ${value}`).join(", ")]);
+    const options = Object.entries(run.options).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+    const curves = Object.entries(run.curves).map(([name, points]) => curve(name, points)).filter(Boolean);
+    return [
+      lines(about),
+      curves.length ? section("Curves", ...curves) : null,
+      run.command ? section("Command", command(run.command)) : null,
+      options.length ? section("Options", lines(options)) : null,
+      section("Cost", lines(costs(run.cost))),
+      section("Environment", lines(environment(run))),
+    ].filter(Boolean);
+  };
+
+  const runsPart = (row) => {
+    const runs = row.runs.map((index) => data().runs[index]);
+    const body = make("div", {});
+    const show = (run, pressed) => {
+      body.replaceChildren(...runPart(row, run));
+      buttons.forEach((button) => button.setAttribute("aria-pressed", String(button === pressed)));
+    };
+    const buttons = runs.map((run) => {
+      const button = make("button", { type: "button", "aria-pressed": "false" }, `seed ${run.seed}`);
+      button.addEventListener("click", () => show(run, button));
+      return button;
+    });
+    if (!runs.length) return null;
+    show(runs[0], buttons[0]);
+    return section(runs.length > 1 ? `${runs.length} runs` : "Run", runs.length > 1 ? make("div", { class: "runs" }, ...buttons) : null, body);
+  };
+
+  const open = (name) => {
+    const row = data().rows[name];
+    if (!row) return;
+    $("#row-title").textContent = row.method;
+    const standing = row.always ? "always-on row" : row.provisional ? "provisional: too few seeds to be ranked" : row.status === "finished" ? "" : row.status;
+    const parts = [
+      make("p", { class: "where" }, row.where, standing ? ` · ${standing}` : null),
+      row.message ? make("p", { class: "message" }, row.message) : null,
+      headline(row), gallery(row), recalls(row), runsPart(row),
+    ];
+    $("#row-content").replaceChildren(...parts.filter(Boolean));
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+  };
+
+  let opener = null;
+  const follow = () => {
+    const name = decodeURIComponent(location.hash.slice(1));
+    if (name && Object.hasOwn(data().rows, name)) open(name);
+    else if (dialog.open) dialog.close();
+  };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (!link) return;
+    opener = link;
+    if (link.getAttribute("href") === location.hash) follow(); // the same address again makes no event
+  });
+  dialog.addEventListener("close", () => {
+    if (Object.hasOwn(data().rows, location.hash.slice(1))) history.replaceState(null, "", "#");
+    opener?.focus({ preventScroll: true });
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  $("#close").addEventListener("click", () => dialog.close());
+  addEventListener("hashchange", follow);
+  if (location.hash.length > 1) follow();
+})();

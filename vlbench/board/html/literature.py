@@ -1,0 +1,85 @@
+"""Published numbers on the page: apart from the tables, and never ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from vlbench.board import wording
+from vlbench.board.html.markup import Html, element, scrollable
+from vlbench.board.published import Number, Published, data_set_of, metrics_of, protocols, published
+
+_WARNING = (
+    "Copied from papers, not measured here. Protocols differ in what is trained and in how the reported epoch was "
+    "chosen, so these numbers stand beside the board, not in it."
+)
+
+
+def literature(suite: str) -> Html | None:
+    """What is published on the data set of a suite, or None."""
+    data_set = data_set_of(suite)
+    if data_set is None:
+        return None
+    rows = published(data_set)
+    title = f"Published on {data_set}: {sum(len(row.numbers) for row in rows)} numbers of {len(rows)} results"
+    budgets = [_budget(budget, list(members)) for budget, members in groupby(rows, key=lambda row: row.budget)]
+    return element(
+        "details",
+        {"class": "published"},
+        element("summary", {}, element("span", {"class": "badge"}, "published"), " ", title),
+        element("p", {}, _WARNING),
+        *budgets,
+        _manners(rows),
+    )
+
+
+def _budget(budget: str, rows: Sequence[Published]) -> Html:
+    metrics = metrics_of(rows)
+    heads = ["method", "protocol", *metrics, "encoders", "source"]
+    head = element("tr", {}, *(element("th", {"scope": "col"}, name) for name in heads))
+    body = element("tbody", {}, *(_line(row, metrics) for row in rows))
+    table = element("table", {}, element("thead", {}, head), body)
+    words = wording.budget_text(budget)
+    return element("section", {}, element("h4", {}, words), scrollable(f"Published, {words}", table))
+
+
+def _line(row: Published, metrics: Sequence[str]) -> Html:
+    note = element("small", {}, row.note) if row.note else None
+    source = row.source + (" (not the paper itself)" if row.seen == "secondary" else "")
+    return element(
+        "tr",
+        {},
+        element("th", {"scope": "row"}, row.method),
+        element("td", {}, row.protocol),
+        *(_number(row.numbers.get(metric)) for metric in metrics),
+        element("td", {"class": "words"}, f"{row.image_encoder}; {row.text_encoder}"),
+        element("td", {"class": "words"}, source, note),
+    )
+
+
+def _number(number: Number | None) -> Html:
+    if number is None:
+        return element("td", {"class": "number none"}, "\N{EN DASH}")
+    spread = element("small", {}, f"±{number.sd}") if number.sd is not None else None
+    return element("td", {"class": "number"}, str(number.value), spread)
+
+
+def _manners(rows: Sequence[Published]) -> Html:
+    used = [manner for key, manner in protocols().items() if key in {row.protocol for row in rows}]
+    heads = ["protocol", "trains", "loss", "training", "reported epoch", "to know"]
+    lines = [
+        element(
+            "tr",
+            {},
+            element("th", {"scope": "row"}, manner.protocol),
+            *(element("td", {"class": "words"}, getattr(manner, name)) for name in _MANNER),
+        )
+        for manner in used
+    ]
+    head = element("tr", {}, *(element("th", {"scope": "col"}, name) for name in heads))
+    table = element("table", {}, element("thead", {}, head), element("tbody", {}, *lines))
+    title = "How these numbers were made"
+    return element("section", {}, element("h4", {}, title), scrollable(title, table))
+
+
+_MANNER = ("trains", "loss", "training", "checkpoint", "caveat")

@@ -1,0 +1,119 @@
+"""Numbers of the literature, with their sources and how they were made. They are shown, never ranked.
+
+``results.csv`` and ``protocols.csv`` are described in ``README.md`` beside them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+METRICS = ("TR@1", "TR@5", "TR@10", "IR@1", "IR@5", "IR@10", "TR mean", "IR mean", "mean")
+"""Metrics in the order of columns; others follow by name."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value and its standard deviation in percent; None where its source gives none."""
+
+    value: float
+    sd: float | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one source says of a method at a budget.
+
+    Attributes:
+        numbers: metric -> number.
+        method, data_set, budget, image_encoder, text_encoder, source, note: as in ``README.md``.
+        seen: ``table`` or ``secondary``.
+        protocol: key of :func:`protocols`.
+    """
+
+    numbers: Mapping[str, Number]
+    method: str
+    data_set: str
+    budget: str
+    image_encoder: str
+    text_encoder: str
+    protocol: str
+    seen: str
+    source: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the numbers of a protocol were made; ``checkpoint`` is the rule by which the reported epoch was chosen."""
+
+    protocol: str
+    trains: str
+    loss: str
+    training: str
+    checkpoint: str
+    caveat: str
+
+
+@cache
+def data_sets() -> tuple[str, ...]:
+    """Data sets with published numbers."""
+    return tuple(sorted({line["data_set"] for line in _lines("results.csv")}))
+
+
+@cache
+def published(data_set: str) -> tuple[Published, ...]:
+    """Everything published on a data set: by budget, then protocol, then as its sources have it.
+
+    Raises:
+        UnknownNameError: nothing is known of a data set of that name.
+    """
+    if data_set not in data_sets():
+        from vlbench.registry.names import unknown
+
+        raise unknown("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
+    merged: dict[tuple[str, ...], dict[str, Number]] = {}
+    for line in _lines("results.csv"):
+        if line["data_set"] == data_set:
+            number = Number(float(line["value"]), float(line["sd"]) if line["sd"] else None)
+            merged.setdefault(tuple(line[name] for name in _KEY), {})[line["metric"]] = number
+    found = [Published(numbers, *key) for key, numbers in merged.items()]
+    order = list(protocols())
+    return tuple(sorted(found, key=lambda row: (_budget_order(row.budget), order.index(row.protocol))))
+
+
+@cache
+def protocols() -> dict[str, Manner]:
+    """Key -> how numbers under it were made."""
+    return {line["protocol"]: Manner(**line) for line in _lines("protocols.csv")}
+
+
+def data_set_of(suite: str) -> str | None:
+    """The data set that a suite is named after, as ``flickr30k-vldd`` is, where numbers on it are published."""
+    first = suite.split("-")[0]
+    return first if first in data_sets() else None
+
+
+def metrics_of(rows: Iterable[Published]) -> list[str]:
+    """The metrics that occur, in the order of columns."""
+    found = {metric for row in rows for metric in row.numbers}
+    return [metric for metric in METRICS if metric in found] + sorted(found - set(METRICS))
+
+
+_KEY = (
+    "method", "data_set", "budget", "image_encoder", "text_encoder", "protocol", "seen", "source", "note"
+)  # fmt: skip
+
+
+@cache
+def _lines(name: str) -> tuple[dict[str, str], ...]:
+    text = files(__name__).joinpath(name).read_text(encoding="utf-8")
+    return tuple(csv.DictReader(io.StringIO(text)))
+
+
+def _budget_order(budget: str) -> tuple[bool, int, str]:
+    return (not budget.isdigit(), int(budget) if budget.isdigit() else 0, budget)
