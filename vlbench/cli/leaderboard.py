@@ -3,27 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vlbench.cli.shared import load, readable_path
 
+DIFF = "diff"
 
-@click.command("leaderboard")
+
+class Board(click.Command):
+    """The board, unless its first word is ``diff``: then that command, with the words that follow."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As click does, of one of the two."""
+        if args[:1] == [DIFF]:
+            from vlbench.cli.leaderboard_diff import command as diff
+
+            return diff.make_context(f"{info_name} {DIFF}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("leaderboard", cls=Board)
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--format", "form", default="text", show_default=True, metavar="NAME", help="How to write the table.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
+@click.option(
+    "--published", metavar="DATASET", help="Show what papers report on a data set instead, such as flickr30k."
+)
 @click.pass_context
-def command(context: click.Context, runs: tuple[Path, ...], form: str, out: Path | None) -> None:
+def command(context: click.Context, runs: tuple[Path, ...], form: str, out: Path | None, published: str | None) -> None:
     """Show finished runs as a table.
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs.
+
+    vlbench leaderboard diff OLD NEW tells what changed between two boards. (A folder called diff: write ./diff.)
     """
+    text = _published(published, runs, form) if published else _board(context, runs, form, to_file=out is not None)
+    if out is None:
+        click.echo(text)
+        return
+    from vlbench.files import write_whole
+
+    # A stranger's record may hold half a character, which no encoding has.
+    write_whole(out, f"{text}\n".encode(errors="replace"))
+    click.echo(f"Written to {readable_path(out)}")
+
+
+def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool) -> str:
     from vlbench.board.leaderboard import build_table
     from vlbench.board.record import find_records
     from vlbench.board.render_text import echo_width
     from vlbench.errors import PluginError
-    from vlbench.files import write_whole
     from vlbench.registry.calls import call
 
     registry = load(context)
@@ -31,13 +64,16 @@ def command(context: click.Context, runs: tuple[Path, ...], form: str, out: Path
     default = [Path("runs")] if Path("runs").is_dir() else []
     table = build_table(find_records(runs or default))
     width, styled = echo_width()
-    text = call(registry, "format", form, table=table, width=width, styled=styled and out is None)
+    text = call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
     if not isinstance(text, str):
         raise PluginError(f"format {form!r} returned {type(text).__name__}. It must return text.")
-    text = text.rstrip("\n")
-    if out is None:
-        click.echo(text)
-        return
-    # A stranger's record may hold half a character, which no encoding has.
-    write_whole(out, f"{text}\n".encode(errors="replace"))
-    click.echo(f"Written to {readable_path(out)}")
+    return text.rstrip("\n")
+
+
+def _published(data_set: str, runs: tuple[Path, ...], form: str) -> str:
+    from vlbench.board.render_published import render_published
+    from vlbench.board.render_text import echo_width
+
+    if runs or form != "text":
+        raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")
+    return render_published(data_set, width=echo_width()[0])

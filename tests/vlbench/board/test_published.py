@@ -1,0 +1,70 @@
+"""Numbers of the literature: complete, plausible, and never without a source."""
+
+from __future__ import annotations
+
+from click.testing import CliRunner
+
+from vlbench.board.published import data_set_of, data_sets, metrics_of, protocols, published
+from vlbench.cli.main import main
+
+ROWS = [row for data_set in data_sets() for row in published(data_set)]
+
+
+def test_every_number_of_the_collection_is_there_once() -> None:
+    assert {name: sum(len(row.numbers) for row in published(name)) for name in data_sets()} == {
+        "coco": 385, "didemo": 4, "flickr30k": 551, "flickr8k": 259, "webvid": 2
+    }  # fmt: skip
+    keys = [
+        (row.data_set, row.method, row.budget, row.image_encoder, row.text_encoder, row.source, row.note, metric)
+        for row in ROWS
+        for metric in row.numbers
+    ]
+    assert len(keys) == len(set(keys)) == 1201
+
+
+def test_every_number_is_a_percentage_with_a_source_and_a_known_protocol() -> None:
+    for row in ROWS:
+        assert all((row.source, row.method, row.image_encoder, row.text_encoder))
+        assert row.seen in ("table", "secondary")
+        assert row.protocol in protocols()
+        for number in row.numbers.values():
+            assert 0 <= number.value <= 100
+            assert number.sd is None or 0 <= number.sd <= 5
+    assert {row.protocol for row in ROWS} == set(protocols())
+
+
+def test_recall_grows_with_the_cut_and_the_mean_is_that_of_its_parts() -> None:
+    checked = 0
+    for row in ROWS:
+        value = {metric: number.value for metric, number in row.numbers.items()}
+        for side in ("TR", "IR"):
+            at = [value[f"{side}@{cut}"] for cut in (1, 5, 10) if f"{side}@{cut}" in value]
+            assert at == sorted(at), row
+        six = [value[metric] for metric in metrics_of([row]) if "@" in metric]
+        parts = six if len(six) == 6 else [value[f"{side} mean"] for side in ("TR", "IR") if f"{side} mean" in value]
+        if "mean" in value and len(parts) in (2, 6) and "do not average" not in row.note:
+            assert abs(sum(parts) / len(parts) - value["mean"]) < 0.11, row
+            checked += 1
+    assert checked > 100
+
+
+def test_suite_is_matched_by_the_data_set_it_is_named_after() -> None:
+    assert data_set_of("flickr30k-vldd-clip") == "flickr30k"
+    assert data_set_of("scenes") is None
+
+
+def test_command_shows_them_as_published_with_protocols_and_sources() -> None:
+    done = CliRunner().invoke(main, ["leaderboard", "--published", "flickr30k"])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[0].startswith("PUBLISHED on flickr30k: 551 numbers")
+    assert max(map(len, lines)) <= 80
+    assert "best of 11 evaluations on test" in " ".join(done.output.split())
+    assert "VLDD paper, Table A" in done.output
+
+
+def test_unknown_data_set_names_the_nearest() -> None:
+    done = CliRunner().invoke(main, ["leaderboard", "--published", "flickr30"])
+    assert done.exit_code == 1
+    assert "Did you mean 'flickr30k'?" in done.output
+    assert CliRunner().invoke(main, ["leaderboard", "--published", "coco", "--format", "csv"]).exit_code == 2
