@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from vlbench.board import wording
-from vlbench.board.published import Manner, Published, metrics_of, protocols, published
+from vlbench.board.published import Manner, Published, metrics_of, protocols, published, sources_of
 
 _WARNING = (
     "Copied from papers, not measured here and not ranked. Compare numbers of one protocol only, and mind by which "
@@ -28,7 +28,7 @@ def render_published(data_set: str, *, width: int = 80) -> str:
         UnknownNameError: nothing is published on a data set of that name.
     """
     rows = published(data_set)
-    sources = {source: number for number, source in enumerate(dict.fromkeys(map(_source, rows)), start=1)}
+    sources = sources_of(rows)
     numbers = sum(len(row.numbers) for row in rows)
     parts = [f"PUBLISHED on {data_set}: {numbers} numbers, {len(sources)} sources", textwrap.fill(_WARNING, width), ""]
     ordered = sorted(enumerate(rows), key=lambda item: (*_order(rows, item[1]), item[0]))
@@ -51,11 +51,6 @@ def _encoders(row: Published) -> str:
     return f"{row.image_encoder} · {row.text_encoder}"
 
 
-def _source(row: Published) -> str:
-    seen = " (not the paper itself)" if row.seen == "secondary" else ""
-    return f"{row.source}{seen}" + (f": {row.note}" if row.note else "")
-
-
 def _table(rows: Sequence[Published], sources: dict[str, int], width: int) -> str:
     metrics = metrics_of(rows)
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
@@ -68,7 +63,7 @@ def _table(rows: Sequence[Published], sources: dict[str, int], width: int) -> st
             "-" if cell is None else str(cell.value) + (f"\n±{cell.sd}" if cell.sd is not None else "")
             for cell in cells
         ]
-        table.add_row(Text(f"{row.method}\n{row.protocol} [{sources[_source(row)]}]"), *values)
+        table.add_row(Text(f"{row.method}\n{row.protocol} [{sources[row.cited]}]"), *values)
     console = Console(file=io.StringIO(), width=width, highlight=False, color_system=None)
     console.print(table)
     file = console.file

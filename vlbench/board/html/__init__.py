@@ -20,6 +20,7 @@ from vlbench.board.html.names import suite_id
 from vlbench.board.html.plots import figures
 from vlbench.board.html.table import division, empty, group_table
 from vlbench.board.leaderboard import Group, Table
+from vlbench.board.published import data_set_of
 
 DIVISIONS = {"pairs": "pairs", "bytes": "bytes", "all": "all data"}
 
@@ -38,7 +39,7 @@ def render_html(table: Table) -> str:
         "summary": _summary(table),
         "filters": _filters(table),
         "contents": _contents(suites),
-        "main": join(map(_suite, suites)) if suites else empty(),
+        "main": join(_suites(suites)) if suites else empty(),
         "data": join(details_scripts(table)),
         "script": element("script", {}, Html(script)),
     }
@@ -95,8 +96,18 @@ def _contents(suites: Sequence[Sequence[Group]]) -> Html:
     return element("ul", {}, *lines)
 
 
-def _suite(groups: Sequence[Group]) -> Html:
-    """A suite under one protocol on one data set: plots, tables, and what is published."""
+def _suites(suites: Sequence[Sequence[Group]]) -> list[Html]:
+    """The suites, and with the first one on a data set what is published on it."""
+    parts, shown = [], set()
+    for groups in suites:
+        data_set = data_set_of(groups[0].suite)
+        parts.append(_suite(groups, None if data_set in shown else data_set))
+        shown.add(data_set)
+    return parts
+
+
+def _suite(groups: Sequence[Group], data_set: str | None) -> Html:
+    """A suite under one protocol on one data set: plots, tables, and what is published on ``data_set``."""
     first = groups[0]
     record = next((row.records[0] for g in groups for row in (*g.ranked, *g.always_on) if row.records), {})
     facts = [f"protocol v{first.protocol_version}" if first.protocol_version else "protocol", first.protocol_hash[:8]]
@@ -112,7 +123,7 @@ def _suite(groups: Sequence[Group]) -> Html:
         ),
         *_plots(groups),
         *map(group_table, groups),
-        literature(first.suite),
+        literature(data_set) if data_set else None,
     )
 
 

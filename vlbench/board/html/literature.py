@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from vlbench.board import wording
 from vlbench.board.html.markup import Html, element, scrollable
-from vlbench.board.published import Number, Published, data_set_of, metrics_of, protocols, published
+from vlbench.board.published import Number, Published, metrics_of, protocols, published, sources_of
 
 _WARNING = (
     "Copied from papers, not measured here. Protocols differ in what is trained and in how the reported epoch was "
@@ -15,14 +15,12 @@ _WARNING = (
 )
 
 
-def literature(suite: str) -> Html | None:
-    """What is published on the data set of a suite, or None."""
-    data_set = data_set_of(suite)
-    if data_set is None:
-        return None
+def literature(data_set: str) -> Html:
+    """What is published on a data set."""
     rows = published(data_set)
     title = f"Published on {data_set}: {sum(len(row.numbers) for row in rows)} numbers of {len(rows)} results"
-    budgets = [_budget(budget, list(members)) for budget, members in groupby(rows, key=lambda row: row.budget)]
+    sources = sources_of(rows)
+    budgets = [_budget(budget, list(members), sources) for budget, members in groupby(rows, key=lambda row: row.budget)]
     return element(
         "details",
         {"class": "published"},
@@ -30,30 +28,31 @@ def literature(suite: str) -> Html | None:
         element("p", {}, _WARNING),
         *budgets,
         _manners(rows),
+        element(
+            "section", {}, element("h4", {}, "Sources"), element("ol", {}, *(element("li", {}, s) for s in sources))
+        ),
     )
 
 
-def _budget(budget: str, rows: Sequence[Published]) -> Html:
+def _budget(budget: str, rows: Sequence[Published], sources: Mapping[str, int]) -> Html:
     metrics = metrics_of(rows)
-    heads = ["method", "protocol", *metrics, "encoders", "source"]
+    heads = ["method", "protocol, reported epoch", *metrics, "encoders", "source"]
     head = element("tr", {}, *(element("th", {"scope": "col"}, name) for name in heads))
-    body = element("tbody", {}, *(_line(row, metrics) for row in rows))
+    body = element("tbody", {}, *(_line(row, metrics, sources[row.cited]) for row in rows))
     table = element("table", {}, element("thead", {}, head), body)
     words = wording.budget_text(budget)
     return element("section", {}, element("h4", {}, words), scrollable(f"Published, {words}", table))
 
 
-def _line(row: Published, metrics: Sequence[str]) -> Html:
-    note = element("small", {}, row.note) if row.note else None
-    source = row.source + (" (not the paper itself)" if row.seen == "secondary" else "")
+def _line(row: Published, metrics: Sequence[str], source: int) -> Html:
     return element(
         "tr",
         {},
         element("th", {"scope": "row"}, row.method),
-        element("td", {}, row.protocol),
+        element("td", {"class": "words"}, row.protocol, element("small", {}, protocols()[row.protocol].checkpoint)),
         *(_number(row.numbers.get(metric)) for metric in metrics),
         element("td", {"class": "words"}, f"{row.image_encoder}; {row.text_encoder}"),
-        element("td", {"class": "words"}, source, note),
+        element("td", {"class": "number", "title": row.cited}, f"[{source}]"),
     )
 
 

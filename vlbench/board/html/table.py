@@ -23,7 +23,7 @@ def group_table(group: Group) -> Html:
     table = element("table", {"class": "board"}, _head(columns), *bodies)
     return element(
         "section",
-        {"class": "group", "data-budget": group.budget, "data-division": division(group.budget)},
+        {"class": f"group rows-{_size(group)}", "data-budget": group.budget, "data-division": division(group.budget)},
         element("h3", {}, *_heading(group)),
         scrollable(wording.title(group), table),
         element("div", {"class": "notes"}, *notes, _legend(scale)),
@@ -33,6 +33,12 @@ def group_table(group: Group) -> Html:
 def division(budget: str) -> str:
     """``pairs``, ``bytes`` or ``all``: budgets of different divisions are not comparable."""
     return "pairs" if budget.isdigit() else "all" if budget == CEILING else "bytes"
+
+
+def _size(group: Group) -> int:
+    """A bound on the number of rows, by which the style sheet guesses the height of a table not yet drawn."""
+    rows = len(group.ranked) + len(group.always_on)
+    return next((bound for bound in (8, 16, 32, 64) if rows <= bound), 128)
 
 
 class _Scale:
@@ -147,7 +153,7 @@ def _method(row: Row, name: str) -> Html:
         {"scope": "row", "class": "method", "data-v": row.method},
         element("a", {"href": f"#{name}"}, row.method),
         *badges,
-        element("small", {}, details) if details else None,
+        element("small", {"title": details}, details) if details else None,
     )
 
 

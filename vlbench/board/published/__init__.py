@@ -46,6 +46,12 @@ class Published:
     source: str
     note: str
 
+    @property
+    def cited(self) -> str:
+        """The source, whether it is the paper itself, and what to know."""
+        seen = " (not the paper itself)" if self.seen == "secondary" else ""
+        return f"{self.source}{seen}" + (f": {self.note}" if self.note else "")
+
 
 @dataclass(frozen=True)
 class Manner:
@@ -96,6 +102,11 @@ def data_set_of(suite: str) -> str | None:
     """The data set that a suite is named after, as ``flickr30k-vldd`` is, where numbers on it are published."""
     first = suite.split("-")[0]
     return first if first in data_sets() else None
+
+
+def sources_of(rows: Iterable[Published]) -> dict[str, int]:
+    """Sources as cited -> their numbers, from 1, in order of appearance."""
+    return {source: number for number, source in enumerate(dict.fromkeys(row.cited for row in rows), start=1)}
 
 
 def metrics_of(rows: Iterable[Published]) -> list[str]:
