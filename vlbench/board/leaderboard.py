@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vlbench.board.badge import weakest
 from vlbench.board.columns import short_names
 from vlbench.board.inference import Sample
 from vlbench.board.ranking import rank
@@ -58,6 +59,7 @@ class Row:
         provisional: it has too few seeds to be ranked.
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
+        badge: how far all its records were checked, see :mod:`vlbench.board.badge`; "" if one was not.
     """
 
     method: str
@@ -77,6 +79,7 @@ class Row:
     basis: str = ""
     provisional: bool = False
     rank: str = ""
+    badge: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,7 @@ def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
         interval=cells[MEAN_RECALL].interval if cells else None,
         basis="" if sample is None else "seeds" if sample.images is None else "seeds and images",
         provisional=finished and is_provisional(runs, student),
+        badge=weakest(run.get("badge", "") for run in runs),
     )
     return row, sample
 

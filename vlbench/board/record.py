@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vlbench.board.badge import read_evidence
 from vlbench.board.schema import SCHEMA, upgrade
 from vlbench.cache import short_hash
 from vlbench.errors import DataError
@@ -73,7 +74,8 @@ def read_record(path: Path) -> dict[str, Any]:
 def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """All records under some folders, or of some record files; sorted by path, each file once.
 
-    Each knows its own ``folder``, which is not stored: a board looks there for the preview.
+    Each knows its own ``folder``, which is not stored: a board looks there for the preview; and its ``badge``, by the
+    evidence in that folder ("" without).
 
     Raises:
         DataError: a path does not exist, or a record is damaged.
@@ -84,7 +86,10 @@ def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
             raise DataError(f"{str(path)!r} does not exist. Give the folder that vlbench run --out wrote to.")
         for file in sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]:
             files.setdefault(file.resolve(), file)
-    return [{**read_record(file), "folder": str(file.parent)} for file in files.values()]
+    return [
+        {**read_record(file), "folder": str(file.parent), "badge": read_evidence(file.parent).get("badge", "")}
+        for file in files.values()
+    ]
 
 
 def _text(record: Mapping[str, Any], path: Path) -> str:

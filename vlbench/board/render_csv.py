@@ -21,7 +21,7 @@ def render_csv(table: Table) -> str:
     columns = list(dict.fromkeys(column for group in table.groups for column in group.columns))
     names = [name for column in columns for name in (column, f"{column} sd")]
     file = io.StringIO()
-    writer = csv.DictWriter(file, [*_FIRST, *names, *_RANK, *_LAST], restval="", lineterminator="\n")
+    writer = csv.DictWriter(file, [*_FIRST, *names, *_RANK, *_LAST, "badge"], restval="", lineterminator="\n")
     writer.writeheader()
     for group in table.groups:
         writer.writerows(_line(group, row) for row in (*group.ranked, *group.always_on))
@@ -38,7 +38,7 @@ def _line(group: Group, row: Row) -> dict[str, object]:
     }
     for column, cell in row.cells.items():
         line |= {column: cell.mean, f"{column} sd": cell.sd}
-    line |= {"rank": row.rank, "provisional": str(row.provisional).lower()}
+    line |= {"badge": row.badge, "rank": row.rank, "provisional": str(row.provisional).lower()}
     line |= dict(zip(_RANK[2:], row.interval or ("", ""), strict=True))
     values = (row.runs, row.seeds, row.recovered, row.pairs, row.bytes, row.seconds)
     return line | {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}

@@ -33,8 +33,8 @@ def options_text(row: Row) -> str:
 
 
 def details_text(row: Row) -> str:
-    """How many runs are merged, and the options: what stands under the method's name."""
-    return " ".join(filter(None, [f"{row.runs} runs" if row.runs > 1 else "", options_text(row)]))
+    """How many runs are merged, how far they were checked, and the options: what stands under the method's name."""
+    return " ".join(filter(None, [f"{row.runs} runs" if row.runs > 1 else "", row.badge, options_text(row)]))
 
 
 def mean_text(cell: Cell | None) -> str:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vlbench.budget import Budget
 from vlbench.claims.checks import Check, verdict
 from vlbench.claims.hostile import parse_json
@@ -18,6 +20,7 @@ from vlbench.condense.artifacts import (
     check_artifact,
     load_artifact,
 )
+from vlbench.condense.preview import write_preview
 from vlbench.errors import ArtifactError, BudgetError
 
 if TYPE_CHECKING:
@@ -151,3 +154,21 @@ def bytes_problems(record: Record, artifact: Artifact, work: Workbench) -> Itera
     size = artifact_bytes(artifact, work.dataset.split("train"), {side: tower.width for side, tower in towers.items()})
     if record["cost"].get("bytes") != size:
         yield f"cost.bytes is {record['cost'].get('bytes')}, the artifact has {size}"
+
+
+def preview_problems(folder: Path, artifact: Artifact, work: Workbench) -> Iterator[str]:
+    """Whether the pictures that a board shows are those of the artifact, and the captions those that go with them."""
+    here = folder / "here"
+    write_preview(here, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
+    if not (here / "preview.npy").exists():
+        yield "there is a preview, but the artifact cannot be drawn"
+        return
+    shown, drawn = (np.load(place / "preview.npy", allow_pickle=False) for place in (folder, here))
+    count = min(len(shown), len(drawn))
+    if shown.shape[1:] != drawn.shape[1:] or not count or (shown[:count] != drawn[:count]).any():
+        yield "the pictures are not those of the artifact"
+    said, found = (parse_json((place / "preview.json").read_bytes(), "preview.json") for place in (folder, here))
+    if not isinstance(said, dict) or set(said) != set(found) or said["caption_source"] != found["caption_source"]:
+        yield "the captions are of another form"
+    elif found["caption_source"] == "own" and said["captions"][:count] != found["captions"][:count]:
+        yield "the captions are not those of the pairs"

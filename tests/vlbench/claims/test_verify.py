@@ -49,7 +49,8 @@ def test_a_claim_is_re_evaluated_without_the_code_of_its_method(claims: Claims, 
     table, _, _ = result.stdout.partition("Badge")
     assert max(map(len, table.splitlines())) <= 80
     (record,) = find_records([tmp_path / "board"])
-    assert read_evidence(Path(record["folder"]))["badge"] == "re-evaluated"
+    assert record["badge"] == "re-evaluated"
+    assert record["badge"] in invoke("leaderboard", tmp_path / "board").stdout
     (Path(record["folder"]) / "record.json").write_text(json.dumps({**record, "created": "later"}))
     assert read_evidence(Path(record["folder"])) == {}, "evidence of another record counts for nothing"
 
@@ -169,6 +170,16 @@ def test_an_artifact_put_in_the_place_of_another_is_caught_by_retraining(claims:
     result = invoke("--plugin", claims.suite, "verify", repack(run, tmp_path / "claim.zip"))
     assert result.exit_code == 1
     assert "REFUSED" in result.stdout
+
+
+def test_pictures_that_are_not_those_of_the_artifact_are_refused(claims: Claims, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(claims.selection, tmp_path / claims.selection.name))
+    pictures = np.load(run / "preview.npy")
+    pictures[0, 0, 0, 0] ^= 1
+    np.save(run / "preview.npy", pictures)
+    result = invoke("--plugin", claims.suite, "verify", repack(run, tmp_path / "claim.zip"))
+    assert result.exit_code == 1
+    assert "the pictures are not those of the artifact" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("indices", [[0, 0, 5], [-1, 0, 5], [0, 5, 10**6], list(range(21)), []])
