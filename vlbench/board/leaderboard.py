@@ -14,11 +14,13 @@ from typing import Any
 from vlbench.board.badge import weakest
 from vlbench.board.columns import short_names
 from vlbench.board.inference import Sample
-from vlbench.board.ranking import rank
+from vlbench.board.ranking import Difference, rank
 from vlbench.board.sampling import MEAN_RECALL as MEAN_RECALL
 from vlbench.board.sampling import RECALLS, Record, interval, is_provisional, samples, summaries
 from vlbench.board.statistics import mean, sample_sd
 
+DECIDING = ("protocol_version", "protocol_hash", "data_fingerprint")
+"""Fields of a record in which rows of one suite must agree to be compared."""
 UNBUDGETED = ("full", "chance")
 REFERENCE, CEILING = "random", "full"
 
@@ -89,6 +91,8 @@ class Group:
     Attributes:
         overrides: what differs from the protocol's file. Where anything does, no row is ranked.
         resolution: the smallest difference in mean recall, in points, that would tell two of the ranked rows apart.
+        differences: all pairs of ranked rows, which come first in ``ranked``.
+        apart: field -> its value here, for what keeps this group from another of the same suite in the table.
         directions: short name in ``columns`` -> direction in records, as in ``TR`` -> ``image_to_text``.
     """
 
@@ -102,6 +106,9 @@ class Group:
     always_on: tuple[Row, ...] = field(default=())
     overrides: Mapping[str, str] = field(default_factory=dict)
     resolution: float | None = None
+    differences: tuple[Difference, ...] = field(default=())
+    data_fingerprint: str = ""
+    apart: Mapping[str, str] = field(default_factory=dict)
     directions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -118,7 +125,19 @@ def build_table(records: Iterable[Record]) -> Table:
     for record in records:
         key = (record["suite"], record["protocol_hash"], record.get("data_fingerprint") or "")
         worlds.setdefault(key, []).append(record)
-    return Table(tuple(group for key in sorted(worlds) for group in _groups(worlds[key])))
+    groups = [group for key in sorted(worlds) for group in _groups(worlds[key])]
+    return Table(tuple(replace(group, apart=_apart(group, groups)) for group in groups))
+
+
+def _apart(group: Group, groups: Sequence[Group]) -> dict[str, str]:
+    if group.overrides:  # off protocol: said already
+        return {}
+    others = [other for other in groups if other.suite == group.suite and not other.overrides]
+    return {
+        name: getattr(group, name)
+        for name in DECIDING
+        if any(getattr(other, name) != getattr(group, name) for other in others)
+    }
 
 
 def _groups(world: Sequence[Record]) -> list[Group]:
@@ -137,10 +156,14 @@ def _group(records: Sequence[Record], budget: str, student: str) -> Group:
     first = records[0]
     overrides = first.get("overrides") or {}
     measured = [_row(same, student) for same in _same_but_seed(fitting)]
-    rows, resolution = _with_ranks(measured) if not overrides else ([row for row, _ in measured], None)
+    measured.sort(key=lambda each: (-_mean_recall(each[0]), each[0].method, _canonical(each[0].options)))
+    able = {number: sample for number, (row, sample) in enumerate(measured) if sample and _is_ranked(row, overrides)}
+    ranking = rank(list(able.values()))
+    ranks = dict(zip(able, ranking.ranks, strict=True))
+    rows = [replace(row, rank=ranks.get(number, "")) for number, (row, _) in enumerate(measured)]
     rows = _with_recovered(_with_short_options(rows))
     columns = dict.fromkeys(column for row in rows for column in row.cells)
-    ordered = sorted(rows, key=lambda row: (not row.rank, -_mean_recall(row), row.method, _canonical(row.options)))
+    ordered = sorted(rows, key=lambda row: not row.rank)
     return Group(
         suite=first["suite"],
         protocol_hash=first["protocol_hash"],
@@ -151,7 +174,9 @@ def _group(records: Sequence[Record], budget: str, student: str) -> Group:
         ranked=tuple(row for row in ordered if not row.always_on),
         always_on=tuple(row for row in ordered if row.always_on),
         overrides=overrides,
-        resolution=resolution,
+        resolution=ranking.resolution,
+        differences=ranking.differences,
+        data_fingerprint=first.get("data_fingerprint") or "",
         directions=_directions(fitting, student),
     )
 
@@ -220,16 +245,8 @@ def _cells(runs: Sequence[Record], student: str, units: Mapping[str, Sample]) ->
     return cells
 
 
-def _with_ranks(measured: Sequence[tuple[Row, Sample | None]]) -> tuple[list[Row], float | None]:
-    """The rows, ranked where they have seeds enough, and the smallest difference that can be told."""
-    able = {
-        number: sample
-        for number, (row, sample) in enumerate(measured)
-        if sample is not None and not (row.always_on or row.provisional)
-    }
-    found = rank(list(able.values()))
-    ranks = dict(zip(able, found.ranks, strict=True))
-    return [replace(row, rank=ranks.get(number, "")) for number, (row, _) in enumerate(measured)], found.resolution
+def _is_ranked(row: Row, overrides: Mapping[str, str]) -> bool:
+    return not (overrides or row.always_on or row.provisional)
 
 
 def _with_short_options(rows: Sequence[Row]) -> list[Row]:

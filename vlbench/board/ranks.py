@@ -95,9 +95,13 @@ def read_ranks(folder: Path) -> list[Block] | None:
 
 def _blocks(path: Path) -> Iterator[Block]:
     import numpy
+    import pyarrow
     from pyarrow import parquet
 
-    table = parquet.read_table(path, columns=[*COLUMNS], use_threads=False).combine_chunks()
+    # Without threads and read ahead: a board opens thousands of these small files.
+    file = parquet.ParquetFile(pyarrow.BufferReader(path.read_bytes()), pre_buffer=False)
+    needed = [name for name in COLUMNS if name != "query"]
+    table = file.read(columns=needed, use_threads=False).combine_chunks()
     codes, names = {}, {}
     for name in ("student", "direction"):
         column = table[name].combine_chunks().dictionary_encode()

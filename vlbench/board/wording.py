@@ -102,6 +102,9 @@ def notes(group: Group) -> list[str]:
     rows = [*group.ranked, *group.always_on]
     lines = [_spread_note(rows)] if any(spread_text(cell) for row in rows for cell in row.cells.values()) else []
     lines += _rank_notes(group)
+    if group.apart:
+        values = ", ".join(f"{name} {value[:16] or 'none'}" for name, value in group.apart.items())
+        lines.append(f"Not to be compared with the other tables of {group.suite}: here {values}.")
     if any(row.recovered is not None for row in rows):
         lines.append("recovered = (row - random) / (full - random) in mean recall.")
     if group.directions:

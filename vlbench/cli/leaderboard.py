@@ -33,15 +33,26 @@ class Board(click.Command):
 @click.option(
     "--published", metavar="DATASET", help="Show what papers report on a data set instead, such as flickr30k."
 )
+@click.option("--allow-mixed", is_flag=True, help="Folders that cannot be compared: tables apart, no refusal.")
 @click.pass_context
-def command(context: click.Context, runs: tuple[Path, ...], form: str, out: Path | None, published: str | None) -> None:
+def command(
+    context: click.Context,
+    runs: tuple[Path, ...],
+    form: str,
+    out: Path | None,
+    published: str | None,
+    allow_mixed: bool,
+) -> None:
     """Show finished runs as a table.
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs.
 
     vlbench leaderboard diff OLD NEW tells what changed between two boards. (A folder called diff: write ./diff.)
     """
-    text = _published(published, runs, form) if published else _board(context, runs, form, to_file=out is not None)
+    if published:
+        text = _published(published, runs, form)
+    else:
+        text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
     if out is None:
         click.echo(text)
         return
@@ -52,8 +63,9 @@ def command(context: click.Context, runs: tuple[Path, ...], form: str, out: Path
     click.echo(f"Written to {readable_path(out)}")
 
 
-def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool) -> str:
+def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool, mixed: bool) -> str:
     from vlbench.board.leaderboard import build_table
+    from vlbench.board.merging import merge
     from vlbench.board.record import find_records
     from vlbench.board.render_text import echo_width
     from vlbench.errors import PluginError
@@ -62,7 +74,8 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     registry = load(context)
     registry.format(form)
     default = [Path("runs")] if Path("runs").is_dir() else []
-    table = build_table(find_records(runs or default))
+    boards = {path: find_records([path]) for path in runs or default}
+    table = build_table(merge(boards, mixed=mixed))
     width, styled = echo_width()
     text = call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
     if not isinstance(text, str):

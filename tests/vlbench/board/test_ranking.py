@@ -33,6 +33,10 @@ def test_rows_that_overlap_share_places_and_a_clear_one_stands_alone(make_record
     found = group(records)
     assert {row.method: row.rank for row in found.ranked} == {"clear": "1", "one": "2-3", "other": "2-3", "last": "4"}
     assert found.ranked[0].method == "clear"
+    told = {(found.ranked[of.first].method, found.ranked[of.second].method): of for of in found.differences}
+    assert len(told) == 6
+    assert told["clear", "last"].p < 0.05 < told["other", "one"].p
+    assert told["clear", "last"].interval[0] < told["clear", "last"].points == 44.5 < told["clear", "last"].interval[1]
     assert found.resolution is not None
     assert 0.5 < found.resolution < 25
     text = render_text(build_table(records))
