@@ -159,7 +159,7 @@ MEASURED = {
     "vldd 100 scenes": Components(0.32, 0.02, 24.23, 9.32, 7.80, 0.19),
     "vldd 500 scenes": Components(0.49, 0.06, 22.11, 8.02, 3.89, 0.46),
 }
-"""On ``scenes``, three distillation seeds of five students, 1,000 test images: what this script prints for such runs."""
+"""On ``scenes``, three distillation seeds of five students, 1,000 test images: as this script prints them."""
 
 
 def from_runs(folder: Path) -> dict[str, Components]:
