@@ -55,12 +55,14 @@ class Replayed:
         checks: of its scores against those recorded.
         comparisons: for every student.
         same_artifact: whether the artifact is the same to the last byte; None where there is none to compare with.
+        same_code: whether the method's code has the hash that was recorded; None where none was.
     """
 
     record: Record
     checks: list[Check]
     comparisons: list[Comparison]
     same_artifact: bool | None
+    same_code: bool | None
 
     @property
     def agrees(self) -> bool:
@@ -130,14 +132,16 @@ def option_text(value: object) -> str:
 
 def missing_plugins(record: Record, registry: Registry) -> str:
     """Which plugins of the record are not here."""
-    here = {plugin.name for plugin in registry.plugins if plugin.status == "ok"}
+    used = ("ok", "slow")
+    here = {plugin.name for plugin in registry.plugins if plugin.status in used}
     lines = []
     for plugin in record["plugins"]:
-        if plugin["name"] in here or plugin.get("status", "ok") != "ok":
+        if plugin["name"] in here or plugin.get("status", "ok") not in used:
             continue
         version, distribution = plugin.get("version", ""), plugin.get("distribution", "")
         if version:
-            lines.append(f"plugin {plugin['name']!r} of {distribution or 'a distribution'} {version}: install it")
+            source = f"{distribution} {version}" if distribution else f"a distribution of version {version}"
+            lines.append(f"plugin {plugin['name']!r} of {source}: install it")
         else:
             lines.append(
                 f"plugin {plugin['name']!r}, a file: give it, as in vlbench --plugin {plugin['name']}.py replay"
@@ -199,7 +203,8 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
     checks, comparisons = retrained_checks(record, fresh, step=0.0)
     files = [folder / "artifact.safetensors" for folder in (source.folder, request.out / fresh["id"])]
     same = file_hash(files[0]) == file_hash(files[1]) if all(file.is_file() for file in files) else None
-    return Replayed(fresh, checks, comparisons, same)
+    code = record.get("method_code") or None
+    return Replayed(fresh, checks, comparisons, same, None if code is None else fresh.get("method_code") == code)
 
 
 def leave_evidence(source: Source, replayed: Replayed) -> None:

@@ -58,7 +58,7 @@ def command(
             claims.leave_evidence(source, replayed)
     if replayed is not None:
         found |= {"agrees": replayed.agrees, "checks": [vars(check) for check in replayed.checks]}
-        found["same_artifact"] = replayed.same_artifact
+        found |= {"same_artifact": replayed.same_artifact, "same_code": replayed.same_code}
     if as_json:
         echo_json(found)
     elif replayed is not None:
@@ -79,6 +79,8 @@ def _echo_outcome(replayed: Replayed, out: Path) -> None:
         click.echo(f"{check.name.replace('retrained', 'replayed')}: {check.detail}")
     if replayed.same_artifact is not None:
         click.echo(f"artifact: {'the same' if replayed.same_artifact else 'not the same'} to the last byte")
+    if replayed.same_code is not None:
+        click.echo(f"method's code: {'the same' if replayed.same_code else 'not the same'}, by its hash")
     verdict = "reproduced" if replayed.agrees else "NOT REPRODUCED: a recorded score lies outside"
     click.echo(click.style(verdict, bold=True))
     click.echo(f"Written to {readable_path(out / replayed.record['id'])}")

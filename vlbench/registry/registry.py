@@ -119,8 +119,9 @@ class Registry:
         return self._get("format", self.formats, name)
 
     def plugin_rows(self) -> list[dict[str, str]]:
-        """Name, version and status of every plugin, as records store them."""
-        return [{"name": p.name, "version": p.version, "status": p.status} for p in self.plugins]
+        """Name, distribution, version and status of every plugin, as records store them."""
+        fields = ("name", "distribution", "version", "status")
+        return [{field: getattr(plugin, field) for field in fields} for plugin in self.plugins]
 
     def _get(self, kind: str, declared: Mapping[str, T], name: str) -> T:
         if name in declared:

@@ -58,6 +58,14 @@ def test_a_method_that_is_not_here_is_told_with_the_plugin_it_came_from(claims: 
     assert "plugin 'claims_methods', a file: give it, as in vlbench --plugin claims_methods.py" in result.stderr
 
 
+def test_a_distribution_that_is_missing_is_told_with_its_version(claims: Claims, tmp_path: Path) -> None:
+    record = json.loads((claims.selection / "record.json").read_text())
+    record["plugins"].append({"name": "far", "distribution": "far-away", "version": "2.0", "status": "ok"})
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    told = invoke("--plugin", claims.suite, "replay", tmp_path / "record.json").stderr
+    assert "plugin 'far' of far-away 2.0: install it" in told
+
+
 def test_scores_under_another_protocol_are_not_compared(claims: Claims, tmp_path: Path) -> None:
     other = tmp_path / "suite.toml"
     other.write_text(claims.suite.with_name("suite.toml").read_text().replace("steps = 15", "steps = 16"))
