@@ -29,9 +29,17 @@ if TYPE_CHECKING:
         PluginError,
         VlbenchError,
     )
+    from vlbench.registry.api import PLUGIN_API
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
-    from vlbench.registry.specs import DatasetSpec, EncoderSpec, FormatSpec, MethodSpec, StudentSpec, SuiteSpec
+    from vlbench.registry.specs import (
+        DatasetSpec,
+        Declaration,
+        EncoderSpec,
+        MethodSpec,
+        StudentSpec,
+        SuiteSpec,
+    )
     from vlbench.run import run
     from vlbench.score.train import Recipe, TrainingSet, train
     from vlbench.seeds import SeedTree
@@ -41,18 +49,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "PLUGIN_API",
     "ArtifactError",
     "Budget",
     "BudgetError",
     "Context",
     "DataError",
     "DatasetSpec",
+    "Declaration",
     "DistilledPairs",
     "DivergedError",
     "EncodedImage",
     "Encoder",
     "EncoderSpec",
-    "FormatSpec",
     "Method",
     "MethodSpec",
     "OptionError",
@@ -98,9 +107,17 @@ _MODULES = {
         "PluginError",
         "VlbenchError",
     ),
+    "vlbench.registry.api": ("PLUGIN_API",),
     "vlbench.registry.hookspecs": ("hookimpl",),
     "vlbench.registry.options": ("option",),
-    "vlbench.registry.specs": ("DatasetSpec", "EncoderSpec", "FormatSpec", "MethodSpec", "StudentSpec", "SuiteSpec"),
+    "vlbench.registry.specs": (
+        "Declaration",
+        "DatasetSpec",
+        "EncoderSpec",
+        "MethodSpec",
+        "StudentSpec",
+        "SuiteSpec",
+    ),
     "vlbench.run": ("run",),
     "vlbench.score.train": ("Recipe", "TrainingSet", "train"),
     "vlbench.seeds": ("SeedTree",),

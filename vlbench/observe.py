@@ -21,6 +21,7 @@ class RunRequest:
         options: ``key`` or ``method.key`` -> text; see :func:`vlbench.registry.options.options_for_each`.
         overrides: protocol key -> text.
         out: folder of the runs.
+        executor: how rows are run, by name.
     """
 
     suite: str = "scenes"
@@ -29,6 +30,7 @@ class RunRequest:
     options: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
     out: Path = Path("runs")
+    executor: str = "serial"
 
 
 class Observer(Protocol):

@@ -6,6 +6,7 @@ import datetime
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,10 @@ from vlbench.condense.artifacts import (
 from vlbench.condense.preview import write_preview
 from vlbench.cost import Meter
 from vlbench.errors import DivergedError, VlbenchError
+from vlbench.execute import execute
 from vlbench.files import write_whole
 from vlbench.observe import Observer, RunRequest, SilentObserver
+from vlbench.registry.code import code_hash
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve
 from vlbench.score.retrieval import clusters
@@ -91,10 +94,14 @@ def run_many(
     rows = work.protocol.rows
     always = [Cell(name, str(budget), {}, always_on=True) for budget in budgets for name in rows.always]
     always += [Cell(FULL, FULL, {}, always_on=True)] * rows.full + [Cell(CHANCE, CHANCE, {}, always_on=True)]
-    records = [run_cell(work, cell) for cell in asked]
+    records = _run_cells(work, asked)
     done = {record["id"] for record in records}
-    shared = [run_cell(work, cell) for cell in always]
+    shared = _run_cells(work, always)
     return records + [record for record in shared if record["id"] not in done]
+
+
+def _run_cells(work: Workbench, cells: Sequence[Cell]) -> list[Record]:
+    return execute(work.registry, work.request.executor, [partial(run_cell, work, cell) for cell in cells])
 
 
 def run_cell(work: Workbench, cell: Cell) -> Record:
@@ -104,7 +111,9 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
     found = read_record(folder) if (folder / "record.json").exists() else None
     if found is not None and found["status"] == "finished" and _same(found, record):
         at = "" if cell.budget == cell.name else f" at budget {cell.budget}"
-        work.observer.message(f"{cell.name}{at}: finished before, see {folder}")
+        other = found.get("method_code", record["method_code"]) != record["method_code"]
+        by = ", by other code of the method: remove it to run this code" if other else ""
+        work.observer.message(f"{cell.name}{at}: finished before, see {folder}{by}")
         return {**found, "always_on": cell.always_on}
     try:
         if cell.name == CHANCE:
@@ -125,7 +134,9 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
     write_record(folder, record)
     if record["status"] != "failed":
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    return read_record(folder)
+    written = read_record(folder)
+    work.observer.record(written)
+    return written
 
 
 def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Path) -> None:
@@ -219,6 +230,7 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         "cost": {},
         "environment": work.environment(),
         "plugins": work.registry.plugin_rows(),
+        "method_code": code_hash(spec.target) if spec else "",
         "always_on": cell.always_on,
         "command": _command(work, cell),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from vlbench.audience import Audience
 from vlbench.cache import Cache, default_cache, short_hash
 from vlbench.condense.context import Context, Reference
 from vlbench.data.pairs import SPLITS
@@ -41,7 +42,8 @@ class Workbench:
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
-        self.registry, self.request, self.observer = registry, request, observer
+        self.registry, self.request = registry, request
+        self.observer = Audience(registry, observer)
         self.protocol = load_protocol(request.suite, registry, request.overrides)
         self.cache = Cache(default_cache())
         self.device = choose_device(request.device)

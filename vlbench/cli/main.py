@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import vlbench
-from vlbench.errors import VlbenchError
+from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 
 COMMANDS = {
     "run": "Condense a data set by one or more methods and score the result.",
@@ -30,17 +31,18 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Commands by name; expected errors become one message and exit code 1."""
+    """Commands by name, those of plugins last; expected errors become one message and exit code 1."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """Names, in the order of the help page."""
-        return list(COMMANDS)
+        return list(_summaries(ctx))
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"vlbench.cli.{cmd_name}").command
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; plugins are asked only for what is not built in."""
+        if cmd_name in COMMANDS:
+            command = importlib.import_module(f"vlbench.cli.{cmd_name}").command
+        else:
+            command = _of_plugin(ctx, cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -48,16 +50,28 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, but with the nearest command named."""
-        from vlbench.registry.names import unknown
+        try:
+            return super().resolve_command(ctx, args)
+        except UnknownNameError as error:
+            raise click.UsageError(str(error), ctx) from error
 
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(str(unknown("command", args[0], COMMANDS, hint="vlbench --help")), ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List commands without importing them."""
+        summaries = _summaries(ctx)
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        if len(summaries) > len(COMMANDS):
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([item for item in summaries.items() if item[0] not in COMMANDS])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, and of the flags before them, without importing any."""
+        found = [
+            CompletionItem(name, help=summary)
+            for name, summary in _summaries(ctx).items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and show an expected error without a traceback."""
@@ -65,6 +79,27 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except VlbenchError as error:
             raise click.ClickException(str(error)) from error
+
+
+def _summaries(ctx: click.Context) -> dict[str, str]:
+    """Command -> what it does; those that are built in first, and alone where plugins cannot be listed."""
+    from vlbench.registry.listing import listed
+
+    return {**COMMANDS, **listed("command", ctx.params.get("plugins", ()))}
+
+
+def _of_plugin(ctx: click.Context, name: str) -> click.Command:
+    from vlbench.registry.loader import load_registry
+    from vlbench.registry.specs import resolve
+
+    registry = load_registry([str(path) for path in ctx.params.get("plugins", ())])
+    target = registry.command(name).target
+    command: object = resolve(target)
+    if not isinstance(command, click.Command):
+        owner = registry.owner("command", name)
+        kind = type(command).__name__
+        raise PluginError(f"command {name!r} of plugin {owner!r}: {target!r} is a {kind}, not a click.Command.")
+    return command
 
 
 @click.group(
@@ -76,9 +111,10 @@ class LazyGroup(click.Group):
     "--plugin",
     "plugins",
     multiple=True,
+    is_eager=True,  # so that --help, which is eager too, knows their commands
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Python file with a method, data set, encoder or suite of your own. May be repeated.",
+    help="Python file with a plugin of your own: a method, say. May be repeated.",
 )
 @click.version_option(vlbench.__version__, prog_name="vlbench")
 @click.pass_context

@@ -31,6 +31,7 @@ Record = Mapping[str, Any]
 @click.option(
     "--out", default=Path("runs"), show_default=True, type=click.Path(path_type=Path), help="Folder for the runs."
 )
+@click.option("--executor", default="serial", show_default=True, metavar="NAME", help="How rows are run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, as_json: bool, **rest: Any) -> None:
@@ -53,6 +54,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
         options=key_values(rest["options"], flag="-o"),
         overrides=key_values(rest["overrides"], flag="--set"),
         out=rest["out"],
+        executor=registry.executor(rest["executor"]).name,
     )
     records = _run(registry, methods=unique, budgets=parsed, request=request)
     asked = asked_for(records, unique, [str(budget) for budget in parsed])

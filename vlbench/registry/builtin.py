@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vlbench.registry.hookspecs import hookimpl
-from vlbench.registry.specs import EncoderSpec, FormatSpec
+from vlbench.registry.specs import Declaration, EncoderSpec
 from vlbench.towers.options import SentenceTransformerOptions, TimmOptions
 
 
@@ -29,15 +29,29 @@ def vlbench_encoders() -> list[EncoderSpec]:
 
 
 @hookimpl
-def vlbench_formats() -> list[FormatSpec]:
+def vlbench_formats() -> list[Declaration]:
     """The board for people, for documents and for programs."""
     return [
-        FormatSpec("text", "vlbench.board.render_text:render_text", "A table for the terminal."),
-        FormatSpec("markdown", "vlbench.board.render_markdown:render_markdown", "A table for a README or an issue."),
-        FormatSpec("csv", "vlbench.board.render_csv:render_csv", "One line a row, for a spreadsheet or a plot."),
-        FormatSpec("json", "vlbench.board.render_json:render_json", "The table's fields by name, for programs."),
-        FormatSpec(
+        Declaration("text", "vlbench.board.render_text:render_text", "A table for the terminal."),
+        Declaration("markdown", "vlbench.board.render_markdown:render_markdown", "A table for a README or an issue."),
+        Declaration("csv", "vlbench.board.render_csv:render_csv", "One line a row, for a spreadsheet or a plot."),
+        Declaration("json", "vlbench.board.render_json:render_json", "The table's fields by name, for programs."),
+        Declaration(
             "html", "vlbench.board.html:render_html", "A page of its own, with plots, pairs and curves: --out it."
         ),
-        FormatSpec("latex", "vlbench.board.render_latex:render_latex", "A booktabs table for a paper."),
+        Declaration("latex", "vlbench.board.render_latex:render_latex", "A booktabs table for a paper."),
     ]
+
+
+@hookimpl
+def vlbench_commands() -> list[Declaration]:
+    """The commands that vlbench is known by; declared first, so that no plugin can take their names."""
+    from vlbench.cli.main import COMMANDS
+
+    return [Declaration(name, f"vlbench.cli.{name}:command", summary) for name, summary in COMMANDS.items()]
+
+
+@hookimpl
+def vlbench_executors() -> list[Declaration]:
+    """One row after the other."""
+    return [Declaration("serial", "vlbench.execute:serial", "One row after the other, in the order asked for.")]

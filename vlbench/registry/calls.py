@@ -1,9 +1,11 @@
-"""Calling what a declaration points at."""
+"""Calling what plugins bring, so that nothing but their answer comes back."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError, VlbenchError
@@ -21,24 +23,63 @@ def call(registry: Registry, kind: str, name: str, /, **offered: object) -> Any:
     Raises:
         PluginError: it cannot be imported, asks for an argument that is not offered, or raised; the plugin is named.
     """
-    who = f"{kind} {name!r} of plugin {registry.owner(kind, name)!r}"
-    try:
-        function = resolve(registry.declared(kind)[name].target)
-        return function(**_taken(function, offered))
-    except VlbenchError as error:
-        raise PluginError(f"{who}: {error}") from error
-    except Exception as error:
-        raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+    with blamed(registry, kind, name):
+        return taking(resolve(registry.declared(kind)[name].target), offered)
 
 
-def _taken(function: Callable[..., object], offered: Mapping[str, object]) -> dict[str, object]:
+def taking(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:
+    """Call a function with those of the offered arguments that it takes.
+
+    Raises:
+        PluginError: it needs another one.
+    """
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return dict(offered)
+        return function(**offered)
     for parameter in parameters:
         needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
         if needed and (parameter.name not in offered or parameter.kind is parameter.POSITIONAL_ONLY):
-            raise PluginError(
-                f"its argument {parameter.name!r} is not offered. Take some of {', '.join(offered)}, by name."
+            some = f"Take some of {', '.join(offered)}, by name." if offered else "It is called with nothing."
+            raise PluginError(f"its argument {parameter.name!r} is not offered. {some}")
+    return function(
+        **{parameter.name: offered[parameter.name] for parameter in parameters if parameter.name in offered}
+    )
+
+
+@contextlib.contextmanager
+def blamed(registry: Registry, kind: str, name: str) -> Iterator[None]:
+    """Foreign code: whatever it raises names its plugin; what it prints and sets stays without effect on the run."""
+    who = f"{kind} {name!r} of plugin {registry.owner(kind, name)!r}"
+    settings = Settings()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except VlbenchError as error:
+        raise PluginError(f"{who}: {error}") from error
+    except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
+        raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+    finally:
+        settings.restore()
+
+
+class Settings:
+    """What torch keeps for the whole process and what would change numbers, as it was when this was made."""
+
+    def __init__(self) -> None:
+        self._torch: Any = sys.modules.get("torch")
+        if self._torch is not None:
+            self._before = (
+                self._torch.is_grad_enabled(),
+                self._torch.get_default_dtype(),
+                self._torch.get_num_threads(),
             )
-    return {parameter.name: offered[parameter.name] for parameter in parameters if parameter.name in offered}
+
+    def restore(self) -> None:
+        """Set it again."""
+        if self._torch is not None:
+            grad, dtype, threads = self._before
+            self._torch.set_grad_enabled(grad)
+            self._torch.set_default_dtype(dtype)
+            self._torch.set_num_threads(threads)

@@ -1,13 +1,21 @@
-"""The hooks. Each takes no argument and returns a list of light declarations; none can change training or scoring."""
+"""The hooks. Each takes no argument and returns a list of light declarations; none can change training or scoring.
+
+What a declaration's ``target`` is called with, and gives: docs/hooks.md, which the tests hold to this file.
+"""
 
 from __future__ import annotations
 
 import pluggy
 
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, FormatSpec, MethodSpec, StudentSpec, SuiteSpec
-
-GROUP = "vlbench"
-"""Name of the entry point group, and of the pluggy project."""
+from vlbench.registry.api import GROUP
+from vlbench.registry.specs import (
+    DatasetSpec,
+    Declaration,
+    EncoderSpec,
+    MethodSpec,
+    StudentSpec,
+    SuiteSpec,
+)
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -39,5 +47,20 @@ def vlbench_suites() -> list[SuiteSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
-def vlbench_formats() -> list[FormatSpec]:  # type: ignore[empty-body]
+def vlbench_formats() -> list[Declaration]:  # type: ignore[empty-body]
     """Forms that ``vlbench leaderboard --format`` can print the board in."""
+
+
+@hookspec
+def vlbench_commands() -> list[Declaration]:  # type: ignore[empty-body]
+    """Commands of ``vlbench``."""
+
+
+@hookspec
+def vlbench_executors() -> list[Declaration]:  # type: ignore[empty-body]
+    """Ways to run the rows of one command."""
+
+
+@hookspec
+def vlbench_observers() -> list[Declaration]:  # type: ignore[empty-body]
+    """Who is told of phases and finished records."""

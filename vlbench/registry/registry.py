@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from vlbench.registry.names import unknown
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, FormatSpec, MethodSpec, Spec, StudentSpec, SuiteSpec
+from vlbench.registry.specs import (
+    DatasetSpec,
+    Declaration,
+    EncoderSpec,
+    MethodSpec,
+    Spec,
+    StudentSpec,
+    SuiteSpec,
+)
 
 T = TypeVar("T")
 
@@ -38,7 +46,10 @@ KINDS = {
         Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
         Kind("student", "vlbench_students", StudentSpec, ()),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
-        Kind("format", "vlbench_formats", FormatSpec, ("table", "width", "styled"), "vlbench leaderboard --help"),
+        Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled")),
+        Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
+        Kind("executor", "vlbench_executors", Declaration, ("count", "run")),
+        Kind("observer", "vlbench_observers", Declaration, ()),
     )
 }
 
@@ -51,7 +62,8 @@ class Plugin:
         name: of its entry point, or the stem of its file.
         distribution: the installed distribution it came with; "" for a file.
         version: of that distribution; "" for a file.
-        status: ok, missing dependency X, import error, incompatible, duplicate or blocked.
+        status: ok, slow (used, but importing it is dear), missing dependency X, import error, incompatible, duplicate
+            or blocked.
         detail: why it is not ok, in one line.
     """
 
@@ -61,13 +73,19 @@ class Plugin:
     status: str
     detail: str = ""
 
+    @property
+    def used(self) -> bool:
+        """Whether what it declares can be used."""
+        return self.status in ("ok", "slow")
+
 
 class Registry:
     """What all plugins declare. Made by :func:`vlbench.registry.loader.load_registry`.
 
     Attributes:
         plugins: every plugin that was found, in the order loaded.
-        methods, datasets, encoders, students, suites, formats: name -> declaration.
+        methods, datasets, encoders, students, suites, formats, commands, executors, observers: name ->
+            declaration.
     """
 
     def __init__(self) -> None:
@@ -77,7 +95,10 @@ class Registry:
         self.encoders: dict[str, EncoderSpec] = {}
         self.students: dict[str, StudentSpec] = {}
         self.suites: dict[str, SuiteSpec] = {}
-        self.formats: dict[str, FormatSpec] = {}
+        self.formats: dict[str, Declaration] = {}
+        self.commands: dict[str, Declaration] = {}
+        self.executors: dict[str, Declaration] = {}
+        self.observers: dict[str, Declaration] = {}
         self._owners: dict[tuple[str, str], str] = {}
 
     def add(self, kind: str, spec: Spec, plugin: str) -> None:
@@ -93,6 +114,14 @@ class Registry:
     def owner(self, kind: str, name: str) -> str:
         """Name of the plugin that declared a name of a kind, or ""."""
         return self._owners.get((kind, name), "")
+
+    def declared_by(self, plugin: str) -> dict[str, list[str]]:
+        """Kind -> names, of all that a plugin declares."""
+        names: dict[str, list[str]] = {}
+        for (kind, name), owner in self._owners.items():
+            if owner == plugin:
+                names.setdefault(kind, []).append(name)
+        return names
 
     def method(self, name: str) -> MethodSpec:
         """A method by name; UnknownNameError if there is none."""
@@ -114,9 +143,17 @@ class Registry:
         """A suite by name; UnknownNameError if there is none."""
         return self._get("suite", self.suites, name)
 
-    def format(self, name: str) -> FormatSpec:
+    def format(self, name: str) -> Declaration:
         """A form of the board by name; UnknownNameError if there is none."""
         return self._get("format", self.formats, name)
+
+    def command(self, name: str) -> Declaration:
+        """A command by name; UnknownNameError if there is none."""
+        return self._get("command", self.commands, name)
+
+    def executor(self, name: str) -> Declaration:
+        """An executor by name; UnknownNameError if there is none."""
+        return self._get("executor", self.executors, name)
 
     def plugin_rows(self) -> list[dict[str, str]]:
         """Name, distribution, version and status of every plugin, as records store them."""
@@ -127,7 +164,7 @@ class Registry:
         if name in declared:
             return declared[name]
         error = unknown(kind, name, declared, hint=KINDS[kind].command)
-        broken = [f"{plugin.name} ({plugin.status})" for plugin in self.plugins if plugin.status != "ok"]
+        broken = [f"{plugin.name} ({plugin.status})" for plugin in self.plugins if not plugin.used]
         if broken:
             error.args = (f"{error}\nPlugins that are not used: {', '.join(broken)}.  Details: vlbench plugins",)
         raise error

@@ -146,11 +146,13 @@ class SuiteSpec:
 
 
 @dataclass(frozen=True)
-class FormatSpec:
-    """A form of the board; ``target`` is called with (table, width, styled) and returns text.
+class Declaration:
+    """A board format, command, executor or run observer: the hook that returns it says what its target is.
 
-    It takes those of the three that it needs, by name: ``table``, a copy of the
-    :class:`~vlbench.board.leaderboard.Table`; ``width``, the columns to fill; ``styled``, whether colours are welcome.
+    Attributes:
+        name: what users call it.
+        target: ``"module:name"``.
+        summary: one sentence.
 
     Raises:
         PluginError: a field has a value that is not allowed.
@@ -164,7 +166,7 @@ class FormatSpec:
         _check(self)
 
 
-Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | FormatSpec
+Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | Declaration
 
 
 def resolve(target: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,6 @@ class Runs:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     stand_in = Runs()
-    import sys
-
     import vlbench.run  # noqa: F401  # so that the module is there to be changed
 
     monkeypatch.setattr(sys.modules["vlbench.run"], "run_many", stand_in)
@@ -129,6 +128,93 @@ def test_plugins_shows_a_broken_one_and_succeeds(tmp_path: Path) -> None:
     result = invoke("--plugin", str(tmp_path / "cli_broken.py"), "plugins")
     assert result.exit_code == 0
     assert "missing dependency no_such_module_at_all" in result.stdout
+
+
+BROKEN = {
+    "cli_missing": "import no_such_module_at_all",
+    "cli_raises": "1 / 0",
+    "cli_silent": "x = 1",
+    "cli_taker": PLUGIN.replace("cli-nth", "vldd"),
+    "cli_newer": "VLBENCH_API = '>=99'",
+    "cli_blocked": "",
+}
+
+
+@pytest.mark.parametrize("strict", ["", "1"])
+def test_plugins_tells_how_each_fared_with_every_one_of_them_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strict: str
+) -> None:
+    words = []
+    for name, text in BROKEN.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        words += ["--plugin", str(tmp_path / f"{name}.py")]
+    monkeypatch.setenv("VLBENCH_PLUGINS_BLOCK", "cli_blocked")
+    monkeypatch.setenv("VLBENCH_STRICT", strict)
+    result = invoke(*words, "plugins", "--json")
+    statuses = {plugin["name"]: plugin["status"] for plugin in json.loads(result.stdout)}
+    assert [statuses[name] for name in BROKEN] == [
+        "missing dependency no_such_module_at_all", "import error", "incompatible", "duplicate", "incompatible",
+        "blocked",
+    ]  # fmt: skip
+    assert result.exit_code == (1 if strict else 0)
+    assert ("cli_raises: import error. ZeroDivisionError" in result.stderr) is bool(strict)
+    shown = invoke(*words, "plugins").stdout
+    assert "cli_newer (incompatible): it was written for VLBENCH_API >=99, this vlbench has 1." in shown
+    assert invoke(*words, "methods").exit_code == (1 if strict else 0)
+
+
+COMMANDS = """
+import vlbench
+
+def wordless():
+    pass
+
+@vlbench.hookimpl
+def vlbench_commands():
+    made = {"hello": "cli_hello:command", "wordless": "cli_commands:wordless", "lost": "no_such_module_at_all:command"}
+    return [vlbench.Declaration(name, target, "Greet.") for name, target in made.items()]
+"""
+HELLO = """
+import click, vlbench
+@click.command()
+@click.option("--to", required=True)
+def command(to):
+    if to == "nobody":
+        raise vlbench.DataError("nobody is there.")
+    click.echo(f"Hello, {to}.")
+"""
+
+
+def test_command_of_a_plugin_is_imported_when_it_is_used_and_errs_like_a_built_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "cli_hello.py").write_text(HELLO)
+    (tmp_path / "cli_commands.py").write_text(COMMANDS)
+    plugin = ("--plugin", str(tmp_path / "cli_commands.py"))
+    assert "Commands of plugins" in invoke(*plugin, "--help").stdout
+    assert "hello" in invoke(*plugin, "--help").stdout
+    assert "cli_hello" not in sys.modules
+    assert invoke(*plugin, "hello", "--to", "you").stdout == "Hello, you.\n"
+    for words, code, text in (
+        (["hello", "--to", "nobody"], 1, "Error: nobody is there."),
+        (["hello"], 2, "Missing option '--to'"),
+        (["wordless"], 1, "command 'wordless' of plugin 'cli_commands'"),
+        (["lost"], 1, "no_such_module_at_all"),
+        (["helo"], 2, "Did you mean 'hello'?"),
+    ):
+        result = invoke(*plugin, *words)
+        assert (result.exit_code, text in result.stderr) == (code, True), result.output
+
+
+def test_no_plugin_can_take_the_name_of_a_built_in_command(tmp_path: Path) -> None:
+    (tmp_path / "cli_thief.py").write_text(COMMANDS.replace('"hello"', '"plugins"'))
+    result = invoke("--plugin", str(tmp_path / "cli_thief.py"), "plugins")
+    assert "command 'plugins' is already declared by plugin 'vlbench'" in " ".join(result.stdout.split())
+
+
+def test_help_lists_built_in_commands_where_plugins_cannot_be_listed(tmp_path: Path) -> None:
+    assert "leaderboard" in invoke("--plugin", str(tmp_path / "nowhere.py"), "--help").stdout
 
 
 def test_run_passes_on_what_was_asked(plugin: str, runs: Runs, tmp_path: Path) -> None:
@@ -232,7 +318,7 @@ def wordless():
 @vlbench.hookimpl
 def vlbench_formats():
     names = ("first_methods", "hostile", "greedy", "broken", "wordless")
-    return [vlbench.FormatSpec(name, f"cli_formats:{name}", "For a test.") for name in names]
+    return [vlbench.Declaration(name, f"cli_formats:{name}", "For a test.") for name in names]
 """
 
 

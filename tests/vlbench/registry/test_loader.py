@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from vlbench.errors import PluginError, UnknownNameError
+from vlbench.registry import heavy, hookspecs, loader
+from vlbench.registry.api import PLUGIN_API
 from vlbench.registry.loader import load_registry
 from vlbench.registry.registry import Plugin, Registry
 from vlbench.registry.specs import resolve
@@ -126,13 +129,21 @@ def test_installed_plugin_is_found_by_its_entry_point(tmp_path: Path, monkeypatc
 
 def test_blocked_plugin_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = plugin(tmp_path, "loader_blocked", text="raise RuntimeError('imported')")
-    monkeypatch.setenv("VLBENCH_BLOCK_PLUGINS", "other, loader_blocked")
+    monkeypatch.setenv("VLBENCH_PLUGINS_BLOCK", "other, loader_blocked")
     assert found(load_registry([file]), "loader_blocked").status == "blocked"
+
+
+def test_bundled_plugin_can_be_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLBENCH_PLUGINS_BLOCK", "coresets,vlbench")
+    registry = load_registry()
+    assert found(registry, "coresets").status == "blocked"
+    assert "random" not in registry.methods
+    assert found(registry, "vlbench").status == "ok"
 
 
 def test_only_allowed_plugins_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [plugin(tmp_path, "loader_wanted"), plugin(tmp_path, "loader_unwanted")]
-    monkeypatch.setenv("VLBENCH_ALLOW_PLUGINS", "loader_wanted")
+    monkeypatch.setenv("VLBENCH_PLUGINS_ALLOW", "loader_wanted")
     registry = load_registry(files)
     assert list(registry.methods) == ["loader_wanted"]
     assert found(registry, "loader_unwanted").status == "blocked"
@@ -143,6 +154,98 @@ def test_strict_turns_a_broken_plugin_into_an_error(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("VLBENCH_STRICT", "1")
     with pytest.raises(PluginError, match="loader_strict: import error"):
         load_registry([plugin(tmp_path, "loader_strict", text="1 / 0")])
+
+
+@pytest.mark.parametrize(
+    ("limits", "detail"),
+    [
+        (">=2", "written for VLBENCH_API >=2, this vlbench has 1."),
+        ("<1,>=0", "written for VLBENCH_API <1,>=0, this vlbench has 1."),
+        ("!=1", "this vlbench has 1."),
+        ("~=1", "Write limits with commas, as in '>=1,<2'."),
+        ("", None),
+        (">=1,<2", None),
+        ("== 1", None),
+    ],
+)
+def test_plugin_outside_the_range_it_was_written_for_is_refused(tmp_path: Path, limits: str, detail: str) -> None:
+    assert PLUGIN_API == 1
+    text = f"VLBENCH_API = {limits!r}\n" + GOOD.format(name="mine", module="loader_range")
+    registry = load_registry([plugin(tmp_path, "loader_range", text=text)])
+    fared = found(registry, "loader_range")
+    assert fared.status == ("incompatible" if detail else "ok")
+    assert (detail or "") in fared.detail
+    assert ("mine" in registry.methods) is (detail is None)
+
+
+def test_plugin_that_takes_no_new_argument_of_a_hook_works_on_and_one_that_does_is_given_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = plugin(tmp_path, "loader_old")
+    new = plugin(tmp_path, "loader_new", text=hook("return []").replace("methods()", "methods(api)"))
+    before = load_registry([old, new])
+    assert found(before, "loader_new").status == "incompatible"
+    assert "api" in found(before, "loader_new").detail
+
+    @hookspecs.hookspec
+    def vlbench_methods(api: int) -> list[object]: ...
+
+    monkeypatch.setattr(hookspecs, "vlbench_methods", vlbench_methods)
+    monkeypatch.setattr(loader, "OFFERED", {"vlbench_methods": {"api": 2}})
+    after = load_registry([old, new])
+    assert "loader_old" in after.methods
+    assert found(after, "loader_new").status == "ok"
+
+
+SLOW = """
+{before}
+import json
+def fetch():
+    import {library}
+{call}
+import vlbench
+@vlbench.hookimpl
+def vlbench_suites():
+    return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "call", "line"),
+    [("", "", 0), ("", "fetch()", 5), ("import sklearn_stand_in", "", 2), ("import helper_of_slow", "", 2)],
+)
+def test_plugin_that_imports_a_heavy_library_when_listed_is_named_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, call: str, line: int
+) -> None:
+    monkeypatch.setattr(heavy, "HEAVY", {"sklearn_stand_in"})
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "sklearn_stand_in.py").write_text("")
+    (tmp_path / "helper_of_slow.py").write_text("import sklearn_stand_in")
+    text = SLOW.format(before=before, library="sklearn_stand_in", call=call)
+    try:
+        fared = found(load_registry([plugin(tmp_path, "loader_slow", text=text)]), "loader_slow")
+    finally:
+        for module in ("sklearn_stand_in", "helper_of_slow", "loader_slow"):
+            sys.modules.pop(module, None)
+    assert (fared.status, fared.used) == ("slow" if line else "ok", True)
+    assert (f"imports sklearn_stand_in when listed ({tmp_path / 'loader_slow.py'}, line {line})" in fared.detail) is (
+        line > 0
+    )
+
+
+def test_a_library_that_is_looked_for_but_not_there_makes_nobody_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heavy, "HEAVY", {"no_such_library"})
+    text = "try:\n    import no_such_library\nexcept ImportError:\n    pass\n" + hook("return []")
+    assert found(load_registry([plugin(tmp_path, "loader_optional", text=text)]), "loader_optional").status == "ok"
+
+
+@pytest.mark.parametrize("raised", ["BaseException('odd')", "GeneratorExit", "SystemExit(0)"])
+def test_no_exception_of_a_plugin_gets_through(tmp_path: Path, raised: str) -> None:
+    for text in (f"raise {raised}", hook(f"raise {raised}")):
+        assert not found(load_registry([plugin(tmp_path, "loader_odd", text=text)]), "loader_odd").used
+        sys.modules.pop("loader_odd", None)
 
 
 def test_plugin_file_that_does_not_exist_is_an_error() -> None:
