@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from vlbench.cli.complete import Run
 from vlbench.cli.shared import echo_json, echo_rows, opened
 
 
 @click.command("checkpoints")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Run(by_name=True))
 @click.option("--every", default=0, type=click.IntRange(min=0), help="Steps between evaluations; 0: a tenth of all.")
 @click.option("--published", is_flag=True, help="Train as the released scripts do, not by the recipe chosen on val.")
 @click.option("--suite", default="", metavar="FILE", help="The suite's file, where the run was made with one.")

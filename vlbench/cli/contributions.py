@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from vlbench.cli.complete import Run
 from vlbench.cli.shared import echo_json, echo_rows, opened
 
 
 @click.command("contributions")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Run(by_name=True))
 @click.option("--suite", default="", metavar="FILE", help="The suite's file, where the run was made with one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
 @click.pass_context

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from vlbench.cli.complete import Name, Run
 from vlbench.cli.shared import load, readable_path
 
 DIFF = "diff"
@@ -27,8 +28,16 @@ class Board(click.Command):
 
 
 @click.command("leaderboard", cls=Board)
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--format", "form", default="text", show_default=True, metavar="NAME", help="How to write the table.")
+@click.argument("runs", nargs=-1, type=Run())
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=Name("format"),
+    metavar="NAME",
+    help="How to write the table.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
 @click.option(
     "--published", metavar="DATASET", help="Show what papers report on a data set instead, such as flickr30k."

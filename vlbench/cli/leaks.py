@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from vlbench.cli.complete import Run
 from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
 
 
 @click.command("leaks")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Run(by_name=True))
 @click.option("--suite", default="", metavar="FILE", help="The suite's file, where the run was made with one.")
 @click.option(
     "--to", "target", type=click.Path(path_type=Path), metavar="FILE", help="PNG to draw; needs vlbench[plot]."

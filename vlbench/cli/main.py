@@ -49,11 +49,15 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but with the nearest command named."""
+        """As click does, but with the nearest command named; while words are completed, nothing is an error."""
         try:
             return super().resolve_command(ctx, args)
-        except UnknownNameError as error:
-            raise click.UsageError(str(error), ctx) from error
+        except VlbenchError as error:
+            if ctx.resilient_parsing:
+                return None, None, args
+            if isinstance(error, UnknownNameError):
+                raise click.UsageError(str(error), ctx) from error
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List commands without importing them."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import echo_json, echo_rows, load
 from vlbench.registry.options import describe
 from vlbench.registry.registry import Registry
 
 
 @click.command("methods")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=Name("method"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, name: str | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import echo_json, key_values, load, readable_path
 
 if TYPE_CHECKING:
@@ -19,9 +20,24 @@ Record = Mapping[str, Any]
 
 
 @click.command("run")
-@click.option("--method", "methods", multiple=True, required=True, metavar="NAME", help="Method; may be repeated.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    required=True,
+    type=Name("method"),
+    metavar="NAME",
+    help="Method; may be repeated.",
+)
 @click.option("--budget", "budgets", required=True, metavar="N[,N2]", help="Pairs to keep; several with commas.")
-@click.option("--suite", default="scenes", show_default=True, metavar="NAME|FILE", help="Suite, or a TOML file.")
+@click.option(
+    "--suite",
+    default="scenes",
+    show_default=True,
+    type=Name("suite", or_file=True),
+    metavar="NAME|FILE",
+    help="Suite, or a TOML file.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the method's run.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
@@ -31,7 +47,9 @@ Record = Mapping[str, Any]
 @click.option(
     "--out", default=Path("runs"), show_default=True, type=click.Path(path_type=Path), help="Folder for the runs."
 )
-@click.option("--executor", default="serial", show_default=True, metavar="NAME", help="How rows are run.")
+@click.option(
+    "--executor", default="serial", show_default=True, type=Name("executor"), metavar="NAME", help="How rows are run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, as_json: bool, **rest: Any) -> None:

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
+from vlbench.cli.complete import Name, Run
 from vlbench.cli.shared import echo_json, load
 from vlbench.errors import ArtifactError
 
 
 @click.command("score")
-@click.argument("artifact", type=click.Path(path_type=Path))
-@click.option("--suite", default="", metavar="NAME|FILE", help="Suite to score on; by default the one it was made for.")
+@click.argument("artifact", type=Run())
+@click.option(
+    "--suite",
+    default="",
+    type=Name("suite", or_file=True),
+    metavar="NAME|FILE",
+    help="Suite to score on; by default the one it was made for.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--json", "as_json", is_flag=True, help="Print the record, and nothing else, on standard output.")
 @click.pass_context

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from vlbench.cli.complete import Run
 from vlbench.cli.shared import readable_path, run_folder
 
 
 @click.command("show")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Run(by_name=True))
 @click.option(
     "--to",
     "target",

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from vlbench.cli.complete import Run
 from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
 
 
 @click.command("strength")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=Run(by_name=True))
 @click.option("--students", "seeds", default=0, type=click.IntRange(min=0), help="Students of each; 0: as the suite.")
 @click.option("--suite", default="", metavar="FILE", help="The suite's file, where the runs were made with one.")
 @click.option(

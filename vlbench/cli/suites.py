@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import echo_json, echo_rows, load
 
 
 @click.command("suites")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=Name("suite"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, name: str | None, as_json: bool) -> None:
