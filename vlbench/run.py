@@ -31,6 +31,7 @@ from vlbench.observe import Observer, RunRequest, SilentObserver
 from vlbench.registry.code import code_hash
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.score.declared import declared_scores
 from vlbench.score.retrieval import clusters
 from vlbench.score.training_sets import full_selection, training_set
 from vlbench.seeds import SeedTree
@@ -195,10 +196,12 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
             record["chosen"][student] = asdict(outcome.chosen)
             ranks[student] = outcome.ranks
             work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
+    test = work.dataset.split("test")
+    counts = {side: test.count(side) for side in work.dataset.sides}
     if keep is not None:
-        test = work.dataset.split("test")
-        counts = {side: test.count(side) for side in work.dataset.sides}
         write_ranks(keep, ranks, clusters(test.pairs, counts))
+    if not label:
+        record["plugin_scores"] = declared_scores(work.registry, ranks, counts, work.observer.message)
     record["cost"].setdefault("pairs", len(artifact))
     score_s = sum(evaluator.score_s for evaluator in evaluators.values()) - before_s
     record["cost"].update(train_s=meter.seconds - score_s, score_s=score_s)

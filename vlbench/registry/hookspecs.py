@@ -42,6 +42,11 @@ def vlbench_students() -> list[StudentSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
+def vlbench_scores() -> list[Declaration]:  # type: ignore[empty-body]
+    """Metrics told in records beside the ranked ones."""
+
+
+@hookspec
 def vlbench_suites() -> list[SuiteSpec]:  # type: ignore[empty-body]
     """Named protocols, each a TOML file inside the plugin's package."""
 

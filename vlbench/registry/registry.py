@@ -45,6 +45,7 @@ KINDS = {
         Kind("data set", "vlbench_datasets", DatasetSpec, ("options", "store")),
         Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
         Kind("student", "vlbench_students", StudentSpec, ()),
+        Kind("score", "vlbench_scores", Declaration, ("ranks", "gallery_size")),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled")),
         Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
@@ -84,7 +85,7 @@ class Registry:
 
     Attributes:
         plugins: every plugin that was found, in the order loaded.
-        methods, datasets, encoders, students, suites, formats, commands, executors, observers: name ->
+        methods, datasets, encoders, students, scores, suites, formats, commands, executors, observers: name ->
             declaration.
     """
 
@@ -94,6 +95,7 @@ class Registry:
         self.datasets: dict[str, DatasetSpec] = {}
         self.encoders: dict[str, EncoderSpec] = {}
         self.students: dict[str, StudentSpec] = {}
+        self.scores: dict[str, Declaration] = {}
         self.suites: dict[str, SuiteSpec] = {}
         self.formats: dict[str, Declaration] = {}
         self.commands: dict[str, Declaration] = {}

@@ -147,7 +147,7 @@ class SuiteSpec:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A board format, command, executor or run observer: the hook that returns it says what its target is.
+    """A score, board format, command, executor or run observer: the hook that returns it says what its target is.
 
     Attributes:
         name: what users call it.

@@ -55,6 +55,24 @@ def backwards(count, run):
         upset()
         assert run(index) is None
 
+def wipe(ranks):
+    upset()
+    ranks.fill_(1)
+    return 1
+
+def size(gallery_size):
+    return gallery_size
+
+def not_finite(ranks, gallery_size, later="not offered yet"):
+    return float("nan")
+
+def raises():
+    raise KeyError("lost")
+
+@vlbench.hookimpl
+def vlbench_scores():
+    return [vlbench.Declaration(n, f"hostile_of_harmless:{n}", "H.") for n in ("wipe", "not_finite", "raises", "size")]
+
 def lazy(run):
     pass
 
@@ -107,7 +125,7 @@ def numbers(out: Path) -> dict[str, Any]:
     }
 
 
-def test_hostile_observers_and_executors_change_no_number(
+def test_hostile_observers_scores_and_executors_change_no_number(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(tmp_path / "plain", files[:1])
@@ -118,6 +136,15 @@ def test_hostile_observers_and_executors_change_no_number(
     assert len(numbers(tmp_path / "plain")) == 3
     assert numbers(tmp_path / "hostile") == numbers(tmp_path / "plain")
     assert capsys.readouterr().out == ""
+    told = record["plugin_scores"]["convnet"]
+    assert {name: told[name]["image_to_text"]["seeds"] for name in ("wipe", "size")} == {
+        "wipe": [1, 1],
+        "size": [500, 500],
+    }
+    assert told["size"]["text_to_image"]["mean"] == 100
+    assert not {"raises", "not_finite"} & set(told)
+    assert told["median-rank"] == run(tmp_path / "plain", files[:1])["plugin_scores"]["convnet"]["median-rank"]
+    assert any("score 'not_finite' of plugin 'hostile_of_harmless' returned nan" in line for line in lines.told)
     of = "of plugin 'hostile_of_harmless' raised"
     assert f"observer 'unborn' {of} KeyError: 'lost' It is told no more" in lines.told[0]
     assert sum(f"observer 'Broken' {of} SystemExit: 3" in told for told in lines.told) == 1
