@@ -16,7 +16,10 @@ Record = Mapping[str, Any]
 Outcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
-CLAIMED = ("created", "environment", "plugins", "curves", "deterministic", "cost: seconds and memory")
+CLAIMED = (
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic",
+    "cost: seconds and memory",
+)  # fmt: skip
 """Fields that nobody else can check."""
 COMPLETE = (
     "data_fingerprint", "protocol_version", "overrides", "chosen", "environment", "plugins", "always_on", "command",
