@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,18 +29,22 @@ def execute(registry: Registry, executor: str, rows: Sequence[Callable[[], T]]) 
         PluginError: the executor left a row out or ran one twice; it is named.
     """
     done: dict[int, T] = {}
+    begun: set[int] = set()
     raised: list[BaseException] = []
     settings = Settings()
+    one_at_a_time = threading.Lock()  # rows share students and caches
 
     def run(index: int) -> None:
-        if index in done or not 0 <= index < len(rows):
-            raise PluginError(f"row {index} of {len(rows)} was asked for a second time or does not exist.")
-        settings.restore()
-        try:
-            done[index] = rows[index]()
-        except BaseException as error:
-            raised.append(error)
-            raise
+        with one_at_a_time:
+            if index in begun or not 0 <= index < len(rows):
+                raise PluginError(f"row {index} of {len(rows)} was asked for a second time or does not exist.")
+            begun.add(index)
+            settings.restore()
+            try:
+                done[index] = rows[index]()
+            except BaseException as error:
+                raised.append(error)
+                raise
 
     try:
         call(registry, "executor", executor, count=len(rows), run=run)

@@ -65,8 +65,8 @@ def run(
         budget: pairs.
         suite: a declared suite, or the path of a TOML file.
         out: folder of the runs.
-        more: ``seed`` (0), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value), ``observer``, and
-            ``plugins`` (files).
+        more: ``seed`` (0), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value), ``executor``
+            ("serial"), ``observer``, and ``plugins`` (files).
 
     Returns:
         the record, as also written to ``<out>/<id>/record.json``.
