@@ -161,7 +161,7 @@ def test_an_executor_that_leaves_rows_out_or_runs_one_twice_is_named(
 
 def test_a_record_tells_the_plugins_and_the_code_of_its_method(files: list[str], tmp_path: Path) -> None:
     first = run(tmp_path / "a", files)
-    assert {"name": "hostile_of_harmless", "version": "", "status": "ok"} in first["plugins"]
+    assert {"name": "hostile_of_harmless", "distribution": "", "version": "", "status": "ok"} in first["plugins"]
     assert len(first["method_code"]) == 16
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
