@@ -5,7 +5,7 @@
 
   /** An element with attributes and children; text is text, whatever it holds. */
   const make = (name, attributes = {}, ...children) => {
-    const svg = ["svg", "path", "line", "text", "circle"].includes(name);
+    const svg = ["svg", "path", "line", "text", "rect"].includes(name);
     const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
     node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
@@ -201,6 +201,30 @@
     return make("figure", {}, make("figcaption", {}, make("b", {}, title)), svg);
   };
 
+  const BANDS = ["first", "2–5", "6–10", "11–100", "later"];
+  const queries = (part) => (part.count ? `${part.count}, such as ${part.such_as.join(", ")}` : "none");
+  const hits = (row) => {
+    if (!row.hits) return null;
+    const parts = row.hits.flatMap((found) => {
+      let left = 0;
+      const bars = found.bands.map((share, index) => {
+        const bar = make("rect", { class: `band b${index}`, x: left, y: 0, width: share, height: 10 });
+        left += share;
+        return bar;
+      });
+      const legend = found.bands.map((share, index) => make("span", { class: `band b${index}` }, `${BANDS[index]} ${number(share)} %`));
+      const title = `${found.direction.replaceAll("_", " ")}, ${found.queries.toLocaleString("en")} queries, ${found.students} students`;
+      return [
+        make("figure", { class: "hits" }, make("figcaption", {}, make("b", {}, title)),
+          make("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": "Share of queries by rank" }, ...bars),
+          make("p", { class: "bands" }, ...legend)),
+        lines([["first for every student", queries(found.always)], ["in the first 10 for none", queries(found.never)]]),
+      ];
+    });
+    const hint = make("p", { class: "hint" }, "The rank of the right answer; queries go by their number in the test split.");
+    return section("Hits and misses", hint, ...parts);
+  };
+
   const command = (text) => {
     const code = make("pre", {}, text);
     const copy = make("button", { type: "button", class: "copy" }, "Copy");
@@ -273,9 +297,9 @@
     $("#row-title").textContent = row.method;
     const standing = row.always ? "always-on row" : row.provisional ? "provisional: too few seeds to be ranked" : row.status === "finished" ? "" : row.status;
     const parts = [
-      make("p", { class: "where" }, row.where, standing ? ` · ${standing}` : null),
+      make("p", { class: "where" }, row.where, standing ? ` · ${standing}` : null, row.badge ? ` · ${row.badge}` : null),
       row.message ? make("p", { class: "message" }, row.message) : null,
-      headline(row), gallery(row), recalls(row), runsPart(row),
+      headline(row), gallery(row), recalls(row), hits(row), runsPart(row),
     ];
     $("#row-content").replaceChildren(...parts.filter(Boolean));
     if (!dialog.open) dialog.showModal();

@@ -10,6 +10,7 @@ from typing import Any
 
 from vlbench.board import wording
 from vlbench.board.html.gallery import gallery, tiles_per_row
+from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import Group, Row, Table
@@ -64,6 +65,7 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "status": row.status,
         "message": row.message,
         "rank": wording.rank_text(row),
+        "badge": row.badge,
         "provisional": row.provisional,
         "always": row.always_on,
         "columns": [
@@ -75,6 +77,7 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "size": wording.bytes_text(row),
         "time": wording.time_text(row),
         "runs": [runs[id(record)] for record in row.records],
+        "hits": next((found for record in row.records[:1] if (found := hits(record, group.student))), None),
         "gallery": next((galleries[id(record)] for record in row.records if id(record) in galleries), None),
     }
 

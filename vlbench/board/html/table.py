@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from vlbench.board import wording
+from vlbench.board.columns import short_names
 from vlbench.board.html.markup import Child, Html, element, join, scrollable
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import CEILING, MEAN_RECALL, REFERENCE, Group, Row
+from vlbench.board.sampling import RECALLS
 
-DIRECTIONS = {"TR": "image to text", "IR": "text to image"}
 BAR_WIDTH, BAR_HEIGHT = 168, 22
 
 
@@ -20,7 +22,7 @@ def group_table(group: Group) -> Html:
     scale = _Scale(group)
     bodies = [_body(group, rows, columns, scale) for rows in (group.ranked, group.always_on) if rows]
     notes = [element("p", {}, note) for note in wording.notes(group)]
-    table = element("table", {"class": "board"}, _head(columns), *bodies)
+    table = element("table", {"class": "board"}, _head(columns, _directions(group)), *bodies)
     return element(
         "section",
         {"class": f"group rows-{_size(group)}", "data-budget": group.budget, "data-division": division(group.budget)},
@@ -70,17 +72,28 @@ def _heading(group: Group) -> list[Child]:
     return parts
 
 
-def _head(columns: Sequence[str]) -> Html:
+def _directions(group: Group) -> dict[str, str]:
+    """Short name, as in a column's -> direction in words."""
+    scores = [
+        record["scores"].get(group.student) or {}
+        for row in (*group.ranked, *group.always_on)
+        for record in row.records[:1]
+    ]
+    found = dict.fromkeys(name for at in scores for name in at if name != RECALLS)
+    return {short: name.replace("_", " ") for name, short in short_names(found).items()}
+
+
+def _head(columns: Sequence[str], directions: Mapping[str, str]) -> Html:
     over: list[Child] = [element("td", {"colspan": 2})]
-    for direction, members in groupby(columns, key=lambda column: column.partition("@")[0]):
-        span = len(list(members))
-        over.append(element("th", {"colspan": span, "scope": "colgroup", "class": "recall"}, _direction(direction)))
+    for short, members in groupby(columns, key=lambda column: column.partition("@")[0]):
+        span = {"colspan": len(list(members)), "scope": "colgroup", "class": "recall"}
+        over.append(element("th", span, directions.get(short, short)))
     over.append(element("th", {"colspan": 2, "scope": "colgroup"}, "mean of the recalls"))
     over.append(element("td", {"colspan": 3}))
     heads = [_sortable("rank", "rank", "Rank"), _sortable("method", "method", "Method")]
     for column in columns:
-        direction, _, cut = column.partition("@")
-        heads.append(_sortable(f"R@{cut}" if cut else column, "recall", f"{column}, {_direction(direction)}"))
+        short, _, cut = column.partition("@")
+        heads.append(_sortable(f"R@{cut}" if cut else column, "recall", f"{column}, {directions.get(short, short)}"))
     heads.append(_sortable("mean", "mean", "Mean recall"))
     heads.append(element("th", {"scope": "col", "class": "bars"}, "95 % interval"))
     heads.append(_sortable("recovered", "recovered", "Share recovered between random and full data"))
@@ -89,12 +102,8 @@ def _head(columns: Sequence[str]) -> Html:
     return element("thead", {}, element("tr", {"class": "over"}, *over), element("tr", {}, *heads))
 
 
-def _direction(short: str) -> str:
-    return DIRECTIONS.get(short, short.replace("_", " "))
-
-
 def _sortable(text: str, kind: str, title: str) -> Html:
-    button = element("button", {"type": "button", "title": f"Sort by {title.lower()}", "aria-label": title}, text)
+    button = element("button", {"type": "button", "title": f"Sort by {title}", "aria-label": title}, text)
     return element("th", {"scope": "col", "class": kind, "aria-sort": "none"}, button)
 
 
@@ -147,7 +156,9 @@ def _method(row: Row, name: str) -> Html:
         badges.append(_badge("provisional", "Too few seeds to be ranked."))
     if row.status != "finished":
         badges.append(_badge(row.status, row.message))
-    details = wording.details_text(row)
+    if row.badge:
+        badges.append(_badge(row.badge, "How far others checked this claim."))
+    details = wording.details_text(replace(row, badge=""))
     return element(
         "th",
         {"scope": "row", "class": "method", "data-v": row.method},

@@ -11,13 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from click.testing import CliRunner
 
 from vlbench.board.html import render_html
 from vlbench.board.html.gallery import tiles_per_row
+from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script, element
 from vlbench.board.leaderboard import build_table
+from vlbench.board.ranks import write_ranks
 from vlbench.board.record import find_records
 from vlbench.cli.main import main
 
@@ -96,6 +99,32 @@ def test_row_has_its_pairs_curve_command_cost_and_environment(write_run: WriteRu
     (gallery,) = re.findall(f'id="{row["gallery"]}">(.*?)</script>', page)
     assert json.loads(gallery)["captions"] == ["one", "two", "three"]
     assert all(image.startswith("data:image/") for image in json.loads(gallery)["images"])
+
+
+def test_hits_and_misses_are_counted_over_queries_and_students(write_run: WriteRun) -> None:
+    folder = write_run("vldd", 30.0)
+    ranks = numpy.random.default_rng(0).integers(1, 14, (5, 40))
+    ranks[:, :3], ranks[:, 5] = 1, 400
+    write_ranks(folder, {"convnet": [{"image_to_text": of_seed} for of_seed in ranks]}, {"image_to_text": range(40)})
+    (found,) = hits({"folder": str(folder)}, "convnet") or []
+    bands = [(1, 1), (2, 5), (6, 10), (11, 100), (101, 10**9)]
+    counts = [sum(low <= rank <= high for rank in ranks.ravel()) for low, high in bands]
+    assert found["bands"] == [round(100 * count / 200, 1) for count in counts]
+    assert found["always"]["such_as"] == [n for n in range(40) if all(rank == 1 for rank in ranks[:, n])]
+    assert found["never"]["such_as"] == [n for n in range(40) if all(rank > 10 for rank in ranks[:, n])]
+    assert (found["students"], found["queries"], found["direction"]) == (5, 40, "image_to_text")
+    assert hits({"folder": str(folder)}, "vit") is None
+    (folder / "ranks.parquet").write_bytes(b"nonsense")
+    assert hits({"folder": str(folder)}, "convnet") is None
+
+
+def test_columns_are_headed_by_the_directions_of_the_records(make_record: MakeRecord) -> None:
+    scores = make_record("vldd", 30.0)["scores"]["convnet"]
+    sounds = {"audio_to_text": scores["image_to_text"], "text_to_audio": scores["text_to_image"]}
+    record = make_record("vldd", 30.0, scores={"convnet": {**sounds, "mean_recall": scores["mean_recall"]}})
+    page = render_html(build_table([record]))
+    assert 'class="recall">audio to text</th>' in page
+    assert "image to text" not in page.partition("<script")[0]
 
 
 def test_address_of_a_row_is_the_same_on_every_board(runs: Path) -> None:
