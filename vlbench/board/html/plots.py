@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def figures(groups: Sequence[Group]) -> list[Html]:
 
 
 def _by_budget(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
-    sized = [(group, float(group.budget)) for group in groups if group.budget.isdigit()]
+    sized = [(group, amount(group.budget)) for group in groups if group.budget not in UNBUDGETED]
     if len(sized) < 2:
         return None
     lines: dict[str, list[Point]] = {}
@@ -71,8 +72,9 @@ def _by_budget(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     ends = [(method, axes.y(line[-1].y), colours.get(method, "other")) for method, line in lines.items()]
     labelled = [end for end in ends if end[2] != "other" or len(ends) <= COLOURED + 2]
     ceiling = _ceiling(full, axes) if full else []
-    ticks = _ticks(axes, [(size, f"{size:.0f}") for size in sorted(set(sizes))])
-    body = [*_grid(axes, ticks, "pairs"), *ceiling, *drawn, *_labels(labelled, WIDTH - RIGHT + 8)]
+    ticks = _ticks(axes, sorted({size: group.budget for group, size in sized}.items()))
+    unit = "pairs" if sized[0][0].budget.isdigit() else "bytes"
+    body = [*_grid(axes, ticks, unit), *ceiling, *drawn, *_labels(labelled, WIDTH - RIGHT + 8)]
     return _figure("Score against budget", "Mean recall in percent; bars are 95 % intervals.", body)
 
 
@@ -94,6 +96,12 @@ def _by_cost(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     texts = _front_labels(front, axes, colours, several=len(groups) > 1)
     note = "Mean recall in percent by time to condense, train and score; the line joins what nothing beats on both."
     return _figure("Score against cost", note, [*_grid(axes, _ticks(axes, _TIMES), "time"), line, *dots, *texts])
+
+
+def amount(budget: str) -> float:
+    """How many pairs or bytes a budget is, as ``500`` and ``5MB``; 1 where it is written in no known way."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(B|kB|MB|GB)?", budget)
+    return max(float(found[1]) * 1000.0 ** ("B", "kB", "MB", "GB").index(found[2] or "B"), 1.0) if found else 1.0
 
 
 _TIMES = (

@@ -7,11 +7,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from vlbench.board import wording
-from vlbench.board.columns import short_names
 from vlbench.board.html.markup import Child, Html, element, join, scrollable
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import CEILING, MEAN_RECALL, REFERENCE, Group, Row
-from vlbench.board.sampling import RECALLS
 
 BAR_WIDTH, BAR_HEIGHT = 168, 22
 
@@ -22,7 +20,8 @@ def group_table(group: Group) -> Html:
     scale = _Scale(group)
     bodies = [_body(group, rows, columns, scale) for rows in (group.ranked, group.always_on) if rows]
     notes = [element("p", {}, note) for note in wording.notes(group)]
-    table = element("table", {"class": "board"}, _head(columns, _directions(group)), *bodies)
+    directions = {short: name.replace("_", " ") for short, name in group.directions.items()}
+    table = element("table", {"class": "board"}, _head(columns, directions), *bodies)
     return element(
         "section",
         {"class": f"group rows-{_size(group)}", "data-budget": group.budget, "data-division": division(group.budget)},
@@ -70,17 +69,6 @@ def _heading(group: Group) -> list[Child]:
     if group.overrides:
         parts.append(_badge("off protocol", "Not the protocol's file: no row is ranked."))
     return parts
-
-
-def _directions(group: Group) -> dict[str, str]:
-    """Short name, as in a column's -> direction in words."""
-    scores = [
-        record["scores"].get(group.student) or {}
-        for row in (*group.ranked, *group.always_on)
-        for record in row.records[:1]
-    ]
-    found = dict.fromkeys(name for at in scores for name in at if name != RECALLS)
-    return {short: name.replace("_", " ") for name, short in short_names(found).items()}
 
 
 def _head(columns: Sequence[str], directions: Mapping[str, str]) -> Html:

@@ -163,6 +163,15 @@ def test_board_of_two_thousand_records_is_built_in_ten_seconds(make_record: Make
     assert len(page) < 30e6
 
 
+def test_every_division_has_plots_of_its_own(make_record: MakeRecord) -> None:
+    records = [make_record("vldd", 30.0, budget=budget) for budget in ("100", "500", "900kB", "5MB")]
+    page = render_html(build_table(records))
+    plots = re.findall(r'<div class="plots" data-division="(\w+)">.*?</div>', page)
+    assert plots == ["pairs", "bytes"]
+    ticks = re.findall(r'<text class="tick" x="([\d.]+)" y="[\d.]+" text-anchor="middle">(900kB|5MB)</text>', page)
+    assert [text for _, text in sorted(ticks, key=lambda tick: float(tick[0]))] == ["900kB", "5MB"]
+
+
 def test_more_rows_have_fewer_pictures_each() -> None:
     assert tiles_per_row(10) == 24
     assert tiles_per_row(2000) * 2000 < 10_000
