@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Declaration,
         EncoderSpec,
         MethodSpec,
+        NeededFile,
         StudentSpec,
         SuiteSpec,
     )
@@ -64,6 +65,7 @@ __all__ = [
     "EncoderSpec",
     "Method",
     "MethodSpec",
+    "NeededFile",
     "OptionError",
     "PairDataset",
     "PluginError",
@@ -115,6 +117,7 @@ _MODULES = {
         "DatasetSpec",
         "EncoderSpec",
         "MethodSpec",
+        "NeededFile",
         "StudentSpec",
         "SuiteSpec",
     ),

@@ -22,6 +22,8 @@ class RunRequest:
         overrides: protocol key -> text.
         out: folder of the runs.
         executor: how rows are run, by name.
+        data: folder with the files of the suite's data set, or None: the one that ``vlbench prepare`` was given, if
+            any. It is no part of what is asked of a method, so records and cache keys do not hold it.
     """
 
     suite: str = "scenes"
@@ -31,6 +33,7 @@ class RunRequest:
     overrides: Mapping[str, str] = field(default_factory=dict)
     out: Path = Path("runs")
     executor: str = "serial"
+    data: Path | None = None
 
 
 class Observer(Protocol):

@@ -229,6 +229,7 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         "deterministic": spec.deterministic if spec else cell.name == FULL,
         "protocol_version": protocol.version,
         "overrides": protocol.overrides,
+        "mock": work.dataset.mock,
         "scores": {},
         "cost": {},
         "environment": work.environment(),
@@ -257,7 +258,13 @@ def _same(found: Record, asked: Record) -> bool:
 
 
 def score_artifact(
-    path: Path | str, *, registry: Registry, suite: str = "", device: str = "auto", observer: Observer | None = None
+    path: Path | str,
+    *,
+    registry: Registry,
+    suite: str = "",
+    device: str = "auto",
+    data: Path | None = None,
+    observer: Observer | None = None,
 ) -> Record:
     """Train fresh students on a saved artifact and score them, without the method's code.
 
@@ -266,12 +273,14 @@ def score_artifact(
         registry: knows suites, data sets and encoders.
         suite: by whose protocol; by default that of the record beside the artifact.
         device: where to compute.
+        data: folder of the data set's files, where they are the user's.
         observer: told of phases.
     """
     folder = Path(path)
     artifact = load_artifact(folder)
     beside = read_record(folder) if (folder / "record.json").exists() else {}
-    request = RunRequest(suite=suite or beside.get("suite", "scenes"), device=device, seed=beside.get("seed", 0))
+    asked = suite or beside.get("suite", "scenes")
+    request = RunRequest(suite=asked, device=device, seed=beside.get("seed", 0), data=data)
     work = Workbench(registry, request, observer or SilentObserver())
     train = work.dataset.split("train")
     check_artifact(artifact, pairs=len(artifact), train=train, fingerprint=work.dataset.fingerprint)

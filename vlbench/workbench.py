@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vlbench.audience import Audience
 from vlbench.cache import Cache, default_cache, short_hash
 from vlbench.condense.context import Context, Reference
+from vlbench.data.folders import remembered_folder
 from vlbench.data.pairs import SPLITS
 from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
@@ -51,12 +52,28 @@ class Workbench:
         for method in self.protocol.rows.always:
             registry.method(method)
 
+    @property
+    def data_options(self) -> Any:
+        """Options of the protocol's data set, with the folder of its files where it has one.
+
+        Raises:
+            ProtocolError: a folder is given, and the data set reads no files of the user's.
+        """
+        name, given = self.protocol.data, self.protocol.data_options
+        spec = self.registry.dataset(name)
+        takes = any(field.name == "root" for field in fields(spec.options))
+        if self.request.data is not None and not takes:
+            raise ProtocolError(f"data set {name!r} reads no files of yours. Leave out --data.")
+        root = self.request.data or (remembered_folder(self.cache.root, self.protocol.name) if takes else None)
+        if root is not None:
+            given = {**given, "root": str(root)}
+        return parse_options(spec.options, given, owner=f"data set {name!r}")
+
     @cached_property
     def dataset(self) -> PairDataset:
         """The protocol's data set."""
-        name, given = self.protocol.data, self.protocol.data_options
+        name, options = self.protocol.data, self.data_options
         spec = self.registry.dataset(name)
-        options: Any = parse_options(spec.options, given, owner=f"data set {name!r}")
         self.observer.phase("data", None, name)
         store = self.cache.root / "data" / name
         store.mkdir(parents=True, exist_ok=True)
@@ -67,9 +84,10 @@ class Workbench:
     @cached_property
     def bench(self) -> Bench:
         """Where students are built."""
-        return Bench(self.dataset, self._make_encoder, self.cache, self.device)
+        return Bench(self.dataset, self.make_encoder, self.cache, self.device)
 
-    def _make_encoder(self, config: TowerConfig) -> Encoder:
+    def make_encoder(self, config: TowerConfig) -> Encoder:
+        """A tower's encoder, as its plugin makes it."""
         spec = self.registry.encoder(config.encoder)
         options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
         encoder: Encoder = resolve(spec.target)(options)

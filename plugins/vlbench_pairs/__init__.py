@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import vlbench
-from vlbench_pairs.options import PairsOptions
+from vlbench_pairs.options import CocoOptions, Flickr8kOptions, Flickr30kOptions, PairsOptions
+
+_SETS = {
+    "pairs": ("Your own photographs and captions: Karpathy or retrieval JSON, token, CSV, Hugging Face.", PairsOptions),
+    "flickr8k": ("Flickr8k by Karpathy's splits, counted; you bring the files (--data).", Flickr8kOptions),
+    "flickr30k": ("Flickr30k by Karpathy's splits, counted; you bring the files (--data).", Flickr30kOptions),
+    "coco": ("COCO 2014 by Karpathy's splits, counted; you bring the files (--data).", CocoOptions),
+}
 
 
 @vlbench.hookimpl
 def vlbench_datasets() -> list[vlbench.DatasetSpec]:
-    """One data set, `pairs`, that reads every usual format of annotations."""
-    summary = "Your own photographs and captions: Karpathy or retrieval JSON, token, CSV, Hugging Face."
-    return [vlbench.DatasetSpec("pairs", "vlbench_pairs.reader:load", summary, PairsOptions)]
+    """`pairs` reads every usual format of annotations; the others are published sets, and stop at a wrong count."""
+    return [
+        vlbench.DatasetSpec(
+            name,
+            "vlbench_pairs.reader:load",
+            summary,
+            options,
+            files="vlbench_pairs.needs:needed_files",
+            mock="" if name == "pairs" else f"vlbench_pairs.mock:make_{name}",
+        )
+        for name, (summary, options) in _SETS.items()
+    ]

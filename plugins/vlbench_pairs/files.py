@@ -5,17 +5,41 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vlbench import DataError
+from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.rows import split_of_path
+
+PATHS = ("annotations", "images", "splits")
+"""Options that hold paths."""
 
 
 def listed(value: str | Sequence[str]) -> list[str]:
     """Entries of an option that is a list, or one text with commas."""
     entries = value.split(",") if isinstance(value, str) else list(value)
     return [entry.strip() for entry in entries if entry.strip()]
+
+
+def anchored(options: PairsOptions) -> PairsOptions:
+    """Options whose relative paths count from their ``root``, where they have one."""
+    if not options.root:
+        return options
+    root = Path(options.root).expanduser()
+
+    def under_root(entry: str) -> str:
+        head, equals, tail = entry.partition("=")
+        prefix, path = (f"{head}=", tail) if equals and head.isalpha() else ("", entry)
+        found = root / Path(path).expanduser()
+        archive = found.with_name(f"{found.name}.tar")
+        if archive.is_file() and not found.exists():  # as it was downloaded
+            found = archive
+        return entry if options.format == "huggingface" and not found.exists() else f"{prefix}{found}"
+
+    changed = {name: tuple(map(under_root, listed(getattr(options, name)))) for name in PATHS}
+    return replace(options, **changed)  # type: ignore[arg-type]  # all three are tuples of text
 
 
 def existing_paths(value: str | Sequence[str], option: str) -> list[Path]:
@@ -30,7 +54,10 @@ def existing_paths(value: str | Sequence[str], option: str) -> list[Path]:
         # Path.glob takes no absolute patterns.
         found = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(path)))]  # noqa: PTH207
         if not found:
-            raise DataError(f"{option}: {entry!r} does not exist. Check the path; it counts from the current folder.")
+            raise DataError(
+                f"{option}: {entry!r} does not exist. Check the path. A relative one counts from the folder that "
+                f"--data names, else from the current one."
+            )
         paths += found
     return paths
 

@@ -10,14 +10,19 @@ from vlbench import DataError
 from vlbench_pairs.files import read_json, text_field
 from vlbench_pairs.rows import Row
 
+MOCK = "mock"
+"""Key of a file that ``vlbench data mock`` made."""
+
 
 def is_karpathy(content: Any) -> bool:
     """Whether parsed JSON has the shape ``{"images": [...]}``."""
     return isinstance(content, dict) and isinstance(content.get("images"), list)
 
 
-def read_karpathy(path: Path) -> Iterator[Row]:
-    """One row per image; COCO's ``filepath`` is the folder of the image, ``restval`` is a part of train.
+def read_karpathy(path: Path) -> tuple[list[Row], bool]:
+    """One row per image, and whether the file says of itself that it is a mock.
+
+    COCO's ``filepath`` is the folder of the image, ``restval`` is a part of train.
 
     Raises:
         DataError: the file is malformed.
@@ -25,6 +30,10 @@ def read_karpathy(path: Path) -> Iterator[Row]:
     content = read_json(path)
     if not is_karpathy(content):
         raise DataError(f"{path}: not a Karpathy file, which is an object with a list 'images'.")
+    return list(_rows(content, path)), MOCK in content
+
+
+def _rows(content: dict[str, Any], path: Path) -> Iterator[Row]:
     for index, record in enumerate(content["images"]):
         where = f"{path}, images[{index}]"
         if not isinstance(record, dict):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from vlbench import DataError, EncodedImage, OptionError, PairDataset, Split, cached_images, fingerprint
 from vlbench_pairs.captions import TOKEN_LINE, apply_lists, read_csv, read_token
-from vlbench_pairs.files import listed, read_json, read_text, split_paths
+from vlbench_pairs.counts import check_counts, keep_captions
+from vlbench_pairs.files import anchored, listed, read_json, read_text, split_paths
 from vlbench_pairs.huggingface import Columns, is_saved_dataset, read_huggingface
 from vlbench_pairs.karpathy import is_karpathy, read_karpathy
 from vlbench_pairs.options import PairsOptions
@@ -30,6 +31,7 @@ class Annotations:
 
     rows: list[Row] = field(default_factory=list)
     images: list[EncodedImage] = field(default_factory=list)
+    mock: bool = False
 
 
 def load(options: PairsOptions, store: Path) -> PairDataset:
@@ -44,15 +46,21 @@ def load(options: PairsOptions, store: Path) -> PairDataset:
     if options.size < 1:
         raise OptionError(f"size = {options.size}: expected pixels, 1 or more.")
     clean = cleaner(options.clean)
+    options = anchored(options)
     annotations = read_annotations(options)
     records = assemble(annotations.rows, clean)
+    if options.expect and not annotations.mock:
+        check_counts(records, options.expect)
+    keep_captions(records, options.captions)
     splits: dict[str, Split] = {}
     with _open_images(options, annotations) as index:
         # Every file is looked up before the first is decoded: what is missing is told at once.
         files = _find_files(records, index)
         for split, found in records.items():
             splits[split] = _split(found, cached_images(files[split], options.size, store))
-    return PairDataset(name="pairs", sides=SIDES, splits=splits, fingerprint=fingerprint(SIDES, splits))
+    return PairDataset(
+        name="pairs", sides=SIDES, splits=splits, fingerprint=fingerprint(SIDES, splits), mock=annotations.mock
+    )
 
 
 def read_annotations(options: PairsOptions) -> Annotations:
@@ -70,6 +78,10 @@ def read_annotations(options: PairsOptions) -> Annotations:
             found = read_huggingface(str(path), Columns(options.image_column, tuple(options.caption_columns)))
             result.rows += found.rows
             result.images += found.images
+        elif kind == "karpathy":
+            rows, mock = read_karpathy(path)
+            result.rows += rows
+            result.mock |= mock
         else:
             result.rows += _read_file(path, kind, split)
     lists = split_paths(options.splits, "splits")
@@ -111,8 +123,6 @@ def _files(options: PairsOptions) -> list[tuple[Path, str]]:
 
 
 def _read_file(path: Path, kind: str, split: str) -> Iterator[Row]:
-    if kind == "karpathy":
-        return read_karpathy(path)
     if kind == "retrieval":
         return read_retrieval(path, split)
     if kind == "token":

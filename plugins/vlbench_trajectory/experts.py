@@ -31,10 +31,16 @@ def train_experts(context: Context, variant: str, settings: Settings) -> list[Tr
         variant: of :meth:`Context.variant`.
         settings: of the stage.
     """
-    recipe = Recipe(
-        settings.expert_steps, settings.expert_batch, settings.expert_rate, momentum=0.0, schedule="constant"
-    )
     student, data = context.variant(variant)[0], context.full_set(variant)
+    trained = any(not tower.frozen for tower in student.towers.values())
+    recipe = Recipe(
+        settings.expert_steps,
+        settings.expert_batch,
+        settings.expert_rate,
+        momentum=0.0,
+        schedule="constant",
+        augment=settings.expert_augment if trained else "none",
+    )
     context.observer.phase("experts", settings.experts, f"{settings.expert_steps} steps each")
     trajectories = []
     for index in range(settings.experts):

@@ -41,6 +41,12 @@ class VLDDOptions:
     outer_steps: int | None = option(None, help="updates of the learned pairs" + _AUTO)
     averaged: int | None = option(None, help="segments, of different experts, averaged in an update" + _AUTO)
     share: float | None = option(None, help="share of items that is run through a frozen encoder in an update" + _AUTO)
+    inner_temperature: float | None = option(
+        None, help="of the student's steps within a segment; none: the student's own. The paper's code has 0.376 there"
+    )
+    expert_augment: Literal["none", "vldd"] = option(
+        "none", help="experts of a trained encoder see images cropped, flipped and changed, as in the paper's code"
+    )
     item_rate: float | None = option(None, help="outer learning rate of pixels, at unit RMS" + _AUTO)
     vector_rate: float | None = option(None, help="outer learning rate of text vectors, at unit RMS" + _AUTO)
     step_rate: float | None = option(None, help="outer learning rate of the inner step sizes, in log space" + _AUTO)

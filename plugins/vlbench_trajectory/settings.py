@@ -22,6 +22,7 @@ class Settings:
         optimiser: of the outer loop.
         literal: variables are raw (no unit RMS, no clamp) and inner step sizes are not in log space, as published.
         inner_rate: inner step size at the start; 0: found by a line search.
+        inner_temperature: of the student's inner steps; 0: its own.
     """
 
     experts: int
@@ -43,6 +44,8 @@ class Settings:
     optimiser: Literal["adam", "sgd"] = "adam"
     literal: bool = False
     inner_rate: float = 0.0
+    inner_temperature: float = 0.0
+    expert_augment: str = "none"
 
 
 HEADS = Settings(

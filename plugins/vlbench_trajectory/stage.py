@@ -183,7 +183,8 @@ class Stage:
     def _loss(self, step: int) -> Loss:
         def loss(entries: Entries, parameters: Parameters, inner: int) -> Tensor:
             with self.student.training(self.seeds.integer("dropout", step * self.settings.inner_steps + inner)):
-                return self.student.loss(entries, parameters)
+                temperature = self.settings.inner_temperature or None
+                return self.student.loss(entries, parameters, temperature=temperature)
 
         return loss
 

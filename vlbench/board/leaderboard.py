@@ -90,6 +90,7 @@ class Group:
 
     Attributes:
         overrides: what differs from the protocol's file. Where anything does, no row is ranked.
+        mock: the data are a stand-in, and no row is ranked.
         resolution: the smallest difference in mean recall, in points, that would tell two of the ranked rows apart.
         differences: all pairs of ranked rows, which come first in ``ranked``.
         apart: field -> its value here, for what keeps this group from another of the same suite in the table.
@@ -105,6 +106,7 @@ class Group:
     ranked: tuple[Row, ...] = field(default=())
     always_on: tuple[Row, ...] = field(default=())
     overrides: Mapping[str, str] = field(default_factory=dict)
+    mock: bool = False
     resolution: float | None = None
     differences: tuple[Difference, ...] = field(default=())
     data_fingerprint: str = ""
@@ -154,10 +156,14 @@ def _groups(world: Sequence[Record]) -> list[Group]:
 def _group(records: Sequence[Record], budget: str, student: str) -> Group:
     fitting = [record for record in records if record["status"] != "finished" or student in record["scores"]]
     first = records[0]
-    overrides = first.get("overrides") or {}
+    overrides, mock = first.get("overrides") or {}, any(record.get("mock", False) for record in records)
     measured = [_row(same, student) for same in _same_but_seed(fitting)]
     measured.sort(key=lambda each: (-_mean_recall(each[0]), each[0].method, _canonical(each[0].options)))
-    able = {number: sample for number, (row, sample) in enumerate(measured) if sample and _is_ranked(row, overrides)}
+    able = {
+        number: sample
+        for number, (row, sample) in enumerate(measured)
+        if sample and not mock and _is_ranked(row, overrides)
+    }
     ranking = rank(list(able.values()))
     ranks = dict(zip(able, ranking.ranks, strict=True))
     rows = [replace(row, rank=ranks.get(number, "")) for number, (row, _) in enumerate(measured)]
@@ -174,6 +180,7 @@ def _group(records: Sequence[Record], budget: str, student: str) -> Group:
         ranked=tuple(row for row in ordered if not row.always_on),
         always_on=tuple(row for row in ordered if row.always_on),
         overrides=overrides,
+        mock=mock,
         resolution=ranking.resolution,
         differences=ranking.differences,
         data_fingerprint=first.get("data_fingerprint") or "",

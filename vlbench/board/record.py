@@ -1,9 +1,10 @@
 """A record: everything asked and everything observed in one run, as JSON beside the artifact.
 
 Fields: schema, id, status ("finished", "diverged" or "failed"), method, family, deterministic (the seed changes
-nothing), budget (text), suite, protocol_hash, protocol_version, options, seed, data_fingerprint,
-``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and ``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent,
-``chosen.<student>``, ``cost.{pairs,bytes,condense_s,train_s,score_s,peak_rss_bytes}``, environment, plugins,
+nothing), budget (text), suite, protocol_hash, protocol_version, options, seed, data_fingerprint, mock (the
+data are a stand-in), ``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and
+``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent, ``chosen.<student>``,
+``cost.{pairs,bytes,condense_s,train_s,score_s,peak_rss_bytes}``, environment, plugins,
 method_code, ``plugin_scores.<student>.<score>.<direction>.{mean,sd,seeds}``, start, curves, always_on, command,
 created, message. Each is described in ``record.schema.json``, which ships beside this file.
 """

@@ -131,6 +131,8 @@ def _spread_note(rows: list[Row]) -> str:
 
 def _rank_notes(group: Group) -> list[str]:
     lines = []
+    if group.mock:
+        return ["A stand-in for the data (vlbench data mock): never ranked."]
     if group.overrides:
         changed = ", ".join(f"{name}={value}" for name, value in group.overrides.items())
         return [f"Off protocol ({changed}): never ranked."]

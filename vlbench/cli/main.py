@@ -18,6 +18,8 @@ COMMANDS = {
     "methods": "List methods, or describe one with its options.",
     "suites": "List suites, or print the protocol of one.",
     "plugins": "List plugins and whether each could be loaded.",
+    "prepare": "Fetch and compute once what a suite needs; say what is missing.",
+    "data": "Make a small stand-in for a data set you do not have yet.",
     "show": "Draw the pairs of a run as a picture.",
     "score": "Train fresh students on a saved artifact and score them.",
     "checkpoints": "Measure what picking the best test epoch buys.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vlbench.cli.complete import Name
-from vlbench.cli.shared import echo_json, key_values, load, readable_path
+from vlbench.cli.shared import echo_json, key_values, load, no_network, readable_path
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
@@ -50,6 +50,10 @@ Record = Mapping[str, Any]
 @click.option(
     "--executor", default="serial", show_default=True, type=Name("executor"), metavar="NAME", help="How rows are run."
 )
+@click.option(
+    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files, unless prepared."
+)
+@click.option("--offline", is_flag=True, help="Opening a socket is an error. See vlbench prepare.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, as_json: bool, **rest: Any) -> None:
@@ -73,8 +77,10 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
         overrides=key_values(rest["overrides"], flag="--set"),
         out=rest["out"],
         executor=registry.executor(rest["executor"]).name,
+        data=rest["data"],
     )
-    records = _run(registry, methods=unique, budgets=parsed, request=request)
+    with no_network(rest["offline"]):
+        records = _run(registry, methods=unique, budgets=parsed, request=request)
     asked = asked_for(records, unique, [str(budget) for budget in parsed])
     if as_json:
         echo_json(asked)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vlbench.cli.complete import Name, Run
-from vlbench.cli.shared import echo_json, load
+from vlbench.cli.shared import echo_json, load, no_network
 from vlbench.errors import ArtifactError
 
 
@@ -21,9 +22,13 @@ from vlbench.errors import ArtifactError
     help="Suite to score on; by default the one it was made for.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option(
+    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files, unless prepared."
+)
+@click.option("--offline", is_flag=True, help="Opening a socket is an error. See vlbench prepare.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record, and nothing else, on standard output.")
 @click.pass_context
-def command(context: click.Context, artifact: Path, suite: str, device: str, as_json: bool) -> None:
+def command(context: click.Context, /, artifact: Path, as_json: bool, offline: bool, **rest: Any) -> None:
     """Train fresh students on a saved artifact and score them.
 
     ARTIFACT is a run's folder, or the folder of a saved artifact.
@@ -34,8 +39,8 @@ def command(context: click.Context, artifact: Path, suite: str, device: str, as_
     from vlbench.run import score_artifact
 
     registry = load(context)
-    with observer() as watching:
-        record = score_artifact(artifact, registry=registry, suite=suite, device=device, observer=watching)
+    with no_network(offline), observer() as watching:
+        record = score_artifact(artifact, registry=registry, observer=watching, **rest)
     if as_json:
         echo_json(record)
         return

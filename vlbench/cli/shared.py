@@ -7,7 +7,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,15 @@ def echo_rows(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> N
         click.echo(click.style(first, bold=True) if header and number == 0 else first)
         for line in lines[1:]:
             click.echo(" " * indent + line)
+
+
+def no_network(off: bool) -> AbstractContextManager[None]:
+    """What ``--offline`` asks for: within, opening a socket is an error."""
+    if not off:
+        return nullcontext()
+    from vlbench.offline import offline
+
+    return offline()
 
 
 def echo_json(value: object) -> None:

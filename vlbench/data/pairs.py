@@ -46,12 +46,14 @@ class PairDataset:
         sides: the two side names, query side of ``TR`` first: ``("image", "text")``.
         splits: ``train``, ``val`` and ``test``.
         fingerprint: SHA-256 over the content, see :func:`vlbench.data.fingerprint.fingerprint`.
+        mock: a stand-in made to try a protocol; rows on it are never ranked.
     """
 
     name: str
     sides: tuple[str, str]
     splits: dict[str, Split]
     fingerprint: str
+    mock: bool = False
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():

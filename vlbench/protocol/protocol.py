@@ -124,19 +124,23 @@ def _training(table: Mapping[str, Any], where: str) -> Training:
     settings = table.get("grid", [])
     if not 1 <= len(settings) <= LARGEST_GRID:
         raise ProtocolError(f"{where}: training.grid has {len(settings)} settings. Allowed: 1 to {LARGEST_GRID}.")
-    grid = tuple(parse_options(Recipe, {**common, **setting}, owner=f"{where}: training.grid") for setting in settings)
+    grid = tuple(_recipe({**common, **setting}, f"{where}: training.grid") for setting in settings)
     seeds = table.get("seeds", 5)
     if not isinstance(seeds, int) or seeds < 1:
         raise ProtocolError(f"{where}: training.seeds is {seeds!r}. It must be a whole number of at least 1.")
-    warmup = parse_options(Recipe, {**common, **table.get("warmup", {})}, owner=f"{where}: training.warmup")
-    return Training(grid, seeds, warmup)
+    return Training(grid, seeds, _recipe({**common, **table.get("warmup", {})}, f"{where}: training.warmup"))
+
+
+def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
+    steps = {"steps": 0} if "epochs" in table else {}
+    return parse_options(Recipe, {**steps, **table}, owner=where)
 
 
 def _student(table: Mapping[str, Any], where: str) -> StudentConfig:
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    _check_keys(rest, {"temperature"}, where)
-    return StudentConfig(towers, float(rest.get("temperature", 0.07)))
+    _check_keys(rest, {"temperature", "learn_temperature"}, where)
+    return StudentConfig(towers, float(rest.get("temperature", 0.07)), bool(rest.get("learn_temperature", False)))
 
 
 def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
@@ -144,7 +148,7 @@ def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
         "head": parse_options(HeadConfig, table.get("head", {}), owner=f"{where}: head"),
         "lora": parse_options(LoraConfig, table.get("lora", {}), owner=f"{where}: lora"),
     }
-    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora"}, where)
+    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora", "dropout"}, where)
     if "encoder" not in table:
         raise ProtocolError(f"{where}: encoder is missing. Name a declared one, such as timm.")
     return TowerConfig(**{**table, **parts})

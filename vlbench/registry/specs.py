@@ -50,10 +50,30 @@ class MethodSpec:
 
 
 @dataclass(frozen=True)
+class NeededFile:
+    """A file or folder that a data set reads.
+
+    Attributes:
+        path: where it is looked for.
+        there: whether it exists.
+        source: where users get it, in words.
+    """
+
+    path: Path
+    there: bool
+    source: str
+
+
+@dataclass(frozen=True)
 class DatasetSpec:
     """A data set or a reader; ``target`` is called with (options, store: Path) and returns a ``PairDataset``.
 
-    ``store`` is a folder where it may keep what is dear to make again.
+    ``store`` is a folder where it may keep what is dear to make again. A data set of files the user brings has an
+    option ``root``, which ``--data DIR`` sets: the folder its relative paths count from.
+
+    Attributes:
+        files: ``"module:function"``, called with (options), lists every :class:`NeededFile` for ``vlbench prepare``.
+        mock: ``"module:function"``, called with (images, out), writes a small stand-in for ``vlbench data mock``.
 
     Raises:
         PluginError: a field has a value that is not allowed.
@@ -63,6 +83,8 @@ class DatasetSpec:
     target: str
     summary: str
     options: type = NoOptions
+    files: str = ""
+    mock: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -213,6 +235,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*"), "letters, digits, '-' and '_', as in 'every-nth'"),
     "summary": (lambda value: isinstance(value, str) and bool(value.strip()) and "\n" not in value, "one line of text"),
     "target": (_pattern(f"{_MODULE}:{_MODULE}"), "text of the form 'package.module:Name'"),
+    "files": (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
+    "mock": (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
     "options": (_is_options, "a frozen dataclass, written with @dataclass(frozen=True)"),
     "family": (lambda value: value in get_args(Family), " or ".join(map(repr, get_args(Family)))),
     "paper": (lambda value: isinstance(value, str), "text"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,14 @@ class Recipe:
         rate: initial learning rate of every branch.
         weight_decay: times the parameters is added to their gradient.
         momentum: of SGD.
-        schedule: ``cosine`` to 0 over the steps, or ``constant``.
+        schedule: ``cosine`` to 0 over the steps, ``constant``, or ``step``: a tenth of the rate in the second half.
         noise: standard deviation of Gaussian noise added to standardised features of frozen encoders.
+        epochs: passes, in place of ``steps``, which is 0 then.
+        passes: what a pass goes over. ``items``: all first-side items, each with one drawn pair of its own, batches of
+            full size only. ``pairs``: all pairs, and the last batch of a pass may be smaller.
+        learned_rates: what becomes of step sizes that an artifact brings, as learned by its method: ``ignore``;
+            ``own``, each branch takes its own in place of ``rate``; ``first``, all branches take that of the first.
+        augment: of the pixels that a trained encoder reads: ``none``, or ``vldd``, see :mod:`vlbench.data.augment`.
     """
 
     steps: int
@@ -40,18 +46,40 @@ class Recipe:
     momentum: float = 0.9
     schedule: str = "cosine"
     noise: float = 0.0
+    epochs: int = 0
+    passes: str = "items"
+    learned_rates: str = "ignore"
+    augment: str = "none"
 
     def __post_init__(self) -> None:
-        if self.schedule not in ("cosine", "constant"):
-            raise ProtocolError(f"schedule {self.schedule!r} is not allowed. Allowed: cosine, constant.")
-        if self.steps < 0 or self.batch < 1:
+        for field, allowed in _CHOICES.items():
+            if getattr(self, field) not in allowed:
+                raise ProtocolError(f"{field} {getattr(self, field)!r} is not allowed. Allowed: {', '.join(allowed)}.")
+        if min(self.steps, self.epochs) < 0 or self.batch < 1:
             raise ProtocolError(
-                f"steps = {self.steps}, batch = {self.batch}: steps are at least 0, a batch at least 1."
+                f"steps = {self.steps}, epochs = {self.epochs}, batch = {self.batch}: steps and epochs are at least 0, "
+                f"a batch at least 1."
             )
+        if self.steps and self.epochs:
+            raise ProtocolError(f"steps = {self.steps} and epochs = {self.epochs}: give one of the two.")
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate of an update, counted from 0."""
-        return self.rate if self.schedule == "constant" else self.rate * (1 + math.cos(math.pi * step / self.steps)) / 2
+    def length(self, data: TrainingSet) -> int:
+        """Updates on a training set."""
+        return self.steps or self.epochs * data.per_pass(self.batch, self.passes)
+
+    def shrink(self, step: int, length: int) -> float:
+        """Factor on the learning rate in an update, counted from 0, of ``length``."""
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * step / length)) / 2
+        return 0.1 if self.schedule == "step" and step >= length / 2 else 1.0
+
+
+_CHOICES = {
+    "schedule": ("cosine", "constant", "step"),
+    "passes": ("items", "pairs"),
+    "learned_rates": ("ignore", "own", "first"),
+    "augment": ("none", "vldd"),
+}
 
 
 class TrainingSet:
@@ -61,13 +89,25 @@ class TrainingSet:
         take: side, positions [n] -> entries [n, ...].
         pairs: int64 [pair, 2], positions on the first and second side.
         sides: both side names.
+        live: sides whose entries are computed anew in every batch, as with dropout in a frozen encoder: side ->
+            (positions [n], seed) -> entries [n, ...].
+        rates: branch -> step size that the pairs bring, as learned with them; see :attr:`Recipe.learned_rates`.
 
-    A batch never holds two pairs of one first-side item (two captions of one image would count as negatives of each
-    other); which of an item's pairs is used is drawn each time.
+    Unless the recipe passes over pairs, a batch never holds two pairs of one first-side item (two captions of one image
+    would count as negatives of each other); which of an item's pairs is used is drawn each time.
     """
 
-    def __init__(self, take: Callable[[str, Tensor], Tensor], pairs: Tensor, sides: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        take: Callable[[str, Tensor], Tensor],
+        pairs: Tensor,
+        sides: tuple[str, str],
+        *,
+        live: Mapping[str, Callable[[Tensor, int], Tensor]] | None = None,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self.take, self.pairs, self.sides = take, pairs, sides
+        self.live, self.rates = live or {}, rates or {}
         order = torch.argsort(pairs[:, 0], stable=True)
         _, counts = torch.unique_consecutive(pairs[order, 0], return_counts=True)
         self._order, self._counts = order, counts
@@ -76,14 +116,18 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def positions(self, step: int, batch: int, seeds: SeedTree) -> Tensor:
-        """Positions in ``pairs`` of batch number ``step`` [min(batch, items)]: a pass over all items, reshuffled."""
-        count = len(self)
-        batch = min(batch, count)
-        per_pass = count // batch
+    def per_pass(self, batch: int, passes: str = "items") -> int:
+        """Batches in a pass over all items, or over all pairs."""
+        return -(-len(self.pairs) // batch) if passes == "pairs" else max(1, len(self) // batch)
+
+    def positions(self, step: int, batch: int, seeds: SeedTree, *, passes: str = "items") -> Tensor:
+        """Positions in ``pairs`` of batch number ``step`` [at most batch]; every pass is reshuffled."""
+        per_pass = self.per_pass(batch, passes)
+        count = len(self.pairs) if passes == "pairs" else len(self)
         order = torch.randperm(count, generator=seeds.generator("pass", step // per_pass))
         at = step % per_pass * batch
-        return self._draw(order[at : at + batch], seeds, step)
+        chosen = order[at : at + batch]
+        return chosen if passes == "pairs" else self._draw(chosen, seeds, step)
 
     def _draw(self, groups: Tensor, seeds: SeedTree, step: int) -> Tensor:
         counts = self._counts[groups]
@@ -93,9 +137,14 @@ class TrainingSet:
             offset = (draw * counts).long()
         return self._order[self._starts[groups] + offset]
 
-    def entries(self, positions: Tensor) -> Entries:
-        """Entries of both sides at some positions of ``pairs``."""
-        return {side: self.take(side, self.pairs[positions, column]) for column, side in enumerate(self.sides)}
+    def entries(self, positions: Tensor, seed: int | None = None) -> Entries:
+        """Entries of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
+        entries = {}
+        for column, side in enumerate(self.sides):
+            index = self.pairs[positions, column]
+            live = seed is not None and side in self.live
+            entries[side] = self.live[side](index, seed) if live else self.take(side, index)  # type: ignore[arg-type]
+        return entries
 
 
 Observe = Callable[[int, Tensor, Entries, "Parameters"], None]
@@ -119,23 +168,35 @@ def train(
     """
     parameters = student.start(seeds.child("start"))
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}
-    for step in range(recipe.steps):
-        positions = data.positions(step, recipe.batch, seeds)
-        entries = data.entries(positions)
+    rates, length = first_rates(recipe, data.rates, list(parameters)), recipe.length(data)
+    for step in range(length):
+        positions = data.positions(step, recipe.batch, seeds, passes=recipe.passes)
+        entries = data.entries(positions, seeds.integer("live", step) if data.live else None)
         if observe is not None:
             observe(step, positions, entries, parameters)
         entries = _add_noise(student, entries, recipe.noise, seeds, step)
+        entries = _augment(student, entries, recipe.augment, seeds, step)
         with student.training(seeds.integer("dropout", step)):
             gradient, _ = student.gradient(entries, parameters)
-        rate = recipe.rate_at(step)
+        shrink = recipe.shrink(step, length)
         for name, flat in parameters.items():
             velocity[name].mul_(recipe.momentum).add_(gradient[name]).add_(flat, alpha=recipe.weight_decay)
-            flat.sub_(velocity[name], alpha=rate)
+            flat.sub_(velocity[name], alpha=rates[name] * shrink)
     if not all(bool(flat.isfinite().all()) for flat in parameters.values()):
         raise DivergedError(
-            f"training diverged: a parameter is not finite after {recipe.steps} steps at rate {recipe.rate}."
+            f"training diverged: a parameter is not finite after {length} steps at rates "
+            f"{', '.join(f'{name} {rate:.3g}' for name, rate in rates.items())}."
         )
     return parameters
+
+
+def first_rates(recipe: Recipe, learned: Mapping[str, float], branches: Sequence[str]) -> dict[str, float]:
+    """Branch -> learning rate before the first update: the recipe's, or those an artifact brings."""
+    if recipe.learned_rates == "ignore" or not learned:
+        return dict.fromkeys(branches, recipe.rate)
+    if recipe.learned_rates == "first":
+        return dict.fromkeys(branches, next(iter(learned.values())))
+    return {branch: learned.get(branch, recipe.rate) for branch in branches}
 
 
 def _add_noise(student: Student, entries: Entries, scale: float, seeds: SeedTree, step: int) -> Entries:
@@ -148,3 +209,17 @@ def _add_noise(student: Student, entries: Entries, scale: float, seeds: SeedTree
             values = values + scale * torch.randn(values.shape, generator=generator).to(values.device)
         noisy[side] = values
     return noisy
+
+
+def _augment(student: Student, entries: Entries, kind: str, seeds: SeedTree, step: int) -> Entries:
+    if kind == "none":
+        return entries
+    from vlbench.data.augment import augment
+
+    trained = [side for side in entries if not student.towers[side].frozen and entries[side].ndim == 4]
+    if not trained:
+        raise ProtocolError(
+            f"augment = {kind!r}: no side has pixels that a trained encoder reads. Set augment = 'none'."
+        )
+    generator = seeds.generator("augment", step)
+    return entries | {side: augment(entries[side], generator) for side in trained}

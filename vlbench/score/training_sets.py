@@ -38,7 +38,8 @@ def training_set(artifact: Artifact, student: Student, train: SplitEntries) -> T
             pairs[:, column] = torch.arange(len(pairs))
         else:
             takers[side] = lambda index, side=side: train.take(side, index)  # type: ignore[misc]
-    return TrainingSet(lambda side, index: takers[side](index), pairs, student.sides)
+    live = {side: taker for side, taker in train.live.items() if side not in artifact.mean_sides}
+    return TrainingSet(lambda side, index: takers[side](index), pairs, student.sides, live=live)
 
 
 @torch.no_grad()
@@ -63,7 +64,9 @@ def _mean_entries(artifact: Selection, train: SplitEntries, *, side: str, column
 def _distilled(artifact: DistilledPairs, student: Student) -> TrainingSet:
     entries = {side: side_entries(artifact, student.towers[side]).to(student.device) for side in student.sides}
     pairs = torch.arange(len(artifact))[:, None].expand(-1, 2)
-    return TrainingSet(lambda side, index: entries[side][index.to(student.device)], pairs, student.sides)
+    return TrainingSet(
+        lambda side, index: entries[side][index.to(student.device)], pairs, student.sides, rates=artifact.rates
+    )
 
 
 @torch.no_grad()

@@ -23,10 +23,17 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class StudentConfig:
-    """A student as a protocol describes it: towers by side, and the temperature of its loss."""
+    """A student as a protocol describes it.
+
+    Attributes:
+        towers: side -> tower.
+        temperature: similarities are divided by it.
+        learn_temperature: it is trained too, from there on, as the branch ``temperature``.
+    """
 
     towers: dict[str, TowerConfig]
     temperature: float = 0.07
+    learn_temperature: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,13 @@ class Bench:
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
             raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
-        return Student(name, towers, temperature=config.temperature, device=self.device)
+        return Student(
+            name,
+            towers,
+            temperature=config.temperature,
+            learn_temperature=config.learn_temperature,
+            device=self.device,
+        )
 
     def _tower(self, side: str, config: TowerConfig) -> Tower:
         encoder = self.make_encoder(config)
@@ -86,7 +99,12 @@ class Bench:
         items = self.dataset.split(split).items
         takers = {side: self._taker(student.towers[side], split, items[side]) for side in student.sides}
         counts = {side: len(items[side]) for side in student.sides}
-        return SplitEntries(takers, self.dataset.split(split).pairs, counts, device=student.device)
+        live = {
+            side: self._live_taker(tower, items[side])
+            for side, tower in student.towers.items()
+            if tower.config.dropout and split == "train"
+        }
+        return SplitEntries(takers, self.dataset.split(split).pairs, counts, device=student.device, live=live)
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
@@ -99,6 +117,23 @@ class Bench:
             return lambda index: tokens[index.cpu()]
         return lambda index: tower.encoder.inputs(take(items, index))
 
+    def _live_taker(self, tower: Tower, items: Items) -> Callable[[Tensor, int], Tensor]:
+        """Entries with the frozen encoder's dropout on, by masks that only the seed decides."""
+        inputs = tower.encoder.inputs(items) if isinstance(items, list) else None
+
+        @torch.no_grad()
+        def entries(index: Tensor, seed: int) -> Tensor:
+            batch = tower.encoder.inputs(take(items, index)) if inputs is None else inputs[index.cpu()]
+            with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
+                torch.manual_seed(seed)
+                tower.encoder.module.train()
+                try:
+                    return tower.enter(batch.to(self.device))
+                finally:
+                    tower.encoder.module.eval()
+
+        return entries
+
 
 class SplitEntries:
     """Entries of a split's items, by position.
@@ -106,12 +141,20 @@ class SplitEntries:
     Attributes:
         pairs: int64 [pair, 2].
         counts: side -> number of items.
+        live: sides with dropout in a frozen encoder -> (positions [n], seed) -> entries [n, ...].
     """
 
     def __init__(
-        self, takers: dict[str, Callable[[Tensor], Tensor]], pairs: Tensor, counts: dict[str, int], *, device: str
+        self,
+        takers: dict[str, Callable[[Tensor], Tensor]],
+        pairs: Tensor,
+        counts: dict[str, int],
+        *,
+        device: str,
+        live: dict[str, Callable[[Tensor, int], Tensor]] | None = None,
     ) -> None:
         self._takers, self.pairs, self.counts, self._device = takers, pairs, counts, device
+        self.live = live or {}
 
     def take(self, side: str, index: Tensor) -> Tensor:
         """Entries of the items at positions ``index`` [n] of a side -> [n, ...]."""

@@ -74,8 +74,8 @@ def start_head(head: nn.Module, config: HeadConfig, generator: torch.Generator) 
             part.reset_parameters()
         if isinstance(part, nn.Linear):
             part.weight.copy_(config.gain * _start_weight(part, config, generator))
-            if part.bias is not None:
-                part.bias.zero_()
+            if part.bias is not None:  # of a residual head, as torch starts a linear layer
+                part.bias.uniform_(-1, 1, generator=generator).div_(math.sqrt(part.weight.shape[1]))
 
 
 def _start_weight(part: nn.Linear, config: HeadConfig, generator: torch.Generator) -> Tensor:

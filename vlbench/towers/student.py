@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ from vlbench.towers.lora import LoraConfig, add_adapters
 Parameters = dict[str, Tensor]
 """Branch name -> flat vector [parameter]."""
 
+TEMPERATURE = "temperature"
+"""Branch of a learned temperature: the logarithm of 1 / temperature, as in CLIP."""
 TRAINED = ("frozen", "lora", "all")
 STANDARDISE = ("none", "global", "element")
 
@@ -44,6 +47,8 @@ class TowerConfig:
             (``global``) or by each element's own (``element``), or leave them (``none``).
         head: from features to embeddings.
         lora: adapters, where ``train`` is ``lora``.
+        dropout: a frozen encoder drops out while students train on real items, as one in training mode does; what is
+            scored and learned never does.
     """
 
     encoder: str
@@ -52,6 +57,7 @@ class TowerConfig:
     standardise: str = "global"
     head: HeadConfig = field(default_factory=HeadConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
+    dropout: bool = False
 
     def __post_init__(self) -> None:
         if self.train not in TRAINED:
@@ -59,6 +65,8 @@ class TowerConfig:
         if self.standardise not in STANDARDISE:
             allowed = ", ".join(STANDARDISE)
             raise ProtocolError(f"standardise = {self.standardise!r} is not allowed. Allowed: {allowed}.")
+        if self.dropout and self.train != "frozen":
+            raise ProtocolError(f"dropout = true is for a frozen encoder, not for train = {self.train!r}.")
 
 
 class Standardise(nn.Module):
@@ -175,16 +183,26 @@ class Student:
         name: in the protocol.
         sides: both side names.
         towers: side name -> tower.
-        temperature: similarities are divided by it.
+        temperature: similarities are divided by it, or by what is learned from there on.
         device: where entries and parameters live.
     """
 
-    def __init__(self, name: str, towers: dict[str, Tower], *, temperature: float, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        name: str,
+        towers: dict[str, Tower],
+        *,
+        temperature: float,
+        learn_temperature: bool = False,
+        device: str = "cpu",
+    ) -> None:
         self.name, self.temperature, self.device = name, temperature, device
         self.towers = {side: tower.to(device) for side, tower in towers.items()}
         first, second = towers
         self.sides: tuple[str, str] = (first, second)
         self.branches = {name: (side, flat.size) for side in towers for name, flat in towers[side].branches.items()}
+        if learn_temperature:
+            self.branches[TEMPERATURE] = (first, 1)
 
     @property
     def has_dropout(self) -> bool:
@@ -214,16 +232,23 @@ class Student:
         parameters: Parameters = {}
         for side, tower in self.towers.items():
             parameters.update(tower.start(seeds.generator(f"head {side}")))
+        if TEMPERATURE in self.branches:
+            parameters[TEMPERATURE] = torch.tensor([-math.log(self.temperature)])
         return {name: flat.to(self.device) for name, flat in parameters.items()}
 
     def embed(self, side: str, entries: Tensor, parameters: Parameters) -> Tensor:
         """Entries of a side -> unit embeddings [item, embedding]."""
         return self.towers[side].embed(entries, parameters)
 
-    def loss(self, entries: dict[str, Tensor], parameters: Parameters) -> Tensor:
-        """Symmetric InfoNCE of a batch whose i-th entries belong together; a scalar in nats."""
+    def loss(self, entries: dict[str, Tensor], parameters: Parameters, *, temperature: float | None = None) -> Tensor:
+        """Symmetric InfoNCE of a batch whose i-th entries belong together; a scalar in nats.
+
+        ``temperature``, where given, stands in for the student's own.
+        """
         one, two = (self.embed(side, entries[side], parameters) for side in self.sides)
-        logits = one @ two.T / self.temperature
+        learned = TEMPERATURE in self.branches and temperature is None
+        fixed = temperature or self.temperature
+        logits = one @ two.T * parameters[TEMPERATURE].exp() if learned else one @ two.T / fixed
         target = torch.arange(len(logits), device=logits.device)
         return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 

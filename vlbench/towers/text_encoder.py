@@ -128,6 +128,10 @@ def _no_progress_bar() -> Iterator[None]:
 def _with_pooling(modules: list[nn.Module], options: SentenceTransformerOptions) -> list[nn.Module]:
     """The model's modules, with another pooling where the options ask for one."""
     positions = [index for index, module in enumerate(modules) if isinstance(module, Pooling)]
+    if getattr(modules[0], "module_output_name", "") == "sentence_embedding":  # CLIP's text encoder pools by itself
+        if options.pooling:
+            raise ProtocolError(f"text encoder {options.name!r} gives one vector by itself. Leave out 'pooling'.")
+        return modules
     if not hasattr(modules[0], "auto_model") or not positions:
         kinds = ", ".join(type(module).__name__ for module in modules)
         raise ProtocolError(

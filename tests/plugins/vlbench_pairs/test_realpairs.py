@@ -39,8 +39,9 @@ def test_real_photographs_load(realpairs: Path, tmp_path: Path) -> None:
 
 def test_published_files_are_recognised(realpairs: Path) -> None:
     formats = realpairs / "formats"
-    karpathy = list(read_karpathy(formats / "dataset_flickr8k.sample.json"))
+    karpathy, mock = read_karpathy(formats / "dataset_flickr8k.sample.json")
     assert [len(row.captions) for row in karpathy] == [5, 5, 5]
+    assert not mock
     for name in ("flickr30k_val", "flickr30k_test", "coco_karpathy_val", "coco_karpathy_test"):
         path = formats / f"{name}.sample.json"
         assert detect_format(path) == "retrieval"

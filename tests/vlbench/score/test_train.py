@@ -236,16 +236,15 @@ def test_training_works_where_the_caller_has_switched_gradients_off(toys):
 def test_training_that_diverges_is_an_error_that_names_the_rate(toys):
     dataset, _, student, entries = toys
     data = training_set(full_selection(entries.pairs, dataset.fingerprint), student, entries)
-    with pytest.raises(DivergedError, match=r"after 25 steps at rate 1e\+3[0-9]"):
+    with pytest.raises(DivergedError, match=r"after 25 steps at rates image 1e\+3[0-9]"):
         train(student, data, replace(RECIPE, rate=1e38), SeedTree(0))
 
 
 def test_a_cosine_schedule_falls_from_the_rate_to_zero():
     recipe = Recipe(steps=10, batch=4, rate=2.0)
-    assert recipe.rate_at(0) == 2
-    assert recipe.rate_at(5) == pytest.approx(1)
-    assert recipe.rate_at(10) == pytest.approx(0)
-    assert replace(recipe, schedule="constant").rate_at(9) == 2
+    assert [recipe.shrink(step, 10) for step in (0, 5, 10)] == pytest.approx([1, 0.5, 0])
+    assert replace(recipe, schedule="constant").shrink(9, 10) == 1
+    assert [replace(recipe, schedule="step").shrink(step, 10) for step in (4, 5)] == [1, 0.1]
 
 
 @pytest.mark.parametrize("wrong", [{"schedule": "linear"}, {"steps": -1}, {"batch": 0}])

@@ -1,0 +1,59 @@
+"""``vlbench prepare SUITE``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vlbench.cli.shared import key_values, load, no_network
+
+if TYPE_CHECKING:
+    from vlbench.prepare import Preparation
+
+
+@click.command("prepare")
+@click.argument("suite")
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the data set's files.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the protocol.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--offline", is_flag=True, help="Fetch nothing: say what is missing.")
+@click.pass_context
+def command(
+    context: click.Context, suite: str, data: Path | None, overrides: tuple[str, ...], device: str, offline: bool
+) -> None:
+    """Fetch and compute once what SUITE needs, and say what is missing.
+
+    Afterwards every run of the suite works with --offline, and needs no --data.
+    """
+    from vlbench.cli.progress import observer
+    from vlbench.observe import RunRequest
+    from vlbench.prepare import prepare
+
+    registry = load(context)
+    request = RunRequest(suite=suite, device=device, overrides=key_values(overrides, flag="--set"), data=data)
+    with no_network(offline), observer() as watching:
+        found = prepare(registry, request, watching)
+    _echo(found, suite)
+    if not found.complete:
+        context.exit(1)
+
+
+def _echo(found: Preparation, suite: str) -> None:
+    for file in found.files:
+        click.echo(f"{'there  ' if file.there else 'MISSING'}  {file.path}")
+        if not file.there:
+            click.echo(f"         from {file.source}")
+    for place, problem in found.encoders.items():
+        click.echo(f"{'MISSING' if problem else 'there  '}  {place}")
+        if problem:
+            click.echo(f"         {problem}")
+    if found.data:
+        click.echo(f"there    {found.data}")
+    if found.problem:
+        click.echo(f"WRONG    {found.problem}")
+    if found.complete:
+        click.echo(f"Ready. Next: vlbench run --suite {suite} --method vldd --budget 100 --offline")
+    elif not all(file.there for file in found.files):
+        click.echo("Put the missing files into one folder and name it: --data DIR.")

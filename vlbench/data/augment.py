@@ -1,0 +1,107 @@
+"""Augmentation of a batch of images, on whichever device they are: what VLDD's released code does to real images.
+
+Crop, flip, then twice one of ten operations, each with probability one half (RandAugment in the form that BLIP uses,
+with magnitude 5 of 10, at which brightness and sharpness change nothing). It differs in one thing: the crop is of the
+square image that is stored, not of the original one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+LEAST_AREA = 0.5
+LARGEST_RATIO = 4 / 3
+SHEAR, SHIFT_PIXELS, TURN = 0.15, 5.0, math.radians(15)
+GREY = 128 / 255
+IDENTITY, AUTOCONTRAST, BRIGHTNESS, SHARPNESS, EQUALIZE, SHEAR_X, SHEAR_Y, SHIFT_X, SHIFT_Y, ROTATE = range(10)
+ROUNDS, CHANCE = 2, 0.5
+
+Images = Float[Tensor, "image channel height width"]
+
+
+def augment(pixels: Images, generator: torch.Generator) -> Images:
+    """Crop, flip and change images with values in [0, 1], each in its own way, by draws from ``generator`` alone."""
+    pixels = crop_and_flip(pixels, generator)
+    for _ in range(ROUNDS):
+        kinds = torch.randint(10, (len(pixels),), generator=generator)
+        kinds[torch.rand(len(pixels), generator=generator) >= CHANCE] = IDENTITY
+        signs = (torch.rand(len(pixels), generator=generator) < 0.5) * 2.0 - 1
+        pixels = change(pixels, kinds, signs)
+    return pixels
+
+
+def crop_and_flip(pixels: Images, generator: torch.Generator) -> Images:
+    """A random part of each image, of at least half its area and of sides 3:4 to 4:3, scaled back bicubic; half of them
+    are mirrored."""
+    count = len(pixels)
+    area = torch.rand(count, generator=generator) * (1 - LEAST_AREA) + LEAST_AREA
+    ratio = ((torch.rand(count, generator=generator) * 2 - 1) * math.log(LARGEST_RATIO)).exp()
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    across, down = (torch.rand(2, count, generator=generator) * 2 - 1) * (1 - torch.stack([width, height]))
+    mirror = (torch.rand(count, generator=generator) < 0.5) * 2.0 - 1
+    zero = torch.zeros(count)
+    maps = torch.stack([torch.stack([width * mirror, zero, across], 1), torch.stack([zero, height, down], 1)], 1)
+    grid = F.affine_grid(maps.to(pixels.device), list(pixels.shape), align_corners=False)
+    cropped = F.grid_sample(pixels, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+    return cropped.clamp(0, 1)
+
+
+def change(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, " image"]) -> Images:
+    """One operation on each image.
+
+    Args:
+        pixels: values in [0, 1].
+        kinds: which operation, ``IDENTITY`` to ``ROTATE``.
+        signs: -1 or 1, the direction of those that have one.
+    """
+    out = pixels.clone()
+    for kind, function in ((AUTOCONTRAST, autocontrast), (EQUALIZE, equalize)):
+        chosen = (kinds == kind).nonzero()[:, 0].to(pixels.device)
+        if len(chosen):
+            out[chosen] = function(pixels[chosen])
+    moved = (kinds >= SHEAR_X).nonzero()[:, 0]
+    if len(moved):
+        at = moved.to(pixels.device)
+        out[at] = _move(pixels[at], kinds[moved], signs[moved])
+    return out
+
+
+def autocontrast(pixels: Images) -> Images:
+    """Each channel of each image stretched to [0, 1]; a channel of one value stays as it is."""
+    low, high = pixels.amin((2, 3), keepdim=True), pixels.amax((2, 3), keepdim=True)
+    return torch.where(high > low, (pixels - low) / (high - low).clamp_min(1e-6), pixels)
+
+
+def equalize(pixels: Images) -> Images:
+    """Histogram of 256 values made even, in each channel of each image."""
+    levels = (pixels * 255).round().long().flatten(2).flatten(0, 1)  # [image * channel, pixel]
+    counts = torch.zeros(len(levels), 256, dtype=torch.long, device=pixels.device)
+    counts.scatter_add_(1, levels, torch.ones_like(levels))
+    last = counts.gather(1, levels.amax(1, keepdim=True))
+    step = (levels.shape[1] - last) // 255
+    before = counts.cumsum(1) - counts
+    table = ((before + step // 2) // step.clamp_min(1)).clamp(max=255)
+    even = torch.where(step > 0, table.gather(1, levels), levels)
+    return (even.float() / 255).view_as(pixels)
+
+
+def _move(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, " image"]) -> Images:
+    """Sheared, shifted or turned, bilinear; grey comes in at the borders."""
+    height, width = pixels.shape[2:]
+    maps = torch.eye(2, 3).repeat(len(pixels), 1, 1)
+    maps[:, 0, 1] += (kinds == SHEAR_X) * signs * SHEAR
+    maps[:, 1, 0] += (kinds == SHEAR_Y) * signs * SHEAR
+    maps[:, 0, 2] += (kinds == SHIFT_X) * signs * SHIFT_PIXELS * 2 / width
+    maps[:, 1, 2] += (kinds == SHIFT_Y) * signs * SHIFT_PIXELS * 2 / height
+    angle = (kinds == ROTATE) * signs * TURN
+    maps[:, 0, 0] *= angle.cos()
+    maps[:, 1, 1] *= angle.cos()
+    maps[:, 0, 1] -= angle.sin() * height / width
+    maps[:, 1, 0] += angle.sin() * width / height
+    grid = F.affine_grid(maps.to(pixels.device), list(pixels.shape), align_corners=False)
+    return F.grid_sample(pixels - GREY, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + GREY

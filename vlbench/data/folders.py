@@ -1,0 +1,35 @@
+"""Where a user's data sets lie, as ``vlbench prepare`` was told: suite -> folder, kept beside the cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from vlbench.files import write_whole
+
+_FILE = "folders.json"
+
+
+def remembered_folder(root: Path, suite: str) -> Path | None:
+    """The folder that a suite was prepared with, or None.
+
+    Args:
+        root: of the cache.
+        suite: name of the suite.
+    """
+    found = _read(root).get(suite)
+    return Path(found) if found else None
+
+
+def remember_folder(root: Path, suite: str, folder: Path) -> None:
+    """Keep a suite's folder, in place of the one before."""
+    known = _read(root) | {suite: str(folder.resolve())}
+    write_whole(root / _FILE, json.dumps(known, indent=1).encode())
+
+
+def _read(root: Path) -> dict[str, str]:
+    try:
+        known = json.loads((root / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(suite): str(folder) for suite, folder in known.items()} if isinstance(known, dict) else {}
