@@ -89,6 +89,14 @@ def test_rows_off_protocol_are_shown_apart_and_never_ranked(make_record: MakeRec
     assert "Off protocol (training.steps=10): never ranked." in render_text(build_table(records))
 
 
+def test_rows_on_a_mock_are_shown_apart_and_never_ranked(make_record: MakeRecord) -> None:
+    real = [make_record("vldd", 30.0 + seed, seed=seed) for seed in range(3)]
+    mock = [make_record("vldd", 90.0 + seed, seed=seed, data_fingerprint="m", mock=True) for seed in range(3)]
+    groups = build_table([*real, *mock]).groups
+    assert [[row.rank for row in one.ranked] for one in groups] == [["1"], [""]]
+    assert "A stand-in for the data (vlbench data mock): never ranked." in render_text(build_table(mock))
+
+
 def test_always_on_rows_have_intervals_but_no_rank(make_record: MakeRecord) -> None:
     records = [make_record("random", 10.0 + seed, seed=seed, always_on=True) for seed in range(3)]
     (row,) = group(records).always_on
