@@ -190,7 +190,8 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
     with Meter() as meter:
         for student, evaluator in evaluators.items():
             data = training_set(artifact, evaluator.student, evaluator.entries["train"])
-            work.observer.phase(name, len(protocol.training.grid) + protocol.training.seeds, student)
+            choices = len(protocol.training.grid) if len(protocol.training.grid) > 1 else 0
+            work.observer.phase(name, choices + protocol.training.seeds, student)
             outcome = evaluator.outcome(data, seeds, protocol.training.seeds, work.observer.advance)
             record["scores"][student] = student_scores(outcome.runs)
             record["chosen"][student] = asdict(outcome.chosen)

@@ -22,8 +22,8 @@ CLAIMED = (
 )  # fmt: skip
 """Fields that nobody else can check."""
 COMPLETE = (
-    "data_fingerprint", "protocol_version", "overrides", "chosen", "environment", "plugins", "always_on", "command",
-    "created",
+    "data_fingerprint", "protocol_version", "mock", "overrides", "chosen", "environment", "plugins", "always_on",
+    "command", "created",
 )  # fmt: skip
 """Fields that the form lets be absent, as of a run that failed, but a claim must have."""
 

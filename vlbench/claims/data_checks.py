@@ -115,6 +115,8 @@ def data_checks(record: Record, artifact: Artifact, work: Workbench) -> list[Che
 def _data(record: Record, work: Workbench) -> Iterator[str]:
     if record["data_fingerprint"] != work.dataset.fingerprint:
         yield f"fingerprint {record['data_fingerprint'][:16]}, here it is {work.dataset.fingerprint[:16]}"
+    if record["mock"] != work.dataset.mock:
+        yield f"mock is {record['mock']}, the data here say {work.dataset.mock}"
 
 
 def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -66,6 +66,10 @@ class Recipe:
     def length(self, data: TrainingSet) -> int:
         """Updates on a training set."""
         return self.steps or self.epochs * data.per_pass(self.batch, self.passes)
+
+    def in_steps(self, data: TrainingSet) -> Recipe:
+        """The same training of a training set, with its length in steps."""
+        return replace(self, steps=self.length(data), epochs=0)
 
     def shrink(self, step: int, length: int) -> float:
         """Factor on the learning rate in an update, counted from 0, of ``length``."""

@@ -35,6 +35,7 @@ def choose_checkpoints(run: Finished, *, every: int = 0, published: bool = False
     evaluator, student = run.evaluator(), run.work.protocol.reference
     data = run.data(evaluator)
     recipe = published_recipe(len(run.artifact)) if published else Recipe(**run.record["chosen"][student])
+    recipe = recipe.in_steps(data)
     every = every or max(1, recipe.steps // EVALUATIONS)
     count = run.work.protocol.training.seeds
     run.work.observer.phase("students, scored along the way", count, f"every {every} of {recipe.steps} steps")

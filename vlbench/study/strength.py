@@ -67,7 +67,8 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
     training = first.work.protocol.training
     count = seeds or training.seeds
     rows = []
-    for effort in efforts(training.grid, len(first.artifact)):
+    data = first.data(first.evaluator())
+    for effort in efforts([recipe.in_steps(data) for recipe in training.grid], len(first.artifact)):
         steps = len(runs) * (count + (len(effort.recipes) if effort.tuned else 0))
         first.work.observer.phase(f"students, {effort.name}", steps, f"{effort.steps} steps")
         scores = {run.record["id"]: _score(run, effort, count) for run in runs}

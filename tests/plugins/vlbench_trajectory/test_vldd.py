@@ -198,3 +198,20 @@ def test_pixels_that_shall_stay_leave_the_real_ones_less(toy_run):
         real = split.items["image"][split.pairs[artifact.start.indices, 0]]
         changes.append(float((artifact.sides["image"].float() - real.float()).abs().mean()))
     assert changes[0] > changes[1] > changes[2] > 0
+
+
+def test_the_inner_temperature_is_the_students_own_unless_told(toy_run):
+    run = toy_run()
+    plain, same, other = (
+        run.condense(outer_steps=3, **more) for more in ({}, *({"inner_temperature": t} for t in (0.07, 0.376)))
+    )
+    assert torch.equal(plain.sides["text"], same.sides["text"])
+    assert not torch.equal(plain.sides["text"], other.sides["text"])
+
+
+def test_experts_of_a_trained_encoder_may_see_augmented_images(toy_run):
+    run = toy_run(train="all")
+    plain, augmented = (
+        run.condense(outer_steps=3, warm_start=False, expert_augment=how).sides["image"] for how in ("none", "vldd")
+    )
+    assert not torch.equal(plain, augmented)

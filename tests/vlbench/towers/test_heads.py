@@ -44,6 +44,14 @@ def test_a_uniform_start_stays_within_its_bound_and_fills_it(config):
     assert abs(float(weight.mean())) < 1e-3
 
 
+def test_a_residual_head_starts_as_torch_starts_its_layers():
+    head = started(HeadConfig(kind="residual", width=400), 100)
+    for layer, bound in ((head.first, 1 / 10), (head.second, 1 / 20)):
+        for values in (layer.weight.detach(), layer.bias.detach()):
+            assert 0.95 * bound < float(values.abs().max()) <= bound
+            assert float(values.std()) == pytest.approx(bound / math.sqrt(3), rel=0.1)
+
+
 def test_a_residual_head_is_the_one_of_the_paper():
     head = started(HeadConfig(kind="residual", width=6, dropout=0.3), 4).eval()
     features = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
