@@ -197,10 +197,9 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
             record["chosen"][student] = asdict(outcome.chosen)
             ranks[student] = outcome.ranks
             work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
-    test = work.dataset.split("test")
-    counts = {side: test.count(side) for side in work.dataset.sides}
+    counts = {side: work.scored.count(side) for side in work.dataset.sides}
     if keep is not None:
-        write_ranks(keep, ranks, clusters(test.pairs, counts))
+        write_ranks(keep, ranks, clusters(work.scored.pairs, counts))
     if not label:
         record["plugin_scores"] = declared_scores(work.registry, ranks, counts, work.observer.message)
     record["cost"].setdefault("pairs", len(artifact))

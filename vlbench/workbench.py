@@ -12,7 +12,6 @@ from vlbench.audience import Audience
 from vlbench.cache import Cache, default_cache, short_hash
 from vlbench.condense.context import Context, Reference
 from vlbench.data.folders import remembered_folder
-from vlbench.data.pairs import SPLITS
 from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
 from vlbench.protocol.load import load_protocol
@@ -24,7 +23,7 @@ from vlbench.towers.build import Bench
 from vlbench.towers.student import TowerConfig
 
 if TYPE_CHECKING:
-    from vlbench.data.pairs import PairDataset
+    from vlbench.data.pairs import PairDataset, Split
     from vlbench.observe import Observer, RunRequest
     from vlbench.registry.registry import Registry
     from vlbench.towers.encoders import Encoder
@@ -81,6 +80,11 @@ class Workbench:
         self.observer.done()
         return dataset
 
+    @property
+    def scored(self) -> Split:
+        """The split on which rows are scored: test, or val while a method is tuned."""
+        return self.dataset.split(self.protocol.training.split)
+
     @cached_property
     def bench(self) -> Bench:
         """Where students are built."""
@@ -97,8 +101,10 @@ class Workbench:
         """Scores training sets under one of the protocol's students."""
         if student not in self._evaluators:
             built = self.bench.student(student, self.protocol.students[student])
-            entries = {split: self.bench.entries(built, split) for split in SPLITS}
-            self._evaluators[student] = Evaluator(built, entries, self.protocol.training.grid)
+            training = self.protocol.training
+            # Where val is scored, test is not even read.
+            entries = {split: self.bench.entries(built, split) for split in ("train", "val", training.split)}
+            self._evaluators[student] = Evaluator(built, entries, training.grid, split=training.split)
         return self._evaluators[student]
 
     def context(self, spec: MethodSpec, seeds: SeedTree) -> tuple[TrainView, Context]:

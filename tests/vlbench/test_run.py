@@ -39,6 +39,17 @@ class NotFinite(vlbench.Method):
     def condense(self, train, budget, context):
         raise vlbench.DivergedError("a number is not finite.")
 
+def without_test(options, store):
+    import dataclasses
+    from vlbench_scenes.dataset import load
+    from vlbench_scenes.options import ScenesOptions
+    dataset = load(ScenesOptions(size="mini"), store)
+    return dataclasses.replace(dataset, splits={name: dataset.splits[name] for name in ("train", "val")})
+
+@vlbench.hookimpl
+def vlbench_datasets():
+    return [vlbench.DatasetSpec("no-test", "methods_of_test_run:without_test", "For a test.")]
+
 @vlbench.hookimpl
 def vlbench_methods():
     made = (("first", "First"), ("broken", "Broken"), ("greedy", "Greedy"), ("not-finite", "NotFinite"))
@@ -105,6 +116,16 @@ def test_which_rows_are_shown_changes_no_protocol_but_a_setting_does(plugin: str
     other = run(plugin, tmp_path, overrides={**QUICK, "training.seeds": "1"})
     assert other["protocol_hash"] != plain["protocol_hash"]
     assert other["overrides"] == {"training.seeds": "1"}
+
+
+def test_while_a_method_is_tuned_val_is_scored_and_test_is_not_even_read(plugin: str, tmp_path: Path):
+    untested = {"data.name": "no-test", "data.options": "{}", "training.seeds": "1"}
+    record = run(plugin, tmp_path, overrides={**untested, "training.split": "val"})
+    assert record["scores"]["convnet"]["mean_recall"]["mean"] > 0
+    with pytest.raises(vlbench.DataError, match="no split 'test'"):
+        run(plugin, tmp_path, overrides=untested)
+    with pytest.raises(vlbench.VlbenchError, match=r"training\.split is 'train'. Allowed: test; val"):
+        run(plugin, tmp_path, overrides={"training.split": "train"})
 
 
 def test_an_artifact_over_budget_is_refused(plugin: str, tmp_path: Path):

@@ -24,8 +24,8 @@ def student_scores(runs: Sequence[Scores]) -> dict[str, Any]:
 
 def chance_scores(work: Workbench) -> dict[str, Any]:
     """Scores of a model that ranks at random, for every student of the protocol; no seeds."""
-    test = work.dataset.split("test")
-    expected = chance({side: test.count(side) for side in work.dataset.sides}, test.pairs)
+    scored = work.scored
+    expected = chance({side: scored.count(side) for side in work.dataset.sides}, scored.pairs)
     cell = {"sd": 0.0, "seeds": []}
     summary: dict[str, Any] = {
         direction: {cut: {"mean": value, **cell} for cut, value in cuts.items()} for direction, cuts in expected.items()

@@ -100,7 +100,8 @@ def time_text(row: Row) -> str:
 def notes(group: Group) -> list[str]:
     """What a reader must know to read the table."""
     rows = [*group.ranked, *group.always_on]
-    lines = [_spread_note(rows)] if any(spread_text(cell) for row in rows for cell in row.cells.values()) else []
+    spread = any(spread_text(cell) for row in rows for cell in row.cells.values())
+    lines = [_spread_note(rows, group.overrides.get("training.split", "test"))] if spread else []
     lines += _rank_notes(group)
     if group.apart:
         values = ", ".join(f"{name} {value[:16] or 'none'}" for name, value in group.apart.items())
@@ -113,15 +114,15 @@ def notes(group: Group) -> list[str]:
     return lines
 
 
-def _spread_note(rows: list[Row]) -> str:
-    parts = ["Percent on the test split"]
+def _spread_note(rows: list[Row], split: str) -> str:
+    parts = [f"Percent on the {split} split"]
     bases = sorted({row.basis for row in rows if row.basis}, reverse=True)
     if bases == ["seeds"]:
         parts.append("± is half the 95 % interval over seeds alone (no ranks were kept)")
     elif bases:
         without = dict.fromkeys(row.method for row in rows if row.basis == "seeds")
         but = f" (over seeds alone: {', '.join(without)})" if without else ""
-        parts.append(f"± is half the 95 % interval over seeds and test images{but}")
+        parts.append(f"± is half the 95 % interval over seeds and images{but}")
     alone = sorted({row.seeds for row in rows if row.cells and not row.interval and row.seeds > 1})
     if alone:
         seeds = " or ".join(map(str, alone))

@@ -136,9 +136,9 @@ def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]
 
 def _counts(record: Record, work: Workbench) -> Iterator[str]:
     """A recall of n queries is a multiple of 100 / n."""
-    test = work.dataset.split("test")
+    scored = work.scored
     first, second = work.dataset.sides
-    queries = {f"{first}_to_{second}": test.count(first), f"{second}_to_{first}": test.count(second)}
+    queries = {f"{first}_to_{second}": scored.count(first), f"{second}_to_{first}": scored.count(second)}
     for part in (record, record.get("start", {"scores": {}})):
         for student, scores in part["scores"].items():
             if set(scores) != {*queries, "mean_recall"}:

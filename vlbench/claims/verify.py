@@ -192,8 +192,7 @@ class _Findings:
         except VlbenchError as error:
             self.checks.append(Check("retrained", "failed", str(error)))
             return
-        test = work.dataset.split("test")
-        step = 100 / min(test.count(side) for side in work.dataset.sides)
+        step = 100 / min(work.scored.count(side) for side in work.dataset.sides)
         checks, self.comparisons = retrained_checks(record, here, step=step)
         if equal := equal_ranks(folder, folder / "here"):
             checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")

@@ -40,13 +40,15 @@ class Training:
 
     Attributes:
         grid: settings, at most 12; the one with the highest mean recall on val is used.
-        seeds: fresh students per artifact, each scored on test after its last step.
+        seeds: fresh students per artifact, each scored after its last step.
         warmup: short training on all pairs that selectors' features come from.
+        split: on which they are scored: ``test``; ``val`` by ``--set`` alone, while a method is tuned.
     """
 
     grid: tuple[Recipe, ...]
     seeds: int
     warmup: Recipe
+    split: str = "test"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,9 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     students = {name: _student(value, f"suite {where}: student {name!r}") for name, value in table["students"].items()}
     if not students:
         raise ProtocolError(f"suite {where} has no student. Add a table [students.NAME].")
+    training = _training(table["training"], f"suite {where}")
+    if training.split != "test" and "training.split" not in (overrides or {}):
+        raise ProtocolError(f"suite {where}: rows are scored on test. To tune on val: --set training.split=val.")
     counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     return Protocol(
         name=table["name"],
@@ -111,7 +116,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
         data=table["data"]["name"],
         data_options=table["data"].get("options", {}),
         students=students,
-        training=_training(table["training"], f"suite {where}"),
+        training=training,
         rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),
         overrides={key: value for key, value in (overrides or {}).items() if not key.startswith("rows.")},
         hash=short_hash(counted),
@@ -119,7 +124,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
 
 
 def _training(table: Mapping[str, Any], where: str) -> Training:
-    _check_keys(table, {"grid", "seeds", "warmup", "common"}, f"{where}: training")
+    _check_keys(table, {"grid", "seeds", "warmup", "common", "split"}, f"{where}: training")
     common = table.get("common", {})
     settings = table.get("grid", [])
     if not 1 <= len(settings) <= LARGEST_GRID:
@@ -128,7 +133,11 @@ def _training(table: Mapping[str, Any], where: str) -> Training:
     seeds = table.get("seeds", 5)
     if not isinstance(seeds, int) or seeds < 1:
         raise ProtocolError(f"{where}: training.seeds is {seeds!r}. It must be a whole number of at least 1.")
-    return Training(grid, seeds, _recipe({**common, **table.get("warmup", {})}, f"{where}: training.warmup"))
+    split = table.get("split", "test")
+    if split not in ("test", "val"):
+        raise ProtocolError(f"{where}: training.split is {split!r}. Allowed: test; val, while a method is tuned.")
+    warmup = _recipe({**common, **table.get("warmup", {})}, f"{where}: training.warmup")
+    return Training(grid, seeds, warmup, split)
 
 
 def _recipe(table: Mapping[str, Any], where: str) -> Recipe:

@@ -54,13 +54,16 @@ class Evaluator:
         student: what is trained.
         entries: split -> what its trained parts read; ``val`` is for choosing, ``test`` for the final scores.
         grid: the settings on offer, the same for every row.
+        split: that of the final scores: ``test``, or ``val`` while a method is tuned.
 
     Attributes:
         score_s: seconds spent in scoring so far.
     """
 
-    def __init__(self, student: Student, entries: Mapping[str, SplitEntries], grid: Sequence[Recipe]) -> None:
-        self.student, self.entries, self._grid = student, entries, grid
+    def __init__(
+        self, student: Student, entries: Mapping[str, SplitEntries], grid: Sequence[Recipe], *, split: str = "test"
+    ) -> None:
+        self.student, self.entries, self._grid, self._split = student, entries, grid, split
         self.score_s = 0.0
 
     def score(self, parameters: Parameters, entries: SplitEntries) -> Scores:
@@ -94,11 +97,11 @@ class Evaluator:
         return best[1] if best else self._grid[0]
 
     def outcome(self, data: TrainingSet, seeds: SeedTree, count: int, advance: Callable[[], None]) -> Outcome:
-        """Choose on val, then train ``count`` fresh students and score each on test after its last step."""
+        """Choose on val, then train ``count`` fresh students and score each on ``split`` after its last step."""
         chosen = self.choose(data, seeds, advance)
         ranks = []
         for index in range(count):
             parameters = train(self.student, data, chosen, seeds.child("student", index))
-            ranks.append(self.rank(parameters, self.entries["test"]))
+            ranks.append(self.rank(parameters, self.entries[self._split]))
             advance()
         return Outcome(chosen, [score_ranks(of_student) for of_student in ranks], ranks)

@@ -81,6 +81,8 @@ def open_runs(
             overrides = record.get("overrides") or {}
             request = RunRequest(suite=suite or record["suite"], device=device, overrides=overrides)
             works[key] = Workbench(registry, request, observer)
+        if works[key].protocol.training.split != "test":
+            raise DataError(f"{folder.name}: scored on val, to tune a method. Run it again without training.split.")
         opened.append(_open(folder, record, works[key]))
     return opened
 
