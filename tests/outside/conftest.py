@@ -19,7 +19,7 @@ SOURCES = sorted(path.parent for path in HERE.glob("*/pyproject.toml"))
 sys.path.extend(str(source) for source in SOURCES)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder on the path with the metadata that installing would leave."""
     folder = tmp_path_factory.mktemp("site-packages")
