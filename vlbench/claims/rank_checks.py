@@ -58,7 +58,7 @@ def cluster_problems(folder: Path, work: Workbench) -> Iterator[str]:
     """Whether queries and their clusters are those of the test split."""
     from vlbench.score.retrieval import clusters
 
-    test = work.dataset.split("test")
+    test = work.scored
     expected = clusters(test.pairs, {side: test.count(side) for side in work.dataset.sides})
     for (_, _, direction), _, found in read_ranks(folder) or []:
         if direction not in expected or found.tolist() != expected[direction].tolist():

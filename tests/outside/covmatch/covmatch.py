@@ -20,7 +20,7 @@ class CovMatchOptions:
     """How pairs are learned."""
 
     steps: int = vlbench.option(200, help="updates of pixels and vectors")
-    item_rate: float = vlbench.option(0.05, help="learning rate of Adam on pixels in [0, 1]; 0 leaves them as they are")
+    item_rate: float = vlbench.option(0.02, help="learning rate of Adam on pixels in [0, 1]; 0 leaves them as they are")
     vector_rate: float = vlbench.option(0.1, help="learning rate of Adam on standardised vectors")
     rho: float | None = vlbench.option(
         None, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1"

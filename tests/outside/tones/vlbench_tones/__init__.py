@@ -14,6 +14,10 @@ class TonesOptions:
     train: int = vlbench.option(400, help="recordings in the train split; val and test have a fifth of it each")
     seed: int = vlbench.option(0, help="seed of the generator")
 
+    def __post_init__(self) -> None:
+        if self.train < 50:
+            raise vlbench.OptionError(f"option train={self.train} is below 50. Give at least 50, for val and test.")
+
 
 @vlbench.hookimpl
 def vlbench_datasets() -> list[vlbench.DatasetSpec]:
