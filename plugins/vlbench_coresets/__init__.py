@@ -47,5 +47,6 @@ def vlbench_methods() -> list[vlbench.MethodSpec]:
             summary="Pairs that a training run forgets least often.",
             options=ForgettingOptions,
             paper="Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning",
+            quick={"passes": 2},
         ),
     ]

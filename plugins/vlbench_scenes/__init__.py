@@ -10,7 +10,7 @@ from vlbench_scenes.options import ScenesOptions
 def vlbench_datasets() -> list[vlbench.DatasetSpec]:
     """Images of a few coloured shapes with five captions each, made from a seed."""
     summary = "Procedural scenes of 2 to 4 objects, 32 px, five captions an image."
-    return [vlbench.DatasetSpec("scenes", "vlbench_scenes.dataset:load", summary, ScenesOptions)]
+    return [vlbench.DatasetSpec("scenes", "vlbench_scenes.dataset:load", summary, ScenesOptions, pairs_per_item=5)]
 
 
 @vlbench.hookimpl

@@ -134,7 +134,7 @@ class ScenesHashedText(Encoder):
 
     def __init__(self, _options: object = None) -> None:
         self._projection = HashedProjection()
-        self.module = nn.Identity()
+        self.module = nn.Identity().eval()
         self.width = self._projection.width
         self.identity = f"scenes-text:{self._projection.digest}"
 

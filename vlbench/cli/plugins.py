@@ -1,6 +1,8 @@
-"""``vlbench plugins``."""
+"""``vlbench plugins``: the list, and the commands for those who write plugins."""
 
 from __future__ import annotations
+
+import importlib
 
 import click
 
@@ -8,13 +10,43 @@ from vlbench.cli.shared import echo_json, echo_rows
 from vlbench.registry.loader import check_strict, try_plugins
 from vlbench.registry.registry import Plugin, Registry
 
+COMMANDS = {
+    "check": "Run the conformance checks on a plugin or on one thing it declares.",
+    "new": "Write the package of a new plugin.",
+}
 
-@click.command("plugins")
+
+class PluginsGroup(click.Group):
+    """Its commands live in modules of their own, which are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"vlbench.cli.plugins_{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group("plugins", cls=PluginsGroup, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
     """List plugins, whether each could be loaded, and what it declares."""
-    registry = try_plugins(context.obj or ())
+    if context.invoked_subcommand is None:
+        _list(try_plugins(context.obj or ()), as_json)
+
+
+def _list(registry: Registry, as_json: bool) -> None:
     if as_json:
         echo_json([{**vars(plugin), "declares": registry.declared_by(plugin.name)} for plugin in registry.plugins])
     else:

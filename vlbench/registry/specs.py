@@ -31,6 +31,7 @@ class MethodSpec:
         paper: where the method was published.
         deterministic: the seed changes nothing.
         sees_val: the method is shown the val split as well.
+        quick: option name -> value that makes a run on toys short; the conformance checks give them.
 
     Raises:
         PluginError: a field has a value that is not allowed.
@@ -44,6 +45,7 @@ class MethodSpec:
     paper: str = ""
     deterministic: bool = False
     sees_val: bool = False
+    quick: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -72,8 +74,13 @@ class DatasetSpec:
     option ``root``, which ``--data DIR`` sets: the folder its relative paths count from.
 
     Attributes:
+        name: what a suite's ``data.name`` takes.
+        target: ``"module:function"``.
+        summary: one sentence.
+        options: a frozen dataclass made with :func:`vlbench.option`.
         files: ``"module:function"``, called with (options), lists every :class:`NeededFile` for ``vlbench prepare``.
         mock: ``"module:function"``, called with (images, out), writes a small stand-in for ``vlbench data mock``.
+        pairs_per_item: pairs of each first-side item (captions of an image), in every split; 0 where that varies.
 
     Raises:
         PluginError: a field has a value that is not allowed.
@@ -85,6 +92,7 @@ class DatasetSpec:
     options: type = NoOptions
     files: str = ""
     mock: str = ""
+    pairs_per_item: int = 0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -242,6 +250,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "paper": (lambda value: isinstance(value, str), "text"),
     "deterministic": _BOOL,
     "sees_val": _BOOL,
+    "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),
+    "pairs_per_item": (lambda value: type(value) is int and value >= 0, "a whole number, 0 where it varies"),
     "side": (lambda value: isinstance(value, str) and value.isidentifier(), "one word, such as 'image' or 'text'"),
     "towers": (_is_towers, "a tower for each side, each with an encoder"),
     "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),

@@ -1,24 +1,49 @@
-"""Checks that an author runs on a method, and the toys they run on.
+"""Checks that an author runs on a plugin, and the toys they run on.
 
-``check_method`` gives a list of results; ``parametrize_with_checks`` makes one test of each.
+``check_method``, ``check_dataset``, ``check_encoder`` and ``check_suite`` give a list of results;
+``parametrize_with_checks`` makes one test of each. Names are resolved when they are first used, so that importing this
+package, as pytest does for its fixtures, imports no torch.
 """
 
 from __future__ import annotations
 
-from vlbench.testing.checks import CHECKS
-from vlbench.testing.conformance import CheckResult, check_method, parametrize_with_checks
-from vlbench.testing.toys import toy_bench, toy_context, toy_dataset, toy_student
-from vlbench.testing.trials import Toys, Trial
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vlbench.testing.conformance import check_dataset, check_encoder, check_method, check_plugin, check_suite
+    from vlbench.testing.marks import parametrize_with_checks
+    from vlbench.testing.results import CheckResult
+    from vlbench.testing.toys import toy_bench, toy_context, toy_dataset, toy_student
 
 __all__ = [
-    "CHECKS",
     "CheckResult",
-    "Toys",
-    "Trial",
+    "check_dataset",
+    "check_encoder",
     "check_method",
+    "check_plugin",
+    "check_suite",
     "parametrize_with_checks",
     "toy_bench",
     "toy_context",
     "toy_dataset",
     "toy_student",
 ]
+
+_MODULES = {
+    "conformance": ("check_dataset", "check_encoder", "check_method", "check_plugin", "check_suite"),
+    "marks": ("parametrize_with_checks",),
+    "results": ("CheckResult",),
+    "toys": ("toy_bench", "toy_context", "toy_dataset", "toy_student"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vlbench.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"vlbench.testing.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,60 +1,103 @@
-"""Running the checks: as a list of results, or as tests of pytest."""
+"""What goes by a name, and running the checks on it. Light until a check runs."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import importlib
 import shutil
 import tempfile
-import time
-import traceback
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any
 
 from vlbench.registry.loader import load_registry
 from vlbench.registry.names import unknown
-from vlbench.registry.options import parse_options
-from vlbench.registry.registry import Registry
-from vlbench.registry.specs import MethodSpec
-from vlbench.testing.checks import CHECKS, Check
-from vlbench.testing.trials import Toys
+from vlbench.registry.options import NoOptions, parse_options
+from vlbench.registry.registry import KINDS, Plugin, Registry
+from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, SuiteSpec, resolve
+from vlbench.testing.results import Check, CheckResult, require, run_checks
 
-if TYPE_CHECKING:
-    import pytest
+Options = Mapping[str, object]
+
+_CHECKS = {
+    "method": ("methods", "METHOD_CHECKS"),
+    "data set": ("datasets", "DATASET_CHECKS"),
+    "encoder": ("encoders", "ENCODER_CHECKS"),
+    "suite": ("suites", "SUITE_CHECKS"),
+}
+"""Kind -> module and name of its checks; other kinds are only imported."""
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """How a method fared in one check.
+class Subject:
+    """One thing that can be checked.
 
     Attributes:
-        method: its name.
-        check: the rule, without ``check_``.
-        status: ``passed``, or ``failed`` (the rule is broken, or the method raised).
-        message: what is wrong, in one line; empty where it passed.
-        rule: what is checked, in one sentence.
-        seconds: the check took; a check that comes first makes runs that later ones share.
+        kind: ``plugin``, ``method``, ``data set``, ``encoder`` or ``suite``.
+        spec: its declaration; how it was loaded, for a plugin.
+        registry: where it stands.
     """
 
-    method: str
-    check: str
-    status: Literal["passed", "failed"]
-    message: str
-    rule: str
-    seconds: float
+    kind: str
+    spec: Spec | Plugin
+    registry: Registry
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.spec.name
+
+    @property
+    def options(self) -> type:
+        """The dataclass of its options."""
+        return getattr(self.spec, "options", NoOptions)
+
+    @property
+    def option_names(self) -> list[str]:
+        """Names of its options."""
+        return [field.name for field in dataclasses.fields(self.options)]
+
+    def checks(self) -> tuple[Check, ...]:
+        """The rules for its kind."""
+        return _checks(self.kind)
+
+    def trials(self, options: Options) -> Any:
+        """What its checks are called with."""
+        return _trials(self, options)
+
+
+def subjects(what: str | Spec, registry: Registry) -> list[Subject]:
+    """All that goes by a name: methods, data sets, encoders, suites, and a plugin with everything it declares.
+
+    Raises:
+        UnknownNameError: nothing is called so.
+    """
+    if not isinstance(what, str):
+        return [Subject(next(name for name, kind in KINDS.items() if isinstance(what, kind.spec)), what, registry)]
+    declared = [(kind, spec) for kind in KINDS for spec in registry.declared(kind).values()]
+    plugin = next((plugin for plugin in registry.plugins if plugin.name == what), None)
+    found = [Subject("plugin", plugin, registry)] if plugin else []
+    for kind, spec in declared:
+        if spec.name == what or (plugin and registry.owner(kind, spec.name) == plugin.name):
+            found.append(Subject(kind, spec, registry))
+    if not found:
+        names = {spec.name for _, spec in declared} | {plugin.name for plugin in registry.plugins}
+        raise unknown(f"plugin, {', '.join(KINDS)}", what, names, hint="vlbench plugins")
+    return found
 
 
 def check_method(
-    method: str | MethodSpec, registry: Registry | None = None, *, options: Mapping[str, object] | None = None
+    method: str | MethodSpec, registry: Registry | None = None, *, options: Options | None = None
 ) -> list[CheckResult]:
     """Run every check on a method, on toy data, and say how each went. Nothing is raised for a broken rule.
 
     Args:
         method: a registered name, or a declaration.
         registry: where the name is looked up; all installed plugins by default.
-        options: of the method, as ``-o`` takes them; give a slow method fewer steps here.
+        options: of the method, as ``-o`` takes them; they go before those of ``MethodSpec.quick``.
 
     Raises:
         UnknownNameError: there is no method or option of that name.
@@ -64,98 +107,111 @@ def check_method(
         >>> from vlbench.testing import check_method
         >>> failed = [result for result in check_method("random") if result.status == "failed"]
     """
-    spec = _spec(method, registry)
-    toys = _toys(_checked(options, spec))
-    return [_result(check, spec, toys) for check in CHECKS]
+    registry = registry or load_registry()
+    spec = registry.method(method) if isinstance(method, str) else method
+    return _results(Subject("method", spec, registry), options)
 
 
-def parametrize_with_checks(
-    methods: Sequence[str | MethodSpec],
-    *,
-    expected_failures: Mapping[str, str] | None = None,
-    registry: Registry | None = None,
-    options: Mapping[str, Mapping[str, object]] | None = None,
-) -> pytest.MarkDecorator:
-    """Make a test function of one argument ``check`` into one test for each method and check.
+def check_dataset(
+    dataset: str | DatasetSpec, registry: Registry | None = None, *, options: Options | None = None
+) -> list[CheckResult]:
+    """As :func:`check_method`, for a data set; it is loaded several times, into folders of its own."""
+    registry = registry or load_registry()
+    spec = registry.dataset(dataset) if isinstance(dataset, str) else dataset
+    return _results(Subject("data set", spec, registry), options)
+
+
+def check_encoder(
+    encoder: str | EncoderSpec, registry: Registry | None = None, *, options: Options | None = None
+) -> list[CheckResult]:
+    """As :func:`check_method`, for an encoder; its items come from toys, or from a data set of the same plugin."""
+    registry = registry or load_registry()
+    spec = registry.encoder(encoder) if isinstance(encoder, str) else encoder
+    return _results(Subject("encoder", spec, registry), options)
+
+
+def check_suite(suite: str | SuiteSpec, registry: Registry | None = None) -> list[CheckResult]:
+    """As :func:`check_method`, for a suite; nothing is trained."""
+    registry = registry or load_registry()
+    spec = registry.suite(suite) if isinstance(suite, str) else suite
+    return _results(Subject("suite", spec, registry), None)
+
+
+def check_plugin(
+    name: str, registry: Registry | None = None, *, options: Mapping[str, Options] | None = None
+) -> list[CheckResult]:
+    """The checks of everything that goes by a name, or that the plugin of that name declares.
 
     Args:
-        methods: registered names, or declarations.
-        expected_failures: name of a check, with or without ``check_`` -> why it fails; a strict xfail.
-        registry: where names are looked up; all installed plugins by default.
-        options: method name -> its options, as ``-o`` takes them.
+        name: of a plugin, method, data set, encoder or suite.
+        registry: where the name is looked up; all installed plugins by default.
+        options: name -> its options, as ``-o`` takes them.
 
     Raises:
-        UnknownNameError: there is no method, option or check of some name.
+        UnknownNameError: nothing is called so, or there is no option of some name.
         OptionError: an option has a value that is not allowed.
-
-    Example:
-        >>> @parametrize_with_checks(["every-nth"])
-        ... def test_conformance(check):
-        ...     check()
     """
-    import pytest
-
-    reasons = {name.removeprefix("check_"): reason for name, reason in (expected_failures or {}).items()}
-    _check_known(reasons)
-    cases = []
-    for method in methods:
-        spec = _spec(method, registry)
-        given = (options or {}).get(spec.name)
-        toys = functools.cache(functools.partial(_toys, _checked(given, spec)))
-        for check in CHECKS:
-            name = _name(check)
-            marks = [pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else []
-            cases.append(pytest.param(_call(check, spec, toys), marks=marks, id=f"{spec.name}-{name}"))
-    return pytest.mark.parametrize("check", cases)
+    found = subjects(name, registry or load_registry())
+    return [result for subject in found for result in _results(subject, (options or {}).get(subject.name))]
 
 
-def _call(check: Check, spec: MethodSpec, toys: Callable[[], Toys]) -> Callable[[], None]:
-    return lambda: check(spec, toys())
+def check_options(subject: Subject, options: Options) -> None:
+    """Raise for an option that there is not, and for a value that does not fit."""
+    hint = f"vlbench methods {subject.name}" if subject.kind == "method" else ""
+    parse_options(subject.options, options, owner=f"{subject.kind} {subject.name!r}", hint=hint)
 
 
-def _spec(method: str | MethodSpec, registry: Registry | None) -> MethodSpec:
-    if isinstance(method, MethodSpec):
-        return method
-    return (registry or load_registry()).method(method)
+def _results(subject: Subject, options: Options | None) -> list[CheckResult]:
+    if options:
+        check_options(subject, options)
+    return list(run_checks(subject.kind, subject.name, subject.checks(), subject.trials(options or {})))
 
 
-def _checked(options: Mapping[str, object] | None, spec: MethodSpec) -> Mapping[str, object]:
-    parse_options(spec.options, options or {}, owner=f"method {spec.name!r}", hint=f"vlbench methods {spec.name}")
-    return options or {}
+def check_plugin_is_loaded(plugin: Plugin) -> None:
+    """The plugin is imported, and all that it declares is taken."""
+    require(plugin.status == "ok", f"{plugin.status}: {plugin.detail}")
 
 
-def _check_known(names: Iterable[str]) -> None:
-    known = [_name(check) for check in CHECKS]
-    for name in names:
-        if name not in known:
-            raise unknown("check", name, known)
+def check_target_can_be_imported(spec: Any) -> None:
+    """What its declaration points at can be imported."""
+    if hasattr(spec, "target"):
+        resolve(spec.target)
 
 
-def _toys(options: Mapping[str, object]) -> Toys:
+def _checks(kind: str) -> tuple[Check, ...]:
+    if kind == "plugin":
+        return (check_plugin_is_loaded,)
+    if kind not in _CHECKS:
+        return (check_target_can_be_imported,)
+    module, name = _CHECKS[kind]
+    checks: tuple[Check, ...] = getattr(importlib.import_module(f"vlbench.testing.{module}"), name)
+    return checks
+
+
+def _trials(subject: Subject, options: Options) -> Any:
+    spec = subject.spec
+    if subject.kind not in _CHECKS:
+        return spec
+    if isinstance(spec, SuiteSpec):
+        from vlbench.testing.suites import SuiteTrials
+
+        return SuiteTrials(spec, subject.registry)
+    if isinstance(spec, MethodSpec):
+        from vlbench.testing.trials import MethodTrials
+
+        return _in_a_folder(functools.partial(MethodTrials, spec, options=options))
+    if isinstance(spec, DatasetSpec):
+        from vlbench.testing.datasets import DatasetTrials
+
+        return _in_a_folder(functools.partial(DatasetTrials, spec, options=options))
+    assert isinstance(spec, EncoderSpec)
+    from vlbench.testing.encoders import EncoderTrials
+
+    return _in_a_folder(functools.partial(EncoderTrials, spec, subject.registry, options=options))
+
+
+def _in_a_folder(make: Callable[..., Any]) -> Any:
     folder = Path(tempfile.mkdtemp(prefix="vlbench-check-"))
-    toys = Toys(folder, options)
-    weakref.finalize(toys, shutil.rmtree, folder, ignore_errors=True)
-    return toys
-
-
-def _name(check: Check) -> str:
-    return check.__name__.removeprefix("check_")
-
-
-def _result(check: Check, spec: MethodSpec, toys: Toys) -> CheckResult:
-    rule = (check.__doc__ or "").splitlines()[0]
-    started = time.perf_counter()
-    try:
-        check(spec, toys)
-        message = ""
-    except AssertionError as error:
-        message = str(error) or f"AssertionError at {_place(error)}"
-    except Exception as error:
-        message = f"{type(error).__name__}: {error} (at {_place(error)})"
-    status: Literal["passed", "failed"] = "failed" if message else "passed"
-    return CheckResult(spec.name, _name(check), status, message, rule, time.perf_counter() - started)
-
-
-def _place(error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
+    trials = make(folder=folder)
+    weakref.finalize(trials, shutil.rmtree, folder, ignore_errors=True)
+    return trials

@@ -78,40 +78,52 @@ class Trial:
     steps: int
 
 
-class Toys:
-    """Makes trials of one method and remembers them, so that checks can share them.
+class MethodTrials:
+    """Makes runs of one method on toys and remembers them, so that checks can share them.
 
     Args:
+        spec: the method.
         folder: for everything that is written.
-        options: of the method, as ``-o`` takes them; a method that is slow by default is given fewer steps here.
+        options: of the method, as ``-o`` takes them; they go before those of ``spec.quick``.
+
+    Raises:
+        UnknownNameError: the method has no option of some name.
+        OptionError: an option has a value that is not allowed.
     """
 
-    def __init__(self, folder: Path, options: Mapping[str, object] | None = None) -> None:
-        self.folder, self._options = folder, dict(options or {})
-        self._trials: dict[tuple[MethodSpec, int, int], Trial] = {}
+    def __init__(self, spec: MethodSpec, folder: Path, options: Mapping[str, object]) -> None:
+        self.spec, self.folder, self._options = spec, folder, {**spec.quick, **options}
+        self._trials: dict[tuple[int, int], Trial | Exception] = {}
         self.dataset = toy_dataset()
 
-    def method(self, spec: MethodSpec) -> Method:
+    def method(self) -> Method:
         """The method with its options, constructed as a run constructs it."""
-        options: object = parse_options(spec.options, self._options, owner=f"method {spec.name!r}")
-        made: Method = resolve(spec.target)(options)
+        name = self.spec.name
+        options: object = parse_options(
+            self.spec.options, self._options, owner=f"method {name!r}", hint=f"vlbench methods {name}"
+        )
+        made: Method = resolve(self.spec.target)(options)
         return made
 
     def fresh_folder(self) -> Path:
         """A new folder with neither cache nor checkpoint."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def trial(self, spec: MethodSpec, *, pairs: int = PAIRS, seed: int = 0) -> Trial:
-        """A run in the folder that such runs share, the cache included; made once."""
-        key = (spec, pairs, seed)
+    def trial(self, *, pairs: int = PAIRS, seed: int = 0) -> Trial:
+        """A run in a folder of its own; made once, and an exception is raised again."""
+        key = (pairs, seed)
         if key not in self._trials:
-            folder = self.folder / f"shared-{pairs}-{seed}"
-            self._trials[key] = self.run(spec, folder, pairs=pairs, seed=seed, cache=self.folder / "shared")
-        return self._trials[key]
+            try:
+                self._trials[key] = self.run(self.fresh_folder(), pairs=pairs, seed=seed)
+            except Exception as error:
+                self._trials[key] = error
+        found = self._trials[key]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def run(
         self,
-        spec: MethodSpec,
         folder: Path,
         *,
         pairs: int = PAIRS,
@@ -121,24 +133,29 @@ class Toys:
     ) -> Trial:
         """A run on a fresh copy of the toy data, observed.
 
+        Args:
+            folder: for checkpoints; and for the cache, where ``cache`` is not given.
+            pairs: budget.
+            seed: of the run.
+            cache: what the run shares with others.
+            stop_after: kill the run after so many steps.
+
         Raises:
-            InterruptedTrial: it was stopped after so many steps.
+            InterruptedTrial: it was killed.
         """
-        method, dataset, observer = self.method(spec), toy_dataset(), CountingObserver(stop_after)
+        method, dataset, observer = self.method(), toy_dataset(), CountingObserver(stop_after)
         trap = TrapSplits(dataset.splits)
         guarded = dataclasses.replace(dataset, splits=trap)
-        view, context = toy_context(
-            guarded, folder, seed=seed, sees_val=spec.sees_val, observer=observer, cache=cache or folder / "cache"
-        )
-        trap.forbidden = ("test",) if spec.sees_val else ("val", "test")
-        options = repr(method.options)
-        encoders = _encoders(context)
-        with kept_as_they_were(), watched((folder, cache or folder)) as seen:
+        cache = cache or folder / "cache"
+        sees_val = self.spec.sees_val
+        view, context = toy_context(guarded, folder, seed=seed, sees_val=sees_val, observer=observer, cache=cache)
+        trap.forbidden = ("test",) if sees_val else ("val", "test")
+        options, encoders = repr(method.options), _encoders(context)
+        with kept_as_they_were(), watched((folder, cache)) as seen:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
             artifact = method.condense(view, Budget(pairs), context)
-            drawn = changes(GENERATORS, generators)
-            changed = changes(SETTINGS, settings)
+            drawn, changed = changes(GENERATORS, generators), changes(SETTINGS, settings)
         inputs = _changed_inputs(dataset, {"options": (options, repr(method.options))})
         inputs += ["weights of the encoders"] if _encoders(context) != encoders else []
         return Trial(artifact, drawn, changed, inputs, seen.writes, seen.connections, trap.touched, observer.steps)

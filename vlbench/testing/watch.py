@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import sys
-import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +17,9 @@ import numpy as np
 import torch
 
 from vlbench.data.pairs import Split
+from vlbench.testing.results import is_library
 
 _HERE = Path(__file__).parent
-_PYTHON = Path(sysconfig.get_path("stdlib"))
 
 
 def _numpy_state() -> tuple[bytes, str]:
@@ -117,15 +116,9 @@ class TrapSplits(dict[str, Split]):
 def place() -> str:
     """``file.py:12`` of the innermost caller outside vlbench, torch and Python's library; of any, if there is none."""
     frames = [frame for frame in traceback.extract_stack()[:-1] if Path(frame.filename).parent != _HERE]
-    outside = [frame for frame in frames if not _is_library(Path(frame.filename))]
+    outside = [frame for frame in frames if not is_library(Path(frame.filename))]
     frame = (outside or frames)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
-def _is_library(file: Path) -> bool:
-    if "site-packages" in file.parts:
-        return file.is_relative_to(_HERE.parent) or "torch" in file.parts
-    return str(file).startswith("<") or file.is_relative_to(_PYTHON) or file.is_relative_to(_HERE.parent)
 
 
 class NetworkBlockedError(OSError):

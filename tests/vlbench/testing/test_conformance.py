@@ -9,7 +9,8 @@ import torch
 import vlbench
 from vlbench.registry.registry import Registry
 from vlbench.registry.specs import MethodSpec
-from vlbench.testing import CHECKS, check_method, parametrize_with_checks
+from vlbench.testing import check_method, parametrize_with_checks
+from vlbench.testing.methods import METHOD_CHECKS
 from vlbench.testing.toys import ToyEncoder, toy_dataset
 
 
@@ -48,8 +49,11 @@ def test_a_method_with_an_expected_failure(check):
 
 def test_results_come_in_the_order_of_the_checks_and_say_what_the_rule_is():
     results = check_method(TOY)
-    assert [f"check_{result.check}" for result in results] == [check.__name__ for check in CHECKS]
-    assert all(result.rule.endswith(".") and result.seconds >= 0 and result.method == "toy" for result in results)
+    assert [f"check_{result.check}" for result in results] == [check.__name__ for check in METHOD_CHECKS]
+    assert all(
+        result.rule.endswith(".") and result.seconds >= 0 and (result.kind, result.name) == ("method", "toy")
+        for result in results
+    )
 
 
 def test_a_name_is_looked_up_in_the_registry():

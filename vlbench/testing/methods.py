@@ -1,0 +1,238 @@
+"""The rules that a method must keep, each called with :class:`vlbench.testing.trials.MethodTrials`."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+from vlbench.condense.artifacts import (
+    Artifact,
+    DistilledPairs,
+    Selection,
+    check_artifact,
+    load_artifact,
+    save_artifact,
+)
+from vlbench.condense.method import Method
+from vlbench.errors import ArtifactError, BudgetError, VlbenchError
+from vlbench.registry.specs import resolve
+from vlbench.score.evaluate import embed_split
+from vlbench.score.retrieval import chance, mean_recall, score_embeddings
+from vlbench.score.train import train
+from vlbench.score.training_sets import training_set
+from vlbench.seeds import SeedTree
+from vlbench.testing.results import Check, error_text, listed, require
+from vlbench.testing.toys import TOY_RECIPE, toy_bench, toy_student
+from vlbench.testing.trials import ALL, PAIRS, InterruptedTrial, MethodTrials
+from vlbench.testing.watch import GENERATORS, changes, kept_as_they_were, watched
+
+TEACHING_PAIRS = 20
+TEACHING_MARGIN = 10.0
+"""Points of mean recall above chance that a student of so many toy pairs must reach; random pairs give about 40."""
+
+
+def check_construction_only_stores_options(trials: MethodTrials) -> None:
+    """Constructing the method stores its options, a frozen dataclass, and does nothing else."""
+    spec, folder = trials.spec, trials.fresh_folder()
+    target = resolve(spec.target)
+    is_method = isinstance(target, type) and issubclass(target, Method)
+    require(is_method, f"{spec.target} is no subclass of vlbench.Method. Write class Name(vlbench.Method).")
+    with kept_as_they_were(), watched((folder,)) as seen:
+        before = {name: read() for name, read in GENERATORS.items()}
+        method = trials.method()
+        drawn = changes(GENERATORS, before)
+    kept = sorted(set(vars(method)) - {"options"})
+    require(not kept, f"the constructor sets {', '.join(kept)}. Do that in condense().")
+    require(isinstance(method.options, spec.options), "the constructor does not keep the options it was given.")
+    require(not drawn, f"the constructor draws from {', '.join(drawn)}. Draw in condense(), from context.seeds.")
+    require(not seen.writes, f"the constructor writes {', '.join(seen.writes)}.")
+
+
+def check_result_is_valid(trials: MethodTrials) -> None:
+    """The artifact is of the declared family, finite, of the data's shapes, and points at train pairs, each once."""
+    artifact = trials.trial().artifact
+    family, name = trials.spec.family, type(artifact).__name__
+    expected = Selection if family == "selection" else DistilledPairs
+    require(isinstance(artifact, expected), f"family {family!r} returns {expected.__name__}, it returned {name}.")
+    try:
+        check_artifact(
+            artifact, pairs=len(artifact), train=trials.dataset.split("train"), fingerprint=trials.dataset.fingerprint
+        )
+    except ArtifactError as error:
+        raise AssertionError(str(error)) from error
+
+
+def check_budget_is_never_exceeded(trials: MethodTrials) -> None:
+    """At most as many pairs as asked for: one, an odd number, all; more than there are is refused or not used up."""
+    for pairs in (1, PAIRS, ALL):
+        try:
+            got = len(trials.trial(pairs=pairs).artifact)
+        except BudgetError as error:
+            raise AssertionError(f"it refuses a budget of {pairs} pairs, of {ALL} images: {error}") from error
+        require(got <= pairs, f"asked for {pairs} pairs, it returned {got}.")
+        require(got > 0, f"asked for {pairs} pairs, it returned none.")
+    try:
+        got = len(trials.trial(pairs=ALL + 1).artifact)
+        require(got <= ALL + 1, f"asked for {ALL + 1} pairs, more than there are images, it returned {got}.")
+    except VlbenchError:
+        return
+    except Exception as error:
+        raise AssertionError(
+            f"asked for {ALL + 1} pairs, more than there are images, it fails with {error_text(error)}. Call "
+            f"budget.check_fits(available) first."
+        ) from error
+
+
+def check_artifact_survives_save_and_load(trials: MethodTrials) -> None:
+    """What is loaded is what was saved, and a student can be trained on it with nothing else of the method."""
+    artifact = trials.trial().artifact
+    folder = trials.fresh_folder()
+    save_artifact(artifact, folder)
+    loaded = load_artifact(folder)
+    require(type(loaded) is type(artifact), f"a saved {type(artifact).__name__} comes back as {type(loaded).__name__}.")
+    require(
+        trials.stored(loaded) == trials.stored(artifact),
+        "an artifact that was saved and loaded differs from the original.",
+    )
+    bench = toy_bench(trials.dataset, folder / "cache")
+    student = bench.student("toy", toy_student())
+    data = training_set(loaded, student, bench.entries(student, "train"))
+    train(student, data, dataclasses.replace(TOY_RECIPE, steps=2), SeedTree(0))
+
+
+def check_result_teaches(trials: MethodTrials) -> None:
+    """A student trained on the artifact retrieves better than chance."""
+    artifact = trials.trial(pairs=TEACHING_PAIRS).artifact
+    bench = toy_bench(trials.dataset, trials.folder / "shared")
+    student = bench.student("toy", toy_student())
+    parameters = train(
+        student, training_set(artifact, student, bench.entries(student, "train")), TOY_RECIPE, SeedTree(0)
+    )
+    split = trials.dataset.split("val")
+    counts = {side: split.count(side) for side in trials.dataset.sides}
+    embeddings = embed_split(student, parameters, bench.entries(student, "val"))
+    reached, floor = mean_recall(score_embeddings(embeddings, split.pairs)), mean_recall(chance(counts, split.pairs))
+    require(
+        reached > floor + TEACHING_MARGIN,
+        f"a student of its {len(artifact)} pairs reaches mean recall {reached:.1f} on toys, chance is {floor:.1f}.",
+    )
+
+
+def check_same_seed_gives_same_bytes(trials: MethodTrials) -> None:
+    """The same seed gives the same artifact, bit for bit."""
+    first, again = trials.trial().artifact, trials.run(trials.fresh_folder()).artifact
+    require(
+        _same(trials, first, again),
+        "two runs with the same seed differ. Draw from context.seeds alone, and keep nothing between runs.",
+    )
+
+
+def check_other_seed_gives_other_bytes(trials: MethodTrials) -> None:
+    """Another seed gives another artifact; the same one where the spec declares the method deterministic."""
+    first = trials.trial().artifact
+    same = [_same(trials, first, trials.trial(seed=seed).artifact) for seed in (1, 2)]
+    if trials.spec.deterministic:
+        require(
+            all(same), "it is declared deterministic, but the seed changes its artifact. Take deterministic=True away."
+        )
+    else:
+        require(
+            not all(same),
+            "seeds 0, 1 and 2 give the same artifact. Draw from context.seeds, or declare deterministic=True.",
+        )
+
+
+def check_order_of_runs_is_irrelevant(trials: MethodTrials) -> None:
+    """A run gives the same artifact whatever other seeds and budgets ran before it, the cache of all runs included."""
+    cache = trials.fresh_folder()
+    for pairs, seed in ((PAIRS, 1), (PAIRS + 2, 0)):
+        trials.run(trials.fresh_folder(), pairs=pairs, seed=seed, cache=cache)
+    after = trials.run(trials.fresh_folder(), cache=cache).artifact
+    require(
+        _same(trials, after, trials.trial().artifact),
+        "a run after others, with their cache, differs from a run alone. The key of context.kept(...) must name all "
+        "that the result depends on: seed, budget, options.",
+    )
+
+
+def check_interrupted_run_resumes_to_same_bytes(trials: MethodTrials) -> None:
+    """A run that was killed, half-way or at its last step, and started again ends with the same artifact."""
+    whole = trials.trial()
+    for steps in sorted({max(1, whole.steps // 2), max(1, whole.steps)}):
+        folder = trials.fresh_folder()
+        with contextlib.suppress(InterruptedTrial):
+            trials.run(folder, stop_after=steps)
+        resumed = trials.run(folder).artifact
+        require(
+            _same(trials, resumed, whole.artifact),
+            f"a run that was killed at step {steps} of {whole.steps} and resumed differs from an uninterrupted one. A "
+            f"checkpoint must hold all state, and step k must draw from index k of its stream.",
+        )
+
+
+def _same(trials: MethodTrials, one: Artifact, other: Artifact) -> bool:
+    return trials.stored(one) == trials.stored(other)
+
+
+def check_global_random_state_is_untouched(trials: MethodTrials) -> None:
+    """The global generators of Python, numpy and torch are left alone."""
+    drawn = trials.trial(seed=1).generators
+    require(
+        not drawn, f"it draws from or seeds the global generator of {listed(drawn)}. Use context.seeds.generator(name)."
+    )
+
+
+def check_process_settings_are_untouched(trials: MethodTrials) -> None:
+    """Threads, default dtype, grad mode, environment variables and the current folder are as before."""
+    changed = trials.trial(seed=1).settings
+    require(not changed, f"it changes settings of the process: {listed(changed)}. Put them back, or leave them.")
+
+
+def check_inputs_are_unchanged(trials: MethodTrials) -> None:
+    """Train data, options and the reference student's encoders are as before."""
+    changed = trials.trial().inputs
+    require(not changed, f"it changes its inputs: {listed(changed)}. Work on a copy.")
+
+
+def check_val_and_test_are_not_touched(trials: MethodTrials) -> None:
+    """Test data is never touched; val data only where the spec declares ``sees_val``."""
+    touched = trials.trial().touched
+    require(not touched, f"it touches data that it must not see: {listed(touched)}.")
+
+
+def check_nothing_is_written_elsewhere(trials: MethodTrials) -> None:
+    """Files appear in the context's work folder and cache only."""
+    writes = trials.trial().writes
+    require(
+        not writes,
+        f"it writes outside its folder: {listed(writes)}. Use context.save_checkpoint, context.kept or context.work.",
+    )
+
+
+def check_network_is_not_used(trials: MethodTrials) -> None:
+    """No address is looked up and no connection made."""
+    connections = trials.trial().connections
+    require(
+        not connections,
+        f"it asks for the network: {listed(connections)}. Data and weights come from the user, before a run.",
+    )
+
+
+METHOD_CHECKS: tuple[Check, ...] = (
+    check_construction_only_stores_options,
+    check_result_is_valid,
+    check_budget_is_never_exceeded,
+    check_artifact_survives_save_and_load,
+    check_result_teaches,
+    check_same_seed_gives_same_bytes,
+    check_other_seed_gives_other_bytes,
+    check_order_of_runs_is_irrelevant,
+    check_interrupted_run_resumes_to_same_bytes,
+    check_global_random_state_is_untouched,
+    check_process_settings_are_untouched,
+    check_inputs_are_unchanged,
+    check_val_and_test_are_not_touched,
+    check_nothing_is_written_elsewhere,
+    check_network_is_not_used,
+)
+"""All checks, in the order in which they are worth reading."""

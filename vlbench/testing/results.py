@@ -1,0 +1,132 @@
+"""What a check is, and how it went. Light: this module imports no torch."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from unittest import SkipTest
+
+Check = Callable[[Any], None]
+"""One rule, called with the trials of one method, data set, encoder or suite.
+
+It raises AssertionError with what is wrong and what to do, or SkipTest with why it does not apply.
+"""
+
+Status = Literal["passed", "failed", "skipped"]
+
+_CORE = Path(__file__).parents[1]
+_PYTHON = Path(sysconfig.get_path("stdlib"))
+_DEPENDENCIES = frozenset(
+    ("torch", "numpy", "scipy", "sklearn", "PIL", "faiss", "timm", "peft", "transformers", "sentence_transformers")
+)
+"""Those whose frames stand between a plugin's line and an error."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How a method, data set, encoder, suite or plugin fared in one check.
+
+    Attributes:
+        kind: ``method``, ``data set``, ``encoder``, ``suite`` or ``plugin``.
+        name: what it is called.
+        check: the rule, without ``check_``.
+        status: ``passed``, ``failed`` (the rule is broken, or the plugin raised) or ``skipped`` (it does not apply, or
+            an error that was reported before stands in its way).
+        message: what is wrong and what to do, or why it is skipped; empty where it passed.
+        rule: what is checked, in one sentence.
+        seconds: the check took; a check that comes first makes runs that later ones share.
+    """
+
+    kind: str
+    name: str
+    check: str
+    status: Status
+    message: str
+    rule: str
+    seconds: float
+
+
+def check_name(check: Check) -> str:
+    """What results and expected failures call a check."""
+    return check.__name__.removeprefix("check_")
+
+
+def require(kept: bool, message: str) -> None:
+    """Say that a rule is broken unless it is kept."""
+    if not kept:
+        raise AssertionError(message)
+
+
+def listed(texts: Sequence[str], most: int = 3) -> str:
+    """The first few of some texts, each once."""
+    distinct = list(dict.fromkeys(texts))
+    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
+    return ", ".join(distinct[:most]) + more
+
+
+def call_check(check: Check, trials: Any) -> None:
+    """Call a check, on one thread: toys are so small that more threads only wait for each other."""
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    try:
+        if torch:
+            torch.set_num_threads(1)
+        check(trials)
+    finally:
+        if torch:
+            torch.set_num_threads(threads)
+
+
+def run_checks(kind: str, name: str, checks: Sequence[Check], trials: Any) -> Iterator[CheckResult]:
+    """Run checks one after the other. An error of the plugin's own is told once, by the first check that meets it."""
+    met: dict[str, str] = {}
+    for check in checks:
+        started = time.perf_counter()
+        status, message = _outcome(check, trials, met)
+        rule = (check.__doc__ or "").strip().splitlines()[0]
+        yield CheckResult(kind, name, check_name(check), status, message, rule, time.perf_counter() - started)
+
+
+def _outcome(check: Check, trials: Any, met: dict[str, str]) -> tuple[Status, str]:
+    try:
+        call_check(check, trials)
+    except SkipTest as skip:
+        return "skipped", str(skip)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, AssertionError) and _own_frame(error) is None:
+            return "failed", str(error)  # the check's own words
+        text = error_text(error)
+        if text in met:
+            return "skipped", f"the error of {met[text]} stands in its way."
+        met[text] = check_name(check)
+        return "failed", text
+    return "passed", ""
+
+
+def error_text(error: BaseException) -> str:
+    """``KeyError: 'lost' (every_nth.py:12: return table["lost"])``, of the innermost line outside libraries."""
+    text, frame = f"{type(error).__name__}: {error}".rstrip(": "), _own_frame(error)
+    if frame is None:
+        return text
+    code = f": {frame.line}" if frame.line else ""
+    return f"{text} ({Path(frame.filename).name}:{frame.lineno}{code})"
+
+
+def _own_frame(error: BaseException) -> traceback.FrameSummary | None:
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame for frame in reversed(frames) if not is_library(Path(frame.filename))), None)
+
+
+def is_library(file: Path) -> bool:
+    """Whether a source file belongs to vlbench, to what it depends on, or to Python itself."""
+    if str(file).startswith("<") or file.is_relative_to(_CORE):
+        return True
+    if "site-packages" in file.parts:
+        return file.parts[file.parts.index("site-packages") + 1] in _DEPENDENCIES
+    return file.is_relative_to(_PYTHON)

@@ -1,0 +1,59 @@
+"""The rules that a suite must keep, each called with :class:`SuiteTrials`. Nothing is loaded or trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from vlbench.errors import VlbenchError
+from vlbench.protocol.load import load_protocol
+from vlbench.protocol.protocol import Protocol
+from vlbench.registry.options import parse_options
+from vlbench.registry.registry import Registry
+from vlbench.registry.specs import SuiteSpec
+from vlbench.testing.results import Check, require
+
+
+@dataclass(frozen=True)
+class SuiteTrials:
+    """One suite, and the registry that knows the names in it."""
+
+    spec: SuiteSpec
+    registry: Registry
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """Read and checked."""
+        return load_protocol(self.spec.name, self.registry)
+
+
+def check_protocol_is_valid(trials: SuiteTrials) -> None:
+    """The TOML file is inside the package, and every key and value in it is allowed."""
+    try:
+        protocol = trials.protocol
+    except VlbenchError as error:
+        raise AssertionError(str(error)) from error
+    named = protocol.name
+    require(named == trials.spec.name, f"the file says name = {named!r}, it is declared as {trials.spec.name!r}.")
+
+
+def check_names_are_declared(trials: SuiteTrials) -> None:
+    """Its data set, encoders and rows are declared by some plugin, and take the options it gives."""
+    protocol, registry = trials.protocol, trials.registry
+    try:
+        dataset = registry.dataset(protocol.data)
+        parse_options(dataset.options, protocol.data_options, owner=f"data set {protocol.data!r}")
+        for method in protocol.rows.always:
+            registry.method(method)
+        for name, student in protocol.students.items():
+            for side, tower in student.towers.items():
+                encoder = registry.encoder(tower.encoder)
+                owner = f"student {name!r}, {side}: encoder {tower.encoder!r}"
+                parse_options(encoder.options, tower.options, owner=owner)
+                require(encoder.side == side, f"{owner} is one of side {encoder.side!r}, not {side!r}.")
+    except VlbenchError as error:
+        raise AssertionError(str(error)) from error
+
+
+SUITE_CHECKS: tuple[Check, ...] = (check_protocol_is_valid, check_names_are_declared)
+"""All checks, in the order in which they are worth reading."""
