@@ -35,13 +35,19 @@ def test_a_hook_is_documented_with_its_exact_arguments_and_return(kind: Kind):
 @pytest.mark.parametrize("spec", {kind.spec for kind in KINDS.values()})
 def test_a_declaration_is_documented_with_its_exact_fields(spec: type):
     fields = [
-        field.name if field.default is dataclasses.MISSING else f"{field.name}={_text(field.default)}"
+        field.name if _is_required(field) else f"{field.name}={_text(field.default)}"
         for field in dataclasses.fields(spec)
     ]
     assert f"- `{spec.__name__}({', '.join(fields)})`" in PAGE
 
 
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
 def _text(default: object) -> str:
+    if default is dataclasses.MISSING:
+        return "{}"
     return "NoOptions" if default is NoOptions else repr(default)
 
 

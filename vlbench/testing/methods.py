@@ -21,11 +21,14 @@ from vlbench.score.retrieval import chance, mean_recall, score_embeddings
 from vlbench.score.train import train
 from vlbench.score.training_sets import training_set
 from vlbench.seeds import SeedTree
+from vlbench.testing.growth import grows_faster
 from vlbench.testing.results import Check, error_text, listed, require
 from vlbench.testing.toys import TOY_RECIPE, toy_bench, toy_student
 from vlbench.testing.trials import ALL, PAIRS, InterruptedTrial, MethodTrials
 from vlbench.testing.watch import GENERATORS, changes, kept_as_they_were, watched
 
+SIZES = (150, 300, 600)
+"""Train images, with two captions each, at which work is counted."""
 TEACHING_PAIRS = 20
 TEACHING_MARGIN = 10.0
 """Points of mean recall above chance that a student of so many toy pairs must reach; random pairs give about 40."""
@@ -218,6 +221,23 @@ def check_network_is_not_used(trials: MethodTrials) -> None:
     )
 
 
+def check_cost_grows_as_declared(trials: MethodTrials) -> None:
+    """Work and memory grow with the train pairs no faster than ``MethodSpec(cost=...)`` says, linearly by default.
+
+    Counted at three sizes and the same budget; see :mod:`vlbench.testing.growth` for what is and is not seen.
+    """
+    counted = [trials.count(images) for images in SIZES]
+    power = {"linear": 1, "quadratic": 2}[trials.spec.cost]
+    for name in counted[0]:
+        amounts = [counts[name] for counts in counted]
+        told = ", ".join(f"{amount:,} of {images}" for amount, images in zip(amounts, SIZES, strict=True))
+        advice = 'Work in blocks, or declare cost="quadratic".' if power == 1 else "Data sets have 100,000 pairs."
+        require(
+            not grows_faster(amounts, SIZES, power),
+            f"cost={trials.spec.cost!r} is declared, but {name} grow faster with the train images: {told}. {advice}",
+        )
+
+
 METHOD_CHECKS: tuple[Check, ...] = (
     check_construction_only_stores_options,
     check_result_is_valid,
@@ -234,5 +254,6 @@ METHOD_CHECKS: tuple[Check, ...] = (
     check_val_and_test_are_not_touched,
     check_nothing_is_written_elsewhere,
     check_network_is_not_used,
+    check_cost_grows_as_declared,
 )
 """All checks, in the order in which they are worth reading."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import SkipTest
 
+from vlbench.errors import VlbenchError
+
 Check = Callable[[Any], None]
 """One rule, called with the trials of one method, data set, encoder or suite.
 
@@ -111,7 +113,8 @@ def _outcome(check: Check, trials: Any, met: dict[str, str]) -> tuple[Status, st
 
 def error_text(error: BaseException) -> str:
     """``KeyError: 'lost' (every_nth.py:12: return table["lost"])``, of the innermost line outside libraries."""
-    text, frame = f"{type(error).__name__}: {error}".rstrip(": "), _own_frame(error)
+    told = str(error) if isinstance(error, VlbenchError) else f"{type(error).__name__}: {error}"
+    text, frame = told.rstrip(": "), _own_frame(error)
     if frame is None:
         return text
     code = f": {frame.line}" if frame.line else ""

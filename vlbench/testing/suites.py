@@ -29,11 +29,7 @@ class SuiteTrials:
 
 def check_protocol_is_valid(trials: SuiteTrials) -> None:
     """The TOML file is inside the package, and every key and value in it is allowed."""
-    try:
-        protocol = trials.protocol
-    except VlbenchError as error:
-        raise AssertionError(str(error)) from error
-    named = protocol.name
+    named = trials.protocol.name
     require(named == trials.spec.name, f"the file says name = {named!r}, it is declared as {trials.spec.name!r}.")
 
 

@@ -33,13 +33,14 @@ def toy_dataset(seed: int = 0, *, counts: dict[str, int] | None = None, captions
 
     Args:
         seed: of everything; images of all splits differ from one another.
-        counts: split -> images; at most 256 in all.
+        counts: split -> images; beyond 256 in all, scenes come again with other noise.
         captions: of each image.
     """
     counts = counts or COUNTS
     generator = torch.Generator().manual_seed(seed)
     scenes = torch.tensor(list(itertools.product(range(len(_COLOURS)), repeat=len(_PLACES))))
     shuffled = scenes[torch.randperm(len(scenes), generator=generator)]
+    shuffled = shuffled.repeat(-(-sum(counts.values()) // len(scenes)), 1)
     splits, at = {}, 0
     for name, count in counts.items():
         splits[name] = _toy_split(shuffled[at : at + count], captions, generator)

@@ -17,6 +17,7 @@ from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
 from vlbench.data.pairs import PairDataset
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.testing.growth import count
 from vlbench.testing.toys import COUNTS, toy_context, toy_dataset
 from vlbench.testing.watch import GENERATORS, SETTINGS, TrapSplits, changes, kept_as_they_were, watched
 
@@ -159,6 +160,18 @@ class MethodTrials:
         inputs = _changed_inputs(dataset, {"options": (options, repr(method.options))})
         inputs += ["weights of the encoders"] if _encoders(context) != encoders else []
         return Trial(artifact, drawn, changed, inputs, seen.writes, seen.connections, trap.touched, observer.steps)
+
+    def count(self, images: int) -> dict[str, int]:
+        """What a run on so many train images does; see :mod:`vlbench.testing.growth`."""
+        self.trial()  # what the first run imports is not its doing
+        dataset, method = toy_dataset(counts={"train": images, "val": 20, "test": 20}), self.method()
+
+        def call() -> None:
+            view, context = toy_context(dataset, self.fresh_folder(), sees_val=self.spec.sees_val)
+            method.condense(view, Budget(PAIRS), context)
+
+        with kept_as_they_were():
+            return count(call)
 
     def stored(self, artifact: Artifact) -> dict[str, bytes]:
         """The files of a saved artifact, by name."""

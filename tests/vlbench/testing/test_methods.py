@@ -1,6 +1,7 @@
 """Each check is broken by a method that breaks that one rule, and catches it."""
 
 import contextlib
+import importlib
 import os
 import random
 import socket
@@ -124,6 +125,50 @@ class IgnoresSeed(Good):
     def select(self, features, size, generator):
         IgnoresSeed.calls += 1
         return torch.randperm(len(features), generator=torch.Generator().manual_seed(IgnoresSeed.calls))[:size]
+
+
+class ForgetsTheSeedInAKey(Good):
+    def condense(self, train, budget, context):
+        pairs = budget.pairs
+        budget.check_fits(60)
+        draw = torch.randperm(60, generator=context.seeds.generator("draw"))
+        kept = context.kept("draw", {}, lambda: {"draw": draw})["draw"]
+        return vlbench.Selection(2 * kept[:pairs], train.fingerprint)
+
+
+class ComparesAllPairs(Good):
+    def select(self, features, size, generator):
+        at = torch.arange(len(features), dtype=torch.float32)
+        torch.cdist(at[:, None], at[:, None])
+        return super().select(features, size, generator)
+
+
+class ComparesAllPairsInNumpy(Good):
+    def select(self, features, size, generator):
+        np.subtract.outer(np.arange(len(features)), np.arange(len(features)))
+        return super().select(features, size, generator)
+
+
+class LoopsOverAllPairs(Good):
+    def select(self, features, size, generator):
+        for _ in features:
+            for _ in features:
+                pass
+        return super().select(features, size, generator)
+
+
+class OverrunsAll(Good):
+    def condense(self, train, budget, context):
+        return vlbench.Selection(torch.tensor(self.order(context)[: budget.pairs]), train.fingerprint)
+
+    def order(self, context):
+        drawn = torch.randperm(60, generator=context.seeds.generator("draw")).tolist()
+        return Bounded(2 * index for index in drawn)
+
+
+class Bounded(list):
+    def __getitem__(self, at):
+        return super().__getitem__(at) if at.stop <= len(self) else [][at.stop]
 
 
 class DrawsFromResumedStep(GoodVectors):
@@ -254,6 +299,11 @@ def test_a_deterministic_method_passes_when_declared():
     [
         (KeepsState, "construction_only_stores_options", "the constructor sets seen"),
         (DrawsWhenMade, "construction_only_stores_options", "draws from random (Python)"),
+        (OverrunsAll, "budget_is_never_exceeded", "Call budget.check_fits(available) first"),
+        (ForgetsTheSeedInAKey, "order_of_runs_is_irrelevant", "The key of context.kept(...) must name all"),
+        (ComparesAllPairs, "cost_grows_as_declared", "elements that torch reads and writes grow faster"),
+        (ComparesAllPairsInNumpy, "cost_grows_as_declared", "bytes that Python and numpy hold grow faster"),
+        (LoopsOverAllPairs, "cost_grows_as_declared", "lines of its Python grow faster"),
         (RoundsUp, "budget_is_never_exceeded", "asked for 1 pairs, it returned 2"),
         (Twice, "result_is_valid", "an index occurs twice"),
         (ReturnsOwnClass, "artifact_survives_save_and_load", "a saved ExtraPairs comes back as DistilledPairs"),
@@ -286,6 +336,11 @@ def test_a_method_that_breaks_one_rule_fails_that_check(method, check, words):
     also = never_alike if method is IgnoresSeed else set()
     assert set(found) == {check} | also
     assert words in found[check]
+
+
+@pytest.mark.parametrize("method", [ComparesAllPairs, ComparesAllPairsInNumpy, LoopsOverAllPairs])
+def test_a_cost_that_is_declared_is_no_fault(method):
+    assert failures(method, cost="quadratic") == {}
 
 
 def test_numbers_that_are_not_finite_are_caught():
@@ -341,8 +396,10 @@ def test_a_violating_method_leaves_the_process_as_it_was():
     assert "VLBENCH_TEST_VIOLATION" not in os.environ
 
 
-def test_every_rule_is_one_sentence_and_every_check_has_a_violator_here():
-    source = Path(__file__).read_text(encoding="utf-8")
-    for check in METHOD_CHECKS:
+@pytest.mark.parametrize("kind", ["method", "dataset", "encoder", "suite"])
+def test_every_rule_is_one_sentence_and_every_check_has_a_violator(kind):
+    module = importlib.import_module(f"vlbench.testing.{kind}s")
+    source = (Path(__file__).parent / f"test_{kind}s.py").read_text(encoding="utf-8")
+    for check in getattr(module, f"{kind.upper()}_CHECKS"):
         assert check.__doc__.strip().splitlines()[0].endswith(".")
-        assert source.count(check.__name__.removeprefix("check_")) >= 1
+        assert f'"{check.__name__.removeprefix("check_")}"' in source
