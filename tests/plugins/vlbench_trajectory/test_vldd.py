@@ -21,7 +21,7 @@ from vlbench_trajectory.vldd import make_plans
 SPEC = vlbench_methods()[0]
 
 
-@parametrize_with_checks([SPEC], options={SPEC.name: {"experts": 2, "outer_steps": 30}})
+@parametrize_with_checks([SPEC])
 def test_conformance(check):
     check()
 
