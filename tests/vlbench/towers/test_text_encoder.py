@@ -12,6 +12,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from vlbench.errors import DataError, ProtocolError
+from vlbench.testing import check_encoder
 from vlbench.towers.options import SentenceTransformerOptions
 from vlbench.towers.text_encoder import SentenceTransformerEncoder
 
@@ -144,3 +145,8 @@ def test_a_length_below_one_is_refused(folder: Path) -> None:
 def test_images_are_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="right side"):
         encoder(folder / "model").inputs(torch.zeros(1, 3, 4, 4, dtype=torch.uint8))
+
+
+def test_the_encoder_keeps_the_published_rules(folder: Path) -> None:
+    results = check_encoder("sentence-transformers", options={"name": str(folder / "model")})
+    assert {result.check: result.message for result in results if result.status != "passed"} == {}

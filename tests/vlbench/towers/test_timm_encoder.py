@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from vlbench.errors import DataError, ProtocolError, UnknownNameError
+from vlbench.testing import check_encoder
 from vlbench.towers.options import TimmOptions
 from vlbench.towers.timm_encoder import TimmEncoder
 
@@ -156,3 +157,14 @@ def test_pretrained_weights_without_network_say_what_to_do(monkeypatch: pytest.M
 def test_texts_are_refused() -> None:
     with pytest.raises(DataError, match="right side"):
         encoder().inputs(["a caption"])
+
+
+def test_the_encoder_keeps_the_published_rules() -> None:
+    results = check_encoder("timm", options={"model": "resnet10t"})
+    assert {result.check: result.message for result in results if result.status != "passed"} == {}
+
+
+def test_a_model_without_second_derivatives_is_told_by_the_check() -> None:
+    failed = {r.check: r.message for r in check_encoder("timm", options={"model": MODEL}) if r.status == "failed"}
+    assert list(failed) == ["it_can_be_differentiated_twice"]
+    assert "hardsigmoid" in failed["it_can_be_differentiated_twice"]
