@@ -75,17 +75,18 @@ def _checked(subject: Subject, options: Mapping[str, Any], *, quiet: bool) -> li
         click.secho(f"{subject.kind} {subject.name}", bold=True)
     results = []
     for result in run_checks(subject.kind, subject.name, subject.checks(), subject.trials(options)):
+        again = result.status == "skipped" and any(result.message == before.message for before in results)
         results.append(result)
         if not quiet:
-            _echo(result)
+            _echo(result, reason="" if again else result.message)
     return results
 
 
-def _echo(result: CheckResult) -> None:
+def _echo(result: CheckResult, reason: str) -> None:
     status = click.style(result.status.ljust(7), fg=_COLOURS[result.status])
     click.echo(f"  {status}  {result.check.replace('_', ' '):<46} {result.seconds:5.1f} s")
     room = max(shutil.get_terminal_size((100, 24)).columns - 11, 40)
-    for line in result.message.splitlines():
+    for line in reason.splitlines():
         for part in textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False):
             click.echo(f"{'':11}{part}")
 
@@ -93,7 +94,8 @@ def _echo(result: CheckResult) -> None:
 def _echo_sum(results: list[CheckResult]) -> None:
     counts = _count(results)
     parts = [f"{counts[status]} {status}" for status in ("passed", "failed", "skipped") if counts[status]]
-    click.echo(f"{len(results)} checks: {', '.join(parts)}; {sum(result.seconds for result in results):.1f} s")
+    checks = f"{len(results)} check{'s' * (len(results) != 1)}"
+    click.echo(f"{checks}: {', '.join(parts)}; {sum(result.seconds for result in results):.1f} s")
 
 
 def _count(results: list[CheckResult]) -> Counter[str]:

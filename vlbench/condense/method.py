@@ -77,7 +77,8 @@ class Selector(Method):
         features = context.pair_features(offered) if self.needs_features else torch.empty(len(candidates), 0)
         chosen = self.select(features, budget.pairs, context.seeds.generator("select"))
         if not isinstance(chosen, torch.Tensor) or chosen.dtype != torch.int64 or chosen.ndim != 1:
-            raise ArtifactError("select() must return an int64 tensor [size] of positions in its features.")
+            got = f"{chosen.dtype} {list(chosen.shape)}" if isinstance(chosen, torch.Tensor) else type(chosen).__name__
+            raise ArtifactError(f"select() returned {got}; it must return int64 [size], positions in its features.")
         if len(chosen) and (int(chosen.min()) < 0 or int(chosen.max()) >= len(candidates)):
             raise ArtifactError(f"select() chose a position outside its {len(candidates)} candidates.")
         return Selection(candidates[chosen], train.fingerprint, offered.mean_sides)

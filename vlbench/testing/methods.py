@@ -181,7 +181,9 @@ def check_global_random_state_is_untouched(trials: MethodTrials) -> None:
     """The global generators of Python, numpy and torch are left alone."""
     drawn = trials.trial(seed=1).generators
     require(
-        not drawn, f"it draws from or seeds the global generator of {listed(drawn)}. Use context.seeds.generator(name)."
+        not drawn,
+        f"it draws from or seeds the global generator of {listed(drawn)}. Use the generator that "
+        "select() is given, or context.seeds.generator(name).",
     )
 
 

@@ -105,8 +105,8 @@ def _outcome(check: Check, trials: Any, met: dict[str, str]) -> tuple[Status, st
             return "failed", str(error)  # the check's own words
         text = error_text(error)
         if text in met:
-            return "skipped", f"the error of {met[text]} stands in its way."
-        met[text] = check_name(check)
+            return "skipped", f"the error of '{met[text]}' stands in its way."
+        met[text] = check_name(check).replace("_", " ")
         return "failed", text
     return "passed", ""
 

@@ -372,7 +372,7 @@ def test_an_exception_is_told_once_with_its_place_and_line():
     assert results["result_is_valid"].message.startswith("RuntimeError: no idea (test_methods.py:")
     assert results["result_is_valid"].message.endswith(': raise RuntimeError("no idea"))')
     later = results["result_teaches"]
-    assert (later.status, later.message) == ("skipped", "the error of result_is_valid stands in its way.")
+    assert (later.status, later.message) == ("skipped", "the error of 'result is valid' stands in its way.")
 
 
 def test_val_may_be_touched_where_declared():
