@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.board.notebook import RunRecord
 from vlbench.board.ranks import write_ranks
 from vlbench.board.record import ASKED, read_record, record_id, write_record
 from vlbench.board.summary import chance_scores, student_scores
@@ -57,7 +58,7 @@ class Cell:
 
 def run(
     *, method: str, budget: Budget | int | str, suite: str = "scenes", out: Path | str = "runs", **more: Any
-) -> Record:
+) -> RunRecord:
     """Condense, score and record; what ``vlbench run`` does.
 
     Args:
@@ -69,17 +70,29 @@ def run(
             ("serial"), ``observer``, and ``plugins`` (files).
 
     Returns:
-        the record, as also written to ``<out>/<id>/record.json``.
+        the record, a dict as also written to ``<out>/<id>/record.json``: scores in percent, ``cost`` in seconds
+        (``_s``) and bytes. A notebook draws it as a table. A method that failed or diverged is a ``status`` of its
+        record, not an error. The rows that give it meaning are made beside it.
 
     Raises:
-        VlbenchError: a name, option, budget or file is wrong.
+        vlbench.errors.VlbenchError: a name, option, budget or file is wrong.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
+        >>> record["status"], record["cost"]["pairs"]
+        ('finished', 20)
+        >>> 0 < record["scores"]["convnet"]["mean_recall"]["mean"] < 100
+        True
     """
     from vlbench.registry.loader import load_registry
 
     registry = load_registry(more.pop("plugins", ()))
     observer = more.pop("observer", SilentObserver())
     request = RunRequest(suite=suite, out=Path(out), **more)
-    return run_many(registry, methods=[method], budgets=[Budget.parse(budget)], request=request, observer=observer)[0]
+    parsed = [Budget.parse(budget)]
+    record = run_many(registry, methods=[method], budgets=parsed, request=request, observer=observer)[0]
+    return RunRecord(record, request.out / record["id"])
 
 
 def run_many(

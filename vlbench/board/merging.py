@@ -6,11 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlbench.board.leaderboard import DECIDING
+from vlbench.board.leaderboard import DECIDING, Table, build_table
+from vlbench.board.record import find_records
 from vlbench.errors import DataError
 
 Record = Mapping[str, Any]
 World = tuple[str, ...]
+
+
+def read_table(paths: Sequence[Path], *, mixed: bool = False) -> Table:
+    """The table of all runs under some paths; of the folder ``runs``, where there is one, if none is given.
+
+    Raises:
+        DataError: a path does not exist, a record is damaged, or two folders cannot be compared.
+    """
+    default = [Path("runs")] if Path("runs").is_dir() else []
+    return build_table(merge({path: find_records([path]) for path in paths or default}, mixed=mixed))
 
 
 def merge(boards: Mapping[Path, Sequence[Record]], *, mixed: bool = False) -> list[Record]:

@@ -24,13 +24,15 @@ PAPER, INK, FAINT, RULE, ACCENT = "#ffffff", "#1c2430", "#6b7685", "#dfe3e8", "#
 
 
 def draw(run_folder: Path, target: Path) -> Path:
-    """Draw the pairs of a run with their captions, and the first curve that its method told of, if any.
+    """Write the :func:`picture` of a run as PNG to ``target``, whole or not at all; gives ``target``."""
+    return _save(picture(run_folder), target)
+
+
+def picture(run_folder: Path) -> Image.Image:
+    """The pairs of a run with their captions, and the first curve that its method told of, if any.
 
     Reads ``record.json``, ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``
     (``{"captions": [...], "caption_source": "nearest" | "own"}``).
-
-    Returns:
-        ``target``, written whole or not at all.
 
     Raises:
         DataError: the run has no preview, or it is damaged.
@@ -55,7 +57,7 @@ def draw(run_folder: Path, target: Path) -> Path:
     if curve:
         title = f"{name.replace('_', ' ')} by step"
         _draw_curve(pen, curve, title, (MARGIN, top + rows * cell_height + GAP, width - MARGIN, height - MARGIN))
-    return _save(canvas, target)
+    return canvas
 
 
 def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:

@@ -73,18 +73,14 @@ def command(
 
 
 def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool, mixed: bool) -> str:
-    from vlbench.board.leaderboard import build_table
-    from vlbench.board.merging import merge
-    from vlbench.board.record import find_records
+    from vlbench.board.merging import read_table
     from vlbench.board.render_text import echo_width
     from vlbench.errors import PluginError
     from vlbench.registry.calls import call
 
     registry = load(context)
     registry.format(form)
-    default = [Path("runs")] if Path("runs").is_dir() else []
-    boards = {path: find_records([path]) for path in runs or default}
-    table = build_table(merge(boards, mixed=mixed))
+    table = read_table(runs, mixed=mixed)
     width, styled = echo_width()
     text = call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
     if not isinstance(text, str):

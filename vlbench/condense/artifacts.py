@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from vlbench.errors import ArtifactError
 from vlbench.files import write_whole
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from vlbench.data.pairs import Split
 
 ITEMS = "items"
@@ -33,14 +35,31 @@ class Selection:
         fingerprint: of the data set they point into.
         mean_sides: sides on which a pair's vector is the mean over all items that belong to its other item (``text``:
             the mean of the image's captions, in the encoder's space).
+        folder: where it was loaded from, for :meth:`show`.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> chosen = vlbench.Selection(torch.tensor([4, 0, 2]), fingerprint="that of the train view")
+        >>> len(chosen)
+        3
     """
 
     indices: Tensor
     fingerprint: str
     mean_sides: tuple[str, ...] = ()
+    folder: Path | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def show(self) -> Image:
+        """A picture (RGB) of the first pairs with their captions, from the preview beside a run's artifact.
+
+        Raises:
+            vlbench.errors.ArtifactError: this one was not loaded from a folder.
+            vlbench.errors.DataError: the folder holds no preview, or no record.
+        """
+        return _picture(self.folder)
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,17 @@ class DistilledPairs:
         fingerprint: of the data set they were learned from.
         rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
         start: the real pairs they started from, where they did; the harness scores them beside the result.
+        folder: where it was loaded from, for :meth:`show`.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> made = vlbench.DistilledPairs(
+        ...     sides={"image": torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "text": torch.randn(2, 16)},
+        ...     spaces={"image": "items", "text": "features:my-encoder 1.0"},
+        ...     fingerprint="that of the train view",
+        ... )
+        >>> len(made)
+        2
     """
 
     sides: dict[str, Tensor]
@@ -60,9 +90,19 @@ class DistilledPairs:
     fingerprint: str
     rates: dict[str, float] = field(default_factory=dict)
     start: Selection | None = None
+    folder: Path | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.sides.values())))
+
+    def show(self) -> Image:
+        """A picture (RGB) of the first pairs with their captions, from the preview beside a run's artifact.
+
+        Raises:
+            vlbench.errors.ArtifactError: this one was not loaded from a folder.
+            vlbench.errors.DataError: the folder holds no preview, or no record.
+        """
+        return _picture(self.folder)
 
 
 Artifact = Selection | DistilledPairs
@@ -175,15 +215,25 @@ def save_artifact(artifact: Artifact, folder: Path | str) -> None:
 
 
 def load_artifact(folder: Path | str) -> Artifact:
-    """Read what :func:`save_artifact` wrote.
+    """The artifact in a run's folder (``artifact.json`` and ``artifact.safetensors``; nothing is unpickled).
 
     Raises:
-        ArtifactError: a file is missing or not of this form.
+        vlbench.errors.ArtifactError: a file is missing or not of this form.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")  # found, if it is there
+        >>> artifact = vlbench.load_artifact(record.folder)
+        >>> len(artifact), artifact.show().mode  # a picture, which a notebook draws
+        (20, 'RGB')
     """
+    return replace(_read(Path(folder)), folder=Path(folder))
+
+
+def _read(folder: Path) -> Artifact:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    folder = Path(folder)
     try:
         about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "artifact.safetensors")
@@ -197,3 +247,14 @@ def load_artifact(folder: Path | str) -> Artifact:
         return DistilledPairs(ordered, about["spaces"], about["fingerprint"], about["rates"], start)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name}: no readable artifact there ({type(error).__name__}: {error}).") from error
+
+
+def _picture(folder: Path | None) -> Image:
+    from vlbench.board.picture import picture
+
+    if folder is None:
+        raise ArtifactError(
+            "an artifact shows the preview that a run keeps beside it, and this one was not loaded from a run. "
+            "Use vlbench.load_artifact(FOLDER).show() with the folder of a finished run, such as record.folder."
+        )
+    return picture(folder)
