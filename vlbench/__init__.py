@@ -1,7 +1,7 @@
 """vlbench: which method makes the training set that teaches a fresh student the most?
 
-The names below are all that a plugin or a notebook needs. Each is imported when it is first used, so that
-``import vlbench`` stays light.
+The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
+promised. Each is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from vlbench import errors
+
 if TYPE_CHECKING:
+    from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
-    from vlbench.condense.artifacts import DistilledPairs, Selection, load_artifact, save_artifact
+    from vlbench.condense.artifacts import DistilledPairs, Selection, load_artifact
     from vlbench.condense.context import Context
     from vlbench.condense.method import Method, Selector
     from vlbench.data.fingerprint import fingerprint
     from vlbench.data.images import EncodedImage, cached_images
     from vlbench.data.pairs import PairDataset, Split
     from vlbench.data.views import TrainView
-    from vlbench.errors import (
-        ArtifactError,
-        BudgetError,
-        DataError,
-        DivergedError,
-        OptionError,
-        PluginError,
-        VlbenchError,
-    )
+    from vlbench.errors import ArtifactError as ArtifactError
+    from vlbench.errors import BudgetError as BudgetError
+    from vlbench.errors import DataError as DataError
+    from vlbench.errors import DivergedError as DivergedError
+    from vlbench.errors import OptionError as OptionError
+    from vlbench.errors import PluginError as PluginError
+    from vlbench.errors import VlbenchError as VlbenchError
     from vlbench.registry.api import PLUGIN_API
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
@@ -51,24 +52,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PLUGIN_API",
-    "ArtifactError",
     "Budget",
-    "BudgetError",
     "Context",
-    "DataError",
     "DatasetSpec",
     "Declaration",
     "DistilledPairs",
-    "DivergedError",
     "EncodedImage",
     "Encoder",
     "EncoderSpec",
     "Method",
     "MethodSpec",
     "NeededFile",
-    "OptionError",
     "PairDataset",
-    "PluginError",
     "Recipe",
     "SeedTree",
     "Selection",
@@ -80,27 +75,28 @@ __all__ = [
     "Tower",
     "TrainView",
     "TrainingSet",
-    "VlbenchError",
     "cached_images",
+    "errors",
     "fingerprint",
     "hookimpl",
+    "leaderboard",
     "load_artifact",
     "option",
     "run",
-    "save_artifact",
     "train",
 ]
 
 _MODULES = {
+    "vlbench.board.notebook": ("leaderboard",),
     "vlbench.budget": ("Budget",),
-    "vlbench.condense.artifacts": ("DistilledPairs", "Selection", "load_artifact", "save_artifact"),
+    "vlbench.condense.artifacts": ("DistilledPairs", "Selection", "load_artifact"),
     "vlbench.condense.context": ("Context",),
     "vlbench.condense.method": ("Method", "Selector"),
     "vlbench.data.fingerprint": ("fingerprint",),
     "vlbench.data.images": ("EncodedImage", "cached_images"),
     "vlbench.data.pairs": ("PairDataset", "Split"),
     "vlbench.data.views": ("TrainView",),
-    "vlbench.errors": (
+    "vlbench.errors": (  # no longer promised: vlbench.errors is
         "ArtifactError",
         "BudgetError",
         "DataError",

@@ -11,7 +11,16 @@ from vlbench.errors import BudgetError
 class Budget:
     """A number of image-text pairs, at least 1.
 
-    One text form serves the command line, TOML and records: ``str(Budget.parse("500")) == "500"``.
+    One text form serves the command line, TOML and records.
+
+    Examples:
+        >>> import vlbench
+        >>> budget = vlbench.Budget.parse("500")
+        >>> budget.pairs, str(budget)
+        (500, '500')
+        >>> vlbench.Budget.parse("-3")
+        Traceback (most recent call last):
+        vlbench.errors.BudgetError: budget -3 is below 1 pair. Give a positive number of pairs, as in --budget 500.
     """
 
     pairs: int

@@ -1,6 +1,14 @@
 """Failures a user can cause. The command line prints their text and no traceback.
 
 Every message says what went wrong, which value, what is allowed and what to do next.
+
+Examples:
+    >>> import vlbench
+    >>> try:
+    ...     vlbench.Budget.parse("many")
+    ... except vlbench.errors.VlbenchError as error:
+    ...     print(error)
+    budget 'many' is not a whole number of pairs. Give one, as in --budget 500.
 """
 
 from __future__ import annotations

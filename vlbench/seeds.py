@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SeedTree:
-    """A node of the tree; ``SeedTree(0)`` is the root that ``--seed 0`` gives."""
+    """A node of the tree; ``SeedTree(0)`` is the root that ``--seed 0`` gives.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> seeds = vlbench.SeedTree(0)  # a method finds its own as context.seeds
+        >>> noise = torch.randn(3, generator=seeds.generator("noise", 7))  # what step 7 draws, whenever it is run
+        >>> bool((noise == torch.randn(3, generator=seeds.generator("noise", 7))).all())
+        True
+    """
 
     root: int
     path: str = ""

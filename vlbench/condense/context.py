@@ -52,12 +52,25 @@ class Context:
         entries: what the reference student's trained parts read, of the train split.
         observer: told of phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, vlbench
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> chosen = context.candidates()[:5]  # train pairs, of different images
+        >>> context.pair_features(vlbench.Selection(chosen, train.fingerprint)).shape
+        torch.Size([5, 16])
+        >>> context.save_checkpoint({"pixels": chosen.float()})
+        >>> sorted(context.load_checkpoint())
+        ['pixels']
     """
 
     def __init__(
         self, train: TrainView, bench: Bench, reference: Reference, seeds: SeedTree, observer: Observer
     ) -> None:
-        self.seeds, self.observer, self.device = seeds, observer, bench.device
+        self.seeds, self.observer = seeds, observer
+        self.device = bench.device
         self._train, self._bench, self._reference = train, bench, reference
         self._variants: dict[str, tuple[Student, SplitEntries]] = {}
         self.work: Path | None = None

@@ -21,6 +21,17 @@ class Method(ABC):
 
     Attributes:
         options: the instance of the dataclass that the method's spec declares.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, vlbench
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> class First(vlbench.Method):
+        ...     def condense(self, train, budget, context):
+        ...         return vlbench.Selection(context.candidates()[: budget.pairs], train.fingerprint)
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> len(First(options=None).condense(train, vlbench.Budget(5), context))
+        5
     """
 
     def __init__(self, options: Any) -> None:
@@ -46,6 +57,21 @@ class Selector(Method):
 
     Attributes:
         needs_features: whether ``select`` reads its features; where not, they have width 0 and cost nothing.
+
+    Raises:
+        vlbench.errors.ArtifactError: ``select`` returned something else than positions among its candidates.
+        vlbench.errors.BudgetError: the budget asks for more than there are candidates.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, vlbench
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> class Longest(vlbench.Selector):
+        ...     def select(self, features, size, generator):  # float32 [candidate, dim] -> int64 [size]
+        ...         return features[:, 0].topk(size).indices
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> Longest(options=None).condense(train, vlbench.Budget(5), context).indices.shape
+        torch.Size([5])
     """
 
     needs_features: bool = True

@@ -30,7 +30,13 @@ def fingerprint(sides: Sequence[str], splits: Mapping[str, Split]) -> str:
         splits: split name -> split.
 
     Raises:
-        DataError: a side is neither a tensor nor a sequence of str.
+        vlbench.errors.DataError: a side is neither a tensor nor a sequence of str.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> split = vlbench.Split({"image": torch.zeros(1, 3, 8, 8), "text": ["black"]}, torch.tensor([[0, 0]]))
+        >>> len(vlbench.fingerprint(("image", "text"), {"train": split, "val": split, "test": split}))
+        64
     """
     digest = hashlib.sha256(b"vlbench data 1\n")
     for name in sorted(splits):

@@ -35,6 +35,14 @@ class EncodedImage:
         stamp: changes when the content does (size and modification time, say); part of the cache key.
         read: returns the bytes of the file. Called from one thread only.
         position: images are read in this order, so that archives are read forwards.
+
+    Examples:
+        >>> import vlbench
+        >>> from pathlib import Path
+        >>> file = Path("photographs/dog.jpg")
+        >>> image = vlbench.EncodedImage("dog.jpg", where=str(file), stamp="mtime 1700000000", read=file.read_bytes)
+        >>> image.name  # nothing is read before the pixels are wanted
+        'dog.jpg'
     """
 
     name: str
@@ -97,8 +105,23 @@ def cached_images(images: Sequence[EncodedImage], size: int, store: Path) -> Ten
     The first call decodes and writes one ``.npy`` file to ``store``; later calls with the same names, stamps and size
     open it. The tensor is copy-on-write: writing to it does not change the file.
 
+    Args:
+        images: what to decode, in the order of the result.
+        size: height and width in pixels; resized bicubic, aspect not kept.
+        store: folder for the file.
+
     Raises:
-        DataError: an image is missing or broken, or there are none.
+        vlbench.errors.DataError: an image is missing or broken, or there are none.
+
+    Examples:
+        >>> import io, tempfile, vlbench
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> buffer = io.BytesIO()
+        >>> Image.new("RGB", (64, 48), "red").save(buffer, "PNG")
+        >>> image = vlbench.EncodedImage("red.png", "red.png", stamp="1", read=buffer.getvalue)
+        >>> vlbench.cached_images([image], 32, Path(tempfile.mkdtemp())).shape
+        torch.Size([1, 3, 32, 32])
     """
     import numpy as np
     import torch

@@ -26,6 +26,14 @@ class Split:
         items: side name -> items of that side.
         pairs: int64 [pair, 2]; position of each pair's item on the first and on the second side.
         names: side name -> a printable name of each item (a file name, say), where there is one.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> pixels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+        >>> captions = ["a dog", "a dog runs", "a cat"]  # the first two belong to the first image
+        >>> split = vlbench.Split({"image": pixels, "text": captions}, torch.tensor([[0, 0], [0, 1], [1, 2]]))
+        >>> split.count("image"), split.count("text"), len(split.pairs)
+        (2, 3, 3)
     """
 
     items: dict[str, Items]
@@ -45,8 +53,20 @@ class PairDataset:
         name: what the protocol calls it.
         sides: the two side names, query side of ``TR`` first: ``("image", "text")``.
         splits: ``train``, ``val`` and ``test``.
-        fingerprint: SHA-256 over the content, see :func:`vlbench.data.fingerprint.fingerprint`.
+        fingerprint: SHA-256 over the content, see :func:`vlbench.fingerprint`.
         mock: a stand-in made to try a protocol; rows on it are never ranked.
+
+    Raises:
+        vlbench.errors.DataError: a split has other sides, no pair, or a pair of an item that is not there.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> split = vlbench.Split({"image": torch.zeros(1, 3, 8, 8), "text": ["black"]}, torch.tensor([[0, 0]]))
+        >>> splits = {"train": split, "val": split, "test": split}
+        >>> sides = ("image", "text")
+        >>> dataset = vlbench.PairDataset("black", sides, splits, vlbench.fingerprint(sides, splits))
+        >>> dataset.split("train").items["text"]
+        ['black']
     """
 
     name: str

@@ -19,6 +19,17 @@ class TrainView:
         sides: both side names.
         fingerprint: of the whole data set.
         split: items, pairs and names of the train split.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, _ = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> train.sides, len(train), train.items("image").shape, len(train.items("text"))
+        (('image', 'text'), 120, torch.Size([60, 3, 8, 8]), 120)
+        >>> train.val
+        Traceback (most recent call last):
+        vlbench.errors.DataError: this method asked for val data. Declare it: MethodSpec(..., sees_val=True).
     """
 
     def __init__(self, dataset: PairDataset, *, sees_val: bool = False) -> None:

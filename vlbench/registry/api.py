@@ -9,7 +9,16 @@ GROUP = "vlbench"
 """Name of the entry point group, and of the pluggy project."""
 
 PLUGIN_API = 1
-"""One more whenever a change of hooks, declarations or the facade can break a plugin; what is only added can not."""
+"""One more whenever a change of hooks, declarations or the facade can break a plugin; what is only added can not.
+
+A plugin's module says which versions it was written for, and is refused by name outside them.
+
+Examples:
+    >>> import vlbench
+    >>> VLBENCH_API = ">=1,<2"  # in the plugin's module
+    >>> 1 <= vlbench.PLUGIN_API < 2
+    True
+"""
 
 DECLARED_AS = "VLBENCH_API"
 """Attribute of a plugin's module: the versions it was written for, as in ``">=1,<2"``."""

@@ -19,6 +19,16 @@ from vlbench.registry.specs import (
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+"""Marks a function of a plugin's module as the implementation of the hook that it is named after.
+
+Examples:
+    >>> import vlbench
+    >>> @vlbench.hookimpl
+    ... def vlbench_suites():
+    ...     return [vlbench.SuiteSpec(name="memes-100", file="my_memes:memes-100.toml", summary="Memes, 100 pairs.")]
+    >>> [suite.name for suite in vlbench_suites()]
+    ['memes-100']
+"""
 
 
 @hookspec

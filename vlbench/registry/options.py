@@ -39,11 +39,16 @@ def option(default: Any = dataclasses.MISSING, *, help: str, choices: Sequence[o
         help: one sentence, with the unit if there is one.
         choices: the only values allowed; empty for any.
 
-    Example:
+    Returns:
+        what :func:`dataclasses.field` does. A value that does not fit is refused with
+        :class:`vlbench.errors.OptionError` when the command is given.
+
+    Examples:
         >>> from dataclasses import dataclass
+        >>> import vlbench
         >>> @dataclass(frozen=True)
         ... class MyOptions:
-        ...     start: int = option(0, help="index of the first pair kept")
+        ...     start: int = vlbench.option(0, help="index of the first pair kept")
         >>> MyOptions().start
         0
     """

@@ -36,7 +36,16 @@ class MethodSpec:
         quick: option name -> value that makes a run on toys short; the conformance checks give them.
 
     Raises:
-        PluginError: a field has a value that is not allowed.
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.MethodSpec(
+        ...     name="every-nth", target="every_nth:EveryNth", family="selection", summary="Keep every n-th pair."
+        ... )
+        >>> vlbench.MethodSpec(name="every nth", target="every_nth:EveryNth", family="selection", summary="No.")
+        Traceback (most recent call last):
+        vlbench.errors.PluginError: MethodSpec 'every nth': name is 'every nth'. It must be letters, ...
     """
 
     name: str
@@ -62,6 +71,16 @@ class NeededFile:
         path: where it is looked for.
         there: whether it exists.
         source: where users get it, in words.
+
+    Examples:
+        >>> import vlbench
+        >>> from pathlib import Path
+        >>> def files(options):  # what DatasetSpec(..., files="my_memes:files") names
+        ...     path = Path(options.root) / "memes.csv"
+        ...     return [vlbench.NeededFile(path, path.exists(), "memes.csv of the paper's page")]
+        >>> from types import SimpleNamespace
+        >>> files(SimpleNamespace(root="nowhere"))[0].there
+        False
     """
 
     path: Path
@@ -86,7 +105,13 @@ class DatasetSpec:
         pairs_per_item: pairs of each first-side item (captions of an image), in every split; 0 where that varies.
 
     Raises:
-        PluginError: a field has a value that is not allowed.
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.DatasetSpec(name="memes", target="my_memes:load", summary="Memes and their captions.")
+        >>> spec.options.__name__  # called as load(options, store)
+        'NoOptions'
     """
 
     name: str
@@ -106,7 +131,13 @@ class EncoderSpec:
     """An encoder of one side; ``target`` is called with (options) and returns an ``Encoder``.
 
     Raises:
-        PluginError: a field has a value that is not allowed.
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.EncoderSpec(name="colour", target="my_colour:Colour", side="image", summary="Mean colour.")
+        >>> spec.side
+        'image'
     """
 
     name: str
@@ -131,7 +162,13 @@ class StudentSpec:
         temperature: of its loss.
 
     Raises:
-        PluginError: a field has a value that is not allowed.
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> towers = {"image": {"encoder": "scenes-convnet"}, "text": {"encoder": "scenes-words"}}
+        >>> vlbench.StudentSpec(name="small", towers=towers, summary="Two linear heads.").temperature
+        0.07
     """
 
     name: str
@@ -152,7 +189,13 @@ class SuiteSpec:
     """A named protocol; ``file`` is ``"package:file.toml"``, a resource inside an importable package.
 
     Raises:
-        PluginError: a field has a value that is not allowed.
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.SuiteSpec(name="memes-100", file="my_memes:memes-100.toml", summary="Memes, 100 pairs.")
+        >>> spec.name  # read_text() gives the file in the package my_memes
+        'memes-100'
     """
 
     name: str
@@ -188,7 +231,15 @@ class Declaration:
         summary: one sentence.
 
     Raises:
-        PluginError: a field has a value that is not allowed.
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> @vlbench.hookimpl
+        ... def vlbench_formats():
+        ...     return [vlbench.Declaration("names", target="my_board:names", summary="The methods, best first.")]
+        >>> vlbench_formats()[0].name
+        'names'
     """
 
     name: str

@@ -37,6 +37,18 @@ class Recipe:
         learned_rates: what becomes of step sizes that an artifact brings, as learned by its method: ``ignore``;
             ``own``, each branch takes its own in place of ``rate``; ``first``, all branches take that of the first.
         augment: of the pixels that a trained encoder reads: ``none``, or ``vldd``, see :mod:`vlbench.data.augment`.
+
+    Raises:
+        vlbench.errors.ProtocolError: an unknown schedule, or steps or batch too small.
+
+    Examples:
+        >>> import vlbench
+        >>> recipe = vlbench.Recipe(steps=100, batch=20, rate=0.1)
+        >>> recipe.schedule, recipe.momentum
+        ('cosine', 0.9)
+        >>> vlbench.Recipe(steps=100, batch=0, rate=0.1)
+        Traceback (most recent call last):
+        vlbench.errors.ProtocolError: steps = 100, epochs = 0, batch = 0: ...
     """
 
     steps: int
@@ -99,6 +111,15 @@ class TrainingSet:
 
     Unless the recipe passes over pairs, a batch never holds two pairs of one first-side item (two captions of one image
     would count as negatives of each other); which of an item's pairs is used is drawn each time.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> features = {"image": torch.randn(2, 4), "text": torch.randn(3, 4)}
+        >>> pairs = torch.tensor([[0, 0], [0, 1], [1, 2]])  # two captions of the first image
+        >>> data = vlbench.TrainingSet(lambda side, at: features[side][at], pairs, ("image", "text"))
+        >>> batch = data.entries(data.positions(0, 20, vlbench.SeedTree(0)))
+        >>> len(data), batch["text"].shape  # two images, so two pairs in a batch
+        (2, torch.Size([2, 4]))
     """
 
     def __init__(
@@ -167,8 +188,20 @@ def train(
         seeds: initial head, order, noise; the same seeds give the same parameters on the CPU.
         observe: sees every batch before its update.
 
+    Returns:
+        branch name -> flat vector [parameter], after the last step.
+
     Raises:
-        DivergedError: a parameter is not finite at the end.
+        vlbench.errors.DivergedError: a parameter is not finite at the end.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, vlbench
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> recipe = vlbench.Recipe(steps=5, batch=20, rate=0.1)
+        >>> sorted(vlbench.train(context.student, context.full_set(), recipe, context.seeds.child("expert")))
+        ['image', 'text']
     """
     parameters = student.start(seeds.child("start"))
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}

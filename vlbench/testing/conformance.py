@@ -103,7 +103,7 @@ def check_method(
         UnknownNameError: there is no method or option of that name.
         OptionError: an option has a value that is not allowed.
 
-    Example:
+    Examples:
         >>> from vlbench.testing import check_method
         >>> failed = [result for result in check_method("random") if result.status == "failed"]
     """

@@ -36,7 +36,7 @@ def parametrize_with_checks(
         UnknownNameError: nothing is called so, or there is no option or check of some name.
         OptionError: an option has a value that is not allowed.
 
-    Example:
+    Examples:
         >>> @parametrize_with_checks(["random"])
         ... def test_conformance(check):
         ...     check()

@@ -22,6 +22,17 @@ class Encoder(ABC):
         module: inputs [item, ...] -> features [item, width]; what normalises pixels stands inside it.
         identity: a short text that names what is computed: name, settings and a hash of the weights. It is part of
             cache keys, and of the artifact where vectors of this encoder are learned.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> class Colour(vlbench.Encoder):  # the mean colour of a picture
+        ...     width, identity = 3, "colour 1"
+        ...     module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        ...     def inputs(self, items):  # uint8 [item, 3, height, width]
+        ...         return items.float() / 255
+        >>> encoder = Colour()
+        >>> encoder.module(encoder.inputs(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))).shape
+        torch.Size([2, 3])
     """
 
     width: int

@@ -109,6 +109,16 @@ class Tower:
         space: names the space of the encoder's feature vectors, as artifacts do: ``features:<identity>``.
         head: the part of ``trained`` that maps features to embeddings.
         branches: branch name -> layout of its flat vector.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> tower = context.student.towers["text"]
+        >>> vectors = tower.standardise.inverse(torch.zeros(2, tower.width))  # standardised -> the encoder's own space
+        >>> tower.enter_features(vectors).abs().max() < 1e-6  # and back, as a student reads stored vectors
+        tensor(True)
     """
 
     def __init__(self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise) -> None:
@@ -185,6 +195,18 @@ class Student:
         towers: side name -> tower.
         temperature: similarities are divided by it, or by what is learned from there on.
         device: where entries and parameters live.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> student = context.student
+        >>> parameters = student.start(context.seeds.child("student"))  # branch -> flat vector
+        >>> batch = context.full_set().entries(torch.arange(8))  # side -> what its trained parts read
+        >>> gradient, loss = student.gradient(batch, parameters)
+        >>> sorted(gradient), loss.ndim, student.embed("image", batch["image"], parameters).shape
+        (['image', 'text'], 0, torch.Size([8, 8]))
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from PIL import Image
 
 import vlbench
 import vlbench.cli.main
+from vlbench.condense.artifacts import save_artifact
 from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.specs import resolve
@@ -106,7 +107,7 @@ def test_pairs_copied_from_test_are_flagged_and_others_are_not(study_plugin: str
     test = resolve(spec.target)(options, tmp_path).split("test")
     assert isinstance(artifact, vlbench.DistilledPairs)
     artifact.sides["image"][:10] = test.items["image"][40:50]
-    vlbench.save_artifact(artifact, copied)
+    save_artifact(artifact, copied)
     found = answer(study_plugin, "leaks", copied)
     assert found["image pixels"]["flag"]
     assert found["image features"]["flag"]
