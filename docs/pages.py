@@ -1,0 +1,77 @@
+"""Pages of the site that are made from what is there already: the README, the facade, the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import vlbench
+from vlbench.cli.leaderboard_diff import command as diff
+from vlbench.cli.main import main
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+ROOT = Path(__file__).parents[1]
+ROLE = re.compile(r":(?:attr|class|func|meth|mod):(?=<code>)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages."""
+    from mkdocs.structure.files import File
+
+    for name, text in (("index.md", home()), ("reference.md", reference()), ("commands.md", commands())):
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Docstrings name things as ``:class:`Method```, which Markdown does not know."""
+    return ROLE.sub("", html)
+
+
+def home() -> str:
+    """The README, whose links start one folder higher; what is no page of the site is named only."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    return re.sub(r"\[([^\]]+)\]\([A-Z]+\.md\)", r"\1", text)
+
+
+def reference() -> str:
+    """Every name of the facade, with its docstring."""
+    return "\n\n".join(
+        [
+            "# The facade",
+            "A plugin or a notebook needs `import vlbench`, and no other module but `vlbench.errors` and "
+            "`vlbench.testing`. Nothing else is promised. The examples are run by the tests.",
+            *(f"::: {vlbench._MODULE_OF.get(name, 'vlbench')}.{name}" for name in vlbench.__all__),
+        ]
+    )
+
+
+def commands() -> str:
+    """What every command says of itself under ``--help``."""
+    context = main.make_context("vlbench", [], resilient_parsing=True, terminal_width=80)
+    parts = ["# Command line", _help_text("vlbench", context)]
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        parts += _of_command(name, command, context)
+    return "\n\n".join([*parts, *_of_command("leaderboard diff", diff, context)])
+
+
+def _of_command(name: str, command: click.Command, parent: click.Context) -> list[str]:
+    context = command.make_context(name, [], parent, resilient_parsing=True)
+    parts = [_help_text(f"vlbench {name}", context)]
+    if isinstance(command, click.Group):
+        for below, part in command.commands.items():
+            inner = part.make_context(below, [], context, resilient_parsing=True)
+            parts.append(_help_text(f"vlbench {name} {below}", inner))
+    return parts
+
+
+def _help_text(title: str, context: click.Context) -> str:
+    return f"## {title}\n\n```text\n{context.get_help()}\n```"
