@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vlbench.condense.artifacts import DistilledPairs, Selection, load_artifact
     from vlbench.condense.context import Context
     from vlbench.condense.method import Method, Selector
+    from vlbench.condense.storage import pack, stored_bytes, unpack
+    from vlbench.condense.weight import artifact_bytes
     from vlbench.data.fingerprint import fingerprint
     from vlbench.data.images import EncodedImage, cached_images
     from vlbench.data.pairs import PairDataset, Split
@@ -75,6 +77,7 @@ __all__ = [
     "Tower",
     "TrainView",
     "TrainingSet",
+    "artifact_bytes",
     "cached_images",
     "errors",
     "fingerprint",
@@ -82,8 +85,11 @@ __all__ = [
     "leaderboard",
     "load_artifact",
     "option",
+    "pack",
     "run",
+    "stored_bytes",
     "train",
+    "unpack",
 ]
 
 _MODULES = {
@@ -92,6 +98,8 @@ _MODULES = {
     "vlbench.condense.artifacts": ("DistilledPairs", "Selection", "load_artifact"),
     "vlbench.condense.context": ("Context",),
     "vlbench.condense.method": ("Method", "Selector"),
+    "vlbench.condense.storage": ("pack", "stored_bytes", "unpack"),
+    "vlbench.condense.weight": ("artifact_bytes",),
     "vlbench.data.fingerprint": ("fingerprint",),
     "vlbench.data.images": ("EncodedImage", "cached_images"),
     "vlbench.data.pairs": ("PairDataset", "Split"),

@@ -16,10 +16,19 @@ class Meter:
     """``with Meter() as meter: ...``; afterwards ``meter.seconds`` and ``meter.peak_bytes``.
 
     On Linux the peak is that of the block alone, elsewhere that of the process so far.
+
+    Attributes:
+        before_s: seconds that earlier parts of the same work took; counted in ``seconds``.
     """
 
     seconds: float = 0.0
     peak_bytes: int = 0
+    before_s: float = 0.0
+
+    @property
+    def so_far_s(self) -> float:
+        """Seconds until now, earlier parts included."""
+        return self.before_s + time.perf_counter() - self._start
 
     def __enter__(self) -> Meter:
         with contextlib.suppress(OSError):
@@ -30,7 +39,7 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.seconds = time.perf_counter() - self._start
+        self.seconds = self.so_far_s
         self.peak_bytes = _peak_bytes()
 
 

@@ -16,7 +16,7 @@ class RunRequest:
 
     Attributes:
         suite: name of a suite, or path of a TOML file.
-        seed: root of the seed tree.
+        seeds: of the distillation, each the root of a seed tree; one record for each.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         options: ``key`` or ``method.key`` -> text; see :func:`vlbench.registry.options.options_for_each`.
         overrides: protocol key -> text.
@@ -27,7 +27,7 @@ class RunRequest:
     """
 
     suite: str = "scenes"
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
     device: str = "auto"
     options: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)

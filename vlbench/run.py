@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,20 @@ from vlbench.board.ranks import write_ranks
 from vlbench.board.record import ASKED, read_record, record_id, write_record
 from vlbench.board.summary import chance_scores, student_scores
 from vlbench.budget import Budget
-from vlbench.condense.artifacts import (
-    Artifact,
-    DistilledPairs,
-    artifact_bytes,
-    check_artifact,
-    load_artifact,
-    save_artifact,
+from vlbench.cells import (
+    CHANCE,
+    FULL,
+    RANDOM,
+    RESCORED,
+    WITHOUT_METHOD,
+    Cell,
+    always_on_cells,
+    asked_cells,
+    random_beside,
 )
+from vlbench.condense.artifacts import Artifact, DistilledPairs, check_artifact, load_artifact, save_artifact
 from vlbench.condense.preview import write_preview
+from vlbench.condense.weight import artifact_bytes
 from vlbench.cost import Meter
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.execute import execute
@@ -42,18 +47,6 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
 
 Record = dict[str, Any]
-FULL, CHANCE, RESCORED = "full", "chance", "artifact"
-WITHOUT_METHOD = (FULL, CHANCE, RESCORED)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row to make: a method with its options at a budget; ``full`` and ``chance`` have no method."""
-
-    name: str
-    budget: str
-    options: Mapping[str, object]
-    always_on: bool = False
 
 
 def run(
@@ -63,11 +56,11 @@ def run(
 
     Args:
         method: a declared method.
-        budget: pairs.
+        budget: a number of pairs, or of bytes as in ``"5MB"``.
         suite: a declared suite, or the path of a TOML file.
         out: folder of the runs.
-        more: ``seed`` (0), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value), ``executor``
-            ("serial"), ``observer``, and ``plugins`` (files).
+        more: ``seed`` (0, of the distillation), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value),
+            ``executor`` ("serial"), ``observer``, and ``plugins`` (files).
 
     Returns:
         the record, a dict as also written to ``<out>/<id>/record.json``: scores in percent, ``cost`` in seconds
@@ -89,7 +82,7 @@ def run(
 
     registry = load_registry(more.pop("plugins", ()))
     observer = more.pop("observer", SilentObserver())
-    request = RunRequest(suite=suite, out=Path(out), **more)
+    request = RunRequest(suite=suite, out=Path(out), seeds=(more.pop("seed", 0),), **more)
     parsed = [Budget.parse(budget)]
     record = run_many(registry, methods=[method], budgets=parsed, request=request, observer=observer)[0]
     return RunRecord(record, request.out / record["id"])
@@ -98,53 +91,66 @@ def run(
 def run_many(
     registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest, observer: Observer
 ) -> list[Record]:
-    """Every method at every budget, then the rows that give them meaning. One record each, in that order."""
+    """Every method at every budget with every distillation seed, then the rows that give them meaning.
+
+    Experts, features, students and those rows are shared. A row that fails leaves a record that says why, and the
+    others are made; where one row alone is asked for, an error that a user can cause is the command's. Where none that
+    was asked for finished or diverged, there is nothing to give meaning to.
+
+    Returns:
+        the records of the rows asked for, in that order, and of the others.
+    """
     specs = {name: registry.method(name) for name in methods}
     options = options_for_each(request.options, {name: spec.options for name, spec in specs.items()})
     work = Workbench(registry, request, observer)
     for name, spec in specs.items():
         work.method_options(spec, options[name])
-    asked = [Cell(name, str(budget), options[name]) for budget in budgets for name in methods]
-    rows = work.protocol.rows
-    always = [Cell(name, str(budget), {}, always_on=True) for budget in budgets for name in rows.always]
-    always += [Cell(FULL, FULL, {}, always_on=True)] * rows.full + [Cell(CHANCE, CHANCE, {}, always_on=True)]
-    records = _run_cells(work, asked)
+    asked = asked_cells(options, budgets, request.seeds)
+    records = _run_cells(work, asked, alone=len(asked) == 1)
+    if all(record["status"] == "failed" for record in records):
+        return records
     done = {record["id"] for record in records}
+    always = always_on_cells(work.protocol.rows, budgets, request.seeds)
+    if RANDOM in work.protocol.rows.always:
+        always += [cell for record in records if (cell := random_beside(record)) is not None]
     shared = _run_cells(work, always)
     return records + [record for record in shared if record["id"] not in done]
 
 
-def _run_cells(work: Workbench, cells: Sequence[Cell]) -> list[Record]:
-    return execute(work.registry, work.request.executor, [partial(run_cell, work, cell) for cell in cells])
+def _run_cells(work: Workbench, cells: Sequence[Cell], *, alone: bool = False) -> list[Record]:
+    return execute(work.registry, work.request.executor, [partial(run_cell, work, cell, alone=alone) for cell in cells])
 
 
-def run_cell(work: Workbench, cell: Cell) -> Record:
-    """One row: found where it is finished already, else made, scored and written."""
+def run_cell(work: Workbench, cell: Cell, *, alone: bool = False) -> Record:
+    """One row: found where it is finished already, else made, scored and written.
+
+    Args:
+        work: shared by the rows of a command.
+        cell: what to make.
+        alone: an error that a user can cause is raised, not recorded.
+    """
     record = _blank(work, cell)
     folder = work.request.out / record["id"]
     found = read_record(folder) if (folder / "record.json").exists() else None
     if found is not None and found["status"] == "finished" and _same(found, record):
-        at = "" if cell.budget == cell.name else f" at budget {cell.budget}"
         other = found.get("method_code", record["method_code"]) != record["method_code"]
         by = ", by other code of the method: remove it to run this code" if other else ""
-        work.observer.message(f"{cell.name}{at}: finished before, see {folder}{by}")
+        work.observer.message(f"{cell}: finished before, see {folder}{by}")
         return {**found, "always_on": cell.always_on}
     try:
-        if cell.name == CHANCE:
-            record["scores"] = chance_scores(work)
-        elif cell.name == FULL:
-            full = full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint)
-            _score(work, record, full, keep=folder)
-        else:
-            _condense_and_score(work, record, cell, folder)
+        _make(work, record, cell, folder)
         record["status"] = "finished"
     except DivergedError as error:
         record.update(status="diverged", message=str(error))
-    except VlbenchError:
-        raise
+    except VlbenchError as error:
+        if alone:
+            raise
+        record["message"] = str(error)
     except Exception as error:  # a plugin's fault must not take the other rows with it
         write_whole(folder / "error.txt", traceback.format_exc().encode())
-        record.update(status="failed", message=f"{type(error).__name__}: {error} (whole text in error.txt)")
+        record["message"] = f"{type(error).__name__}: {error} (whole text in error.txt)"
+    if record["status"] != "finished":
+        work.observer.message(f"{cell}: {record['status']}: {record['message']}")
     write_record(folder, record)
     if record["status"] != "failed":
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
@@ -153,21 +159,34 @@ def run_cell(work: Workbench, cell: Cell) -> Record:
     return written
 
 
+def _make(work: Workbench, record: Record, cell: Cell, folder: Path) -> None:
+    if cell.name == CHANCE:
+        record["scores"] = chance_scores(work)
+    elif cell.name == FULL:
+        full = full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint)
+        _score(work, record, full, keep=folder)
+    else:
+        _condense_and_score(work, record, cell, folder)
+
+
 def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Path) -> None:
     spec = work.registry.method(cell.name)
+    train = work.dataset.split("train")
     artifact = _condense(work, record, spec, cell, folder)
     save_artifact(artifact, folder)
+    cost = record["cost"]
+    Budget.parse(cell.budget).check_kept(cell.name, pairs=cost["pairs"], size=cost["bytes"])
     _score(work, record, artifact, keep=folder)
     if isinstance(artifact, DistilledPairs) and artifact.start is not None:
-        start: Record = {"cost": {}, "seed": record["seed"]}
+        start: Record = {"cost": {"bytes": artifact_bytes(artifact.start, train)}, "seed": record["seed"]}
         _score(work, start, artifact.start, label="start")
-        record["start"] = {"scores": start["scores"], "chosen": start["chosen"]}
-    write_preview(folder, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
+        record["start"] = {key: start[key] for key in ("scores", "chosen", "cost")}
+    write_preview(folder, artifact, train, work.evaluator(work.protocol.reference))
 
 
 def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, folder: Path) -> Artifact:
     method = resolve(spec.target)(work.method_options(spec, cell.options))
-    seeds = SeedTree(work.request.seed).child("condense")
+    seeds = SeedTree(cell.seed).child("condense")
     view, context = work.context(spec, seeds)
     budget = Budget.parse(cell.budget)
     budget.check_fits(len(view))
@@ -175,17 +194,19 @@ def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, fol
     context.work = folder
     work.observer.phase(f"{cell.name} {cell.budget}", None, spec.summary)
     with Meter() as meter:
+        context.clock = meter
         artifact: Artifact = method.condense(view, budget, context)
     work.observer.done(f"{meter.seconds:.1f} s")
     train = work.dataset.split("train")
-    check_artifact(artifact, pairs=budget.pairs, train=train, fingerprint=work.dataset.fingerprint)
-    widths = {side: tower.width for side, tower in context.student.towers.items()}
+    check_artifact(artifact, train=train, fingerprint=work.dataset.fingerprint)
     record["cost"].update(
         pairs=len(artifact),
-        bytes=artifact_bytes(artifact, train, widths),
+        bytes=artifact_bytes(artifact, train),
         condense_s=meter.seconds,
         peak_rss_bytes=meter.peak_bytes,
     )
+    if meter.before_s:
+        record["resumed"] = True
     record["curves"] = context.curves
     return artifact
 
@@ -193,7 +214,7 @@ def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, fol
 def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = "", keep: Path | None = None) -> None:
     """Train and score every student; ranks are written to the folder ``keep``."""
     protocol = work.protocol
-    record["scores"], record["chosen"] = {}, {}
+    record["scores"], record["chosen"], record["encoders"] = {}, {}, {}
     ranks = {}
     seeds = SeedTree(record["seed"]).child("score")
     name = f"students of {label or record['method']}"
@@ -208,6 +229,8 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
             outcome = evaluator.outcome(data, seeds, protocol.training.seeds, work.observer.advance)
             record["scores"][student] = student_scores(outcome.runs)
             record["chosen"][student] = asdict(outcome.chosen)
+            towers = evaluator.student.towers.items()
+            record["encoders"][student] = {side: tower.encoder.identity for side, tower in towers}
             ranks[student] = outcome.ranks
             work.observer.done(f"mean recall {record['scores'][student]['mean_recall']['mean']:.1f}")
     counts = {side: work.scored.count(side) for side in work.dataset.sides}
@@ -222,7 +245,7 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
 
 def _blank(work: Workbench, cell: Cell) -> Record:
     """Everything asked, and the environment; scores and cost follow."""
-    protocol, request = work.protocol, work.request
+    protocol = work.protocol
     spec = work.registry.method(cell.name) if cell.name not in WITHOUT_METHOD else None
     options = asdict(work.method_options(spec, cell.options)) if spec else {}
     asked = {
@@ -231,8 +254,9 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         "suite": protocol.name,
         "protocol_hash": protocol.hash,
         "options": options,
-        "seed": 0 if cell.name in (FULL, CHANCE) else request.seed,  # these two have no distillation seed
+        "seed": cell.seed,
         "data_fingerprint": work.dataset.fingerprint,
+        **({"beside": dict(cell.beside)} if cell.beside else {}),
     }
     return {
         "id": record_id(asked),
@@ -258,7 +282,7 @@ def _command(work: Workbench, cell: Cell) -> list[str]:
     request = work.request
     suite = Path(request.suite).name if request.suite.endswith(".toml") else request.suite
     words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite]
-    words += ["--seed", str(request.seed)]
+    words += ["--seed", str(cell.seed)]
     for key, value in cell.options.items():
         words += ["-o", f"{key}={value}"]
     for key, text in request.overrides.items():
@@ -267,7 +291,7 @@ def _command(work: Workbench, cell: Cell) -> list[str]:
 
 
 def _same(found: Record, asked: Record) -> bool:
-    return all(found.get(field) == asked[field] for field in ASKED)
+    return all(found.get(field) == asked.get(field) for field in ASKED)
 
 
 def score_artifact(
@@ -293,11 +317,11 @@ def score_artifact(
     artifact = load_artifact(folder)
     beside = read_record(folder) if (folder / "record.json").exists() else {}
     asked = suite or beside.get("suite", "scenes")
-    request = RunRequest(suite=asked, device=device, seed=beside.get("seed", 0), data=data)
+    request = RunRequest(suite=asked, device=device, data=data)
     work = Workbench(registry, request, observer or SilentObserver())
     train = work.dataset.split("train")
-    check_artifact(artifact, pairs=len(artifact), train=train, fingerprint=work.dataset.fingerprint)
-    record = _blank(work, Cell(RESCORED, str(len(artifact)), {}))
+    check_artifact(artifact, train=train, fingerprint=work.dataset.fingerprint)
+    record = _blank(work, Cell(RESCORED, str(len(artifact)), {}, beside.get("seed", 0)))
     record.update({key: beside[key] for key in ("method", "budget", "options", "family") if key in beside})
     _score(work, record, artifact)
     record["status"] = "finished"

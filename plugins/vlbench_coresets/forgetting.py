@@ -27,7 +27,7 @@ class Forgetting(vlbench.Method):
         mean_sides = train.sides[1:] if self.options.captions == "mean" else ()
         record = self._observed_run(vlbench.Selection(candidates, train.fingerprint, mean_sides), context)
         order = record.order(context.seeds.generator("ties"), most_first=self.options.order == "most")
-        return vlbench.Selection(candidates[order[: budget.pairs]], train.fingerprint, mean_sides)
+        return context.fit(vlbench.Selection(candidates[order], train.fingerprint, mean_sides), budget)
 
     def _observed_run(self, offered: vlbench.Selection, context: vlbench.Context) -> ForgettingRecord:
         record = ForgettingRecord(len(offered))

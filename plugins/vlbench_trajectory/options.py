@@ -25,6 +25,9 @@ class VLDDOptions:
     stay: float = option(
         0.0, help="pull of learned pixels back to the real ones; 1 to 3 for students of other encoders"
     )
+    storage: Literal["float32", "float16", "uint8"] = option(
+        "float32", help="how text vectors, and pixels that are not 8 bit, are stored and trained against"
+    )
     preset: Literal["default", "paper"] = option(
         "default", help="settings that are not given: ours, or those published"
     )

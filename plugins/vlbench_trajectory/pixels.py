@@ -13,11 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vlbench import pack, unpack
+
 if TYPE_CHECKING:
     from vlbench import Tower
 
 
 Basis = Literal["frequency", "free"]
+Storage = Literal["float32", "float16", "uint8"]
 
 
 @lru_cache(maxsize=8)
@@ -62,6 +65,7 @@ class LearnedItems:
         basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's) or ``free``.
         bounds: least and greatest valid input; None: the variable is the inputs without scale, and is never clamped.
         stay: how strongly each update pulls back to the real items; 0: not at all.
+        storage: what they are rounded to when a student reads them; None for 8-bit items, rounded at the end.
     """
 
     is_items = True
@@ -74,8 +78,9 @@ class LearnedItems:
         basis: Basis,
         bounds: tuple[float, float] | None = (0.0, 1.0),
         stay: float = 0.0,
+        storage: Storage | None = None,
     ) -> None:
-        self._tower, self._bounds = tower, bounds
+        self._tower, self._bounds, self._storage = tower, bounds, storage
         self._spectral = basis == "frequency" and real.ndim >= 3
         self._centre = float(real.mean()) if bounds else 0.0
         self._scale = 1.0
@@ -95,7 +100,7 @@ class LearnedItems:
 
     def entries(self, variable: Float[Tensor, "pair ..."]) -> Tensor:
         """What the student's trained part reads [pair, ...]; differentiable."""
-        return self._tower.enter(self.inputs(variable))
+        return self._tower.enter(as_stored(self.inputs(variable), self._storage))
 
     def project(self, variable: Float[Tensor, "pair ..."], rate: float = 0.0) -> Float[Tensor, "pair ..."]:
         """The nearest variable whose inputs are valid, after the pull that goes with an update of size ``rate``."""
@@ -110,12 +115,15 @@ class LearnedVectors:
         tower: of that side; its encoder is frozen.
         real: entries of the real pairs that learning starts from [pair, width].
         literal: the variable is the entries without scale.
+        storage: what they are rounded to, in the encoder's own space, when a student reads them.
     """
 
     is_items = False
 
-    def __init__(self, tower: Tower, real: Float[Tensor, "pair width"], *, literal: bool = False) -> None:
-        self._tower = tower
+    def __init__(
+        self, tower: Tower, real: Float[Tensor, "pair width"], *, literal: bool = False, storage: Storage = "float32"
+    ) -> None:
+        self._tower, self._storage = tower, storage
         self._scale = 1.0 if literal else max(float(real.square().mean().sqrt()), 1e-6)
 
     def variable(self, entries: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
@@ -124,7 +132,10 @@ class LearnedVectors:
 
     def entries(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
         """What the student's trained part reads; differentiable."""
-        return variable * self._scale
+        if self._storage == "float32":
+            return variable * self._scale
+        vectors = self._tower.standardise.inverse(variable * self._scale)
+        return self._tower.enter_features(as_stored(vectors, self._storage))
 
     def project(self, variable: Float[Tensor, "pair width"], _rate: float = 0.0) -> Float[Tensor, "pair width"]:
         """Every vector is valid."""
@@ -132,7 +143,14 @@ class LearnedVectors:
 
     def inputs(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
         """What is stored is what the student reads, up to standardisation."""
-        return self.entries(variable)
+        return variable * self._scale
 
 
 Learned = LearnedItems | LearnedVectors
+
+
+def as_stored(values: Float[Tensor, "pair ..."], storage: Storage | None) -> Float[Tensor, "pair ..."]:
+    """Values as they are read back after storing; the gradient passes as if nothing had been rounded."""
+    if storage is None or storage == "float32":
+        return values
+    return values + (unpack(*pack(values.detach(), storage)) - values.detach())

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench import OptionError, Selection
+from vlbench import OptionError, Selection, stored_bytes
 from vlbench_trajectory.pixels import Basis, Learned, LearnedItems, LearnedVectors
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ class Start:
         real: side -> their inputs [pair, ...] where items are a tensor, else their entries [pair, width].
         first: the same, with noise on the sides that start from it.
         bounds: side whose items are a tensor -> least and greatest valid input.
+        eight_bit: those of them whose items are 8 bit, and are stored so.
     """
 
     selection: Selection
     real: dict[str, Tensor]
     first: dict[str, Tensor]
     bounds: dict[str, tuple[float, float]]
+    eight_bit: tuple[str, ...]
 
     def learned(self, student: Student, options: VLDDOptions, settings: Settings) -> dict[str, Learned]:
         """Learned side -> how its variable becomes entries of a student."""
@@ -42,15 +44,31 @@ class Start:
             if side in self.bounds:
                 basis: Basis = "free" if literal else options.pixels
                 bounds = None if literal else self.bounds[side]
-                how[side] = LearnedItems(tower, self.real[side], basis=basis, bounds=bounds, stay=options.stay)
+                storage = None if side in self.eight_bit else options.storage
+                how[side] = LearnedItems(
+                    tower, self.real[side], basis=basis, bounds=bounds, stay=options.stay, storage=storage
+                )
             else:
-                how[side] = LearnedVectors(tower, self.real[side], literal=literal)
+                how[side] = LearnedVectors(tower, self.real[side], literal=literal, storage=options.storage)
         return how
 
     @torch.no_grad()
     def entries(self, student: Student, side: str) -> Tensor:
         """What a student reads of the first pairs [pair, ...]."""
         return student.towers[side].enter(self.first[side]) if side in self.bounds else self.first[side]
+
+
+def pair_bytes(train: TrainView, student: Student, options: VLDDOptions) -> int:
+    """Most bytes that a learned pair can weigh as it is stored."""
+    total = 0
+    for side in train.sides:
+        items = train.items(side)
+        if isinstance(items, Tensor) and (items.dtype == torch.uint8 or options.storage == "float32"):
+            total += items[0].numel() * items.element_size()
+        else:
+            numbers = items[0].numel() if isinstance(items, Tensor) else student.towers[side].width
+            total += stored_bytes(numbers, options.storage)
+    return total
 
 
 def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDDOptions) -> Start:
@@ -64,7 +82,9 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
     _check(train, student, options)
     candidates = context.candidates()
     budget.check_fits(len(candidates), unit=f"{train.sides[0]}s")
-    order = torch.randperm(len(candidates), generator=context.seeds.generator("start pairs"))[: budget.pairs]
+    rates_bytes = 4 * len(student.branches)
+    count = min(budget.fitting(pair_bytes(train, student, options), beside=rates_bytes), len(candidates))
+    order = torch.randperm(len(candidates), generator=context.seeds.generator("start pairs"))[:count]
     mean_sides = train.sides[1:] if options.captions == "mean" and options.preset == "default" else ()
     selection = Selection(candidates[order], train.fingerprint, mean_sides)
     bounds = {side: train.bounds(side) for side in train.sides if isinstance(train.items(side), Tensor)}
@@ -80,7 +100,8 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
     for side in options.noise:
         drawn = noise(side, real[side], context.seeds)
         first[side] = drawn.clamp(*bounds[side]) if side in bounds else drawn
-    return Start(selection, real, first, bounds)
+    eight_bit = tuple(side for side in bounds if train.items(side).dtype == torch.uint8)
+    return Start(selection, real, first, bounds, eight_bit)
 
 
 def noise(side: str, real: Float[Tensor, "pair channel ..."], seeds: SeedTree) -> Float[Tensor, "pair channel ..."]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vlbench import DistilledPairs, Method
+from vlbench import DistilledPairs, Method, pack
 from vlbench_trajectory.experts import train_experts
 from vlbench_trajectory.settings import Settings, Task, Trained, resolve
 from vlbench_trajectory.stage import Stage, State
@@ -41,7 +41,7 @@ class VLDD(Method):
     options: VLDDOptions
 
     def condense(self, train: TrainView, budget: Budget, context: Context) -> DistilledPairs:
-        """Distil ``budget.pairs`` pairs.
+        """Distil as many pairs as the budget says, or as surely fit its bytes as they are stored.
 
         Raises:
             OptionError: an option names no side, or a side of vectors has a trained encoder.
@@ -49,7 +49,9 @@ class VLDD(Method):
             DivergedError: a number is not finite.
         """
         start = draw_start(train, budget, context, self.options)
-        plans = make_plans(self.options, context.student, pairs=budget.pairs, items=len(train.items(train.sides[0])))
+        plans = make_plans(
+            self.options, context.student, pairs=len(start.selection), items=len(train.items(train.sides[0]))
+        )
         at, kept = load_state(context)
         stage, state = self._run(plans[at], at, start, context, state=kept)
         for index, plan in enumerate(plans[at + 1 :], start=at + 1):
@@ -82,19 +84,31 @@ class VLDD(Method):
         return stage, state
 
     def _artifact(self, train: TrainView, start: Start, stage: Stage, state: State) -> DistilledPairs:
-        sides, spaces = {}, {}
+        sides, spaces, scales = {}, {}, {}
         for side in train.sides:
             tower = stage.student.towers[side]
             values = start.first[side]
             if side in stage.learned:
                 values = stage.learned[side].inputs(state.variables[side]).detach()
             if side in start.bounds:
-                sides[side], spaces[side] = train.as_items(side, values).cpu(), "items"
+                spaces[side] = "items"
+                exact = side in start.eight_bit or self.options.storage == "float32"
+                sides[side], scales[side] = (
+                    (train.as_items(side, values), None) if exact else pack(values, self.options.storage)
+                )
             else:
-                sides[side], spaces[side] = tower.standardise.inverse(values).cpu(), tower.space
+                spaces[side] = tower.space
+                sides[side], scales[side] = pack(tower.standardise.inverse(values), self.options.storage)
         rates = {branch: float(rate) for branch, rate in stage.rates(state.variables).items()}
         real = not self.options.noise
-        return DistilledPairs(sides, spaces, train.fingerprint, rates, start.selection if real else None)
+        return DistilledPairs(
+            {side: stored.cpu() for side, stored in sides.items()},
+            spaces,
+            train.fingerprint,
+            rates,
+            start.selection if real else None,
+            {side: scale.cpu() for side, scale in scales.items() if scale is not None},
+        )
 
 
 def make_plans(options: VLDDOptions, student: Student, *, pairs: int, items: int) -> list[Plan]:

@@ -1,5 +1,6 @@
 """The main job through its public door, on `scenes-mini`, with methods written here."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -9,8 +10,14 @@ import torch
 from pyarrow import parquet
 
 import vlbench
+from vlbench.board.leaderboard import build_table
+from vlbench.board.record import find_records
+from vlbench.board.render_text import render_text
+from vlbench.budget import Budget
 from vlbench.errors import BudgetError, OptionError, UnknownNameError
+from vlbench.observe import RunRequest, SilentObserver
 from vlbench.registry.loader import load_registry
+from vlbench.run import run_many
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -35,6 +42,22 @@ class Greedy(vlbench.Method):
         import torch
         return vlbench.Selection(torch.arange(budget.pairs + 1), train.fingerprint)
 
+class Learned(vlbench.Method):
+    def condense(self, train, budget, context):
+        tower = context.student.towers["text"]
+        size = vlbench.stored_bytes(tower.width, "uint8") + 3072
+        chosen = context.candidates()[: budget.fitting(size)]
+        start = vlbench.Selection(chosen, train.fingerprint, mean_sides=("text",))
+        state = context.load_checkpoint()
+        if state is None and self.options.start:
+            context.save_checkpoint({})
+            raise KeyboardInterrupt
+        vectors = context.training_set(start).entries(chosen.new_tensor(range(len(chosen))))["text"]
+        text, scales = vlbench.pack(tower.standardise.inverse(vectors), "uint8")
+        return vlbench.DistilledPairs({"image": train.items("image")[train.pairs[chosen, 0]], "text": text},
+                                      {"image": "items", "text": tower.space}, train.fingerprint, start=start,
+                                      scales={"text": scales})
+
 class NotFinite(vlbench.Method):
     def condense(self, train, budget, context):
         raise vlbench.DivergedError("a number is not finite.")
@@ -52,10 +75,17 @@ def vlbench_datasets():
 
 @vlbench.hookimpl
 def vlbench_methods():
-    made = (("first", "First"), ("broken", "Broken"), ("greedy", "Greedy"), ("not-finite", "NotFinite"))
-    return [vlbench.MethodSpec(name=name, target=f"methods_of_test_run:{target}", options=Options, family="selection",
+    made = (("first", "First"), ("broken", "Broken"), ("greedy", "Greedy"), ("not-finite", "NotFinite"),
+            ("learned", "Learned"))
+    return [vlbench.MethodSpec(name=name, target=f"methods_of_test_run:{target}", options=Options,
+                               family="distillation" if name == "learned" else "selection",
                                summary="For a test.") for name, target in made]
 """
+ONE_SETTING = {
+    "training.seeds": "1",
+    "training.grid": "[{ steps = 20, batch = 20, rate = 0.1 }]",
+    "training.warmup.steps": "5",
+}
 QUICK = {"rows.always": "[]", "rows.full": "false"}
 
 
@@ -82,7 +112,7 @@ def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifa
     assert set(record["cost"]) == parts
     assert all(record["cost"][part] > 0 for part in parts)
     assert record["cost"]["pairs"] == 20
-    assert record["cost"]["bytes"] > 20 * 3 * 32 * 32
+    assert 0.5 * 20 * 3072 < record["cost"]["bytes"] < 20 * 3 * 32 * 32
     folder = tmp_path / record["id"]
     assert json.loads((folder / "record.json").read_text()) == record
     artifact = vlbench.load_artifact(folder)
@@ -170,3 +200,78 @@ def test_wrong_names_options_and_budgets_are_refused_before_anything_is_made(plu
     with pytest.raises(BudgetError, match="at most --budget 600"):
         run(plugin, tmp_path, budget=601)
     assert not list(tmp_path.glob("*/record.json"))
+
+
+def quick(plugin: str, out: Path, **more):
+    return run(plugin, out, overrides=QUICK | ONE_SETTING, **more)
+
+
+def grid(plugin: str, out: Path, methods: list[str], budgets: list[str], **more):
+    request = RunRequest("scenes-mini", overrides=ONE_SETTING, out=out, **more)
+    budgets_ = [Budget.parse(budget) for budget in budgets]
+    registry = load_registry([plugin])
+    return run_many(registry, methods=methods, budgets=budgets_, request=request, observer=SilentObserver())
+
+
+def test_a_budget_of_bytes_is_filled_and_not_exceeded(plugin: str, tmp_path: Path):
+    record = quick(plugin, tmp_path, budget="60kB")
+    kept, size = record["cost"]["pairs"], record["cost"]["bytes"]
+    assert size <= 60_000
+    one_more = quick(plugin, tmp_path, budget=kept + 1)
+    assert one_more["cost"]["bytes"] > 60_000
+    assert quick(plugin, tmp_path, budget=kept)["cost"]["bytes"] == size
+    assert quick(plugin, tmp_path, budget="1GB")["cost"]["pairs"] == 600
+
+
+def test_a_method_that_knows_pairs_alone_says_so_under_bytes(plugin: str, tmp_path: Path):
+    with pytest.raises(BudgetError, match="60kB counts bytes"):
+        quick(plugin, tmp_path, method="greedy", budget="60kB")
+
+
+def test_a_grid_makes_every_row_that_can_be_made_and_shows_those_that_cannot(plugin: str, tmp_path: Path):
+    records = grid(plugin, tmp_path, ["broken", "first", "greedy"], ["8"], seeds=(0, 1))
+    rows = [(r["method"], r["seed"], r["status"], r["always_on"]) for r in records]
+    assert rows[:6] == [
+        ("broken", 0, "failed", False), ("broken", 1, "failed", False), ("first", 0, "finished", False),
+        ("first", 1, "finished", False), ("greedy", 0, "failed", False), ("greedy", 1, "failed", False),
+    ]  # fmt: skip
+    assert {(method, seed) for method, seed, _, _ in rows[6:]} == {
+        ("random", 0), ("random", 1), ("mean-caption", 0), ("mean-caption", 1), ("full", 0), ("chance", 0)
+    }  # fmt: skip
+    text = render_text(build_table(find_records([tmp_path])))
+    for part in ("greedy failed: the artifact of 'greedy' holds 9 pairs, over the budget of 8", "2 runs", "KeyError"):
+        assert part in text
+
+
+def test_where_nothing_was_made_there_is_nothing_to_give_meaning_to(plugin: str, tmp_path: Path):
+    assert [r["method"] for r in grid(plugin, tmp_path, ["broken", "greedy"], ["8"])] == ["broken", "greedy"]
+
+
+@pytest.mark.parametrize(("budget", "name"), [("12", "random-bytes"), ("40kB", "random-pairs")])
+def test_a_distilled_row_stands_beside_its_start_and_random_pairs_of_its_size(plugin, tmp_path, budget, name):
+    records = grid(plugin, tmp_path, ["learned"], [budget])
+    learned, beside = records[0], next(r for r in records if r.get("beside"))
+    pairs, size = learned["cost"]["pairs"], learned["cost"]["bytes"]
+    if name == "random-bytes":
+        assert beside["budget"] == str(Budget(size, "bytes"))
+        assert size - 4000 < beside["cost"]["bytes"] <= size
+    else:
+        assert 0 < size <= 40_000
+        assert beside["cost"]["pairs"] == pairs
+    (group,) = build_table(records).groups
+    rows = {row.method: row for row in group.always_on}
+    assert set(rows) == {name, "start", "random", "mean-caption", "full", "chance"}
+    assert (group.budget, rows["start"].pairs, rows[name].pairs) == (budget, pairs, beside["cost"]["pairs"])
+    assert rows["start"].cells["mean"].mean == learned["start"]["scores"]["convnet"]["mean_recall"]["mean"]
+    assert f"{name} =" in render_text(build_table(records))
+
+
+def test_a_resumed_run_costs_the_sum_of_its_parts(plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    clock = itertools.count(step=100.0)
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    with pytest.raises(KeyboardInterrupt):
+        quick(plugin, tmp_path, method="learned", options={"start": 1})
+    resumed = quick(plugin, tmp_path, method="learned", options={"start": 1})
+    whole = quick(plugin, tmp_path, method="learned")
+    assert (resumed["resumed"], "resumed" in whole) == (True, False)
+    assert resumed["cost"]["condense_s"] == whole["cost"]["condense_s"] + 100.0

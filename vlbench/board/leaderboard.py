@@ -1,7 +1,7 @@
 """Records -> table: rows that may be compared stand in one group, beside the rows that give them meaning.
 
-Comparable is what has the same suite, protocol hash, data, budget and student. Full data and chance have no budget and
-stand in every group of their suite. Runs that differ in their seed only are one row.
+Comparable is what has the same suite, protocol hash, data, budget, student and encoders of that student. Full data and
+chance have no budget and stand in every group of their suite. Runs that differ in their seed only are one row.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from typing import Any
 
 from vlbench.board.badge import weakest
 from vlbench.board.columns import short_names
+from vlbench.board.entries import entries
 from vlbench.board.inference import Sample
 from vlbench.board.ranking import Difference, rank
 from vlbench.board.sampling import MEAN_RECALL as MEAN_RECALL
 from vlbench.board.sampling import RECALLS, Record, interval, is_provisional, samples, summaries
 from vlbench.board.statistics import mean, sample_sd
+from vlbench.budget import Budget
+from vlbench.cache import short_hash
 
 DECIDING = ("protocol_version", "protocol_hash", "data_fingerprint")
 """Fields of a record in which rows of one suite must agree to be compared."""
@@ -89,6 +92,7 @@ class Group:
     """Rows that may be compared: ranked ones best first, then those without a rank, and those that are always there.
 
     Attributes:
+        encoders: a hash that tells the student's encoders from those of other groups, where there are any.
         overrides: what differs from the protocol's file. Where anything does, no row is ranked.
         mock: the data are a stand-in, and no row is ranked.
         resolution: the smallest difference in mean recall, in points, that would tell two of the ranked rows apart.
@@ -112,6 +116,7 @@ class Group:
     data_fingerprint: str = ""
     apart: Mapping[str, str] = field(default_factory=dict)
     directions: Mapping[str, str] = field(default_factory=dict)
+    encoders: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Table:
 def build_table(records: Iterable[Record]) -> Table:
     """The table of some records; the order in which they are given does not matter."""
     worlds: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:
+    for record in entries(records):
         key = (record["suite"], record["protocol_hash"], record.get("data_fingerprint") or "")
         worlds.setdefault(key, []).append(record)
     groups = [group for key in sorted(worlds) for group in _groups(worlds[key])]
@@ -149,8 +154,22 @@ def _groups(world: Sequence[Record]) -> list[Group]:
     for budget in sorted(budgets, key=_budget_order):
         at_budget = [record for record in world if record["budget"] in (budget, *UNBUDGETED)]
         students = dict.fromkeys(name for record in at_budget for name in record["scores"]) or {"": None}
-        groups += [_group(at_budget, budget, student) for student in students]
+        for student in students:
+            worlds = _by_encoders(at_budget, student)
+            groups += [replace(_group(same, budget, student), encoders=name) for name, same in worlds.items()]
     return groups
+
+
+def _by_encoders(records: Sequence[Record], student: str) -> dict[str, list[Record]]:
+    """Records whose student has the same encoders; those that name none stand in every group."""
+    of_record = [_canonical(record.get("encoders", {}).get(student, {})) for record in records]
+    known = sorted({text for text in of_record if text != "{}"}) or ["{}"]
+    return {
+        short_hash(text, 8) if len(known) > 1 else "": [
+            record for record, own in zip(records, of_record, strict=True) if own in (text, "{}")
+        ]
+        for text in known
+    }
 
 
 def _group(records: Sequence[Record], budget: str, student: str) -> Group:
@@ -305,5 +324,6 @@ def _canonical(options: Mapping[str, Any]) -> str:
     return json.dumps(dict(options), sort_keys=True, default=str)
 
 
-def _budget_order(budget: str) -> tuple[bool, float, str]:
-    return (not budget.isdigit(), float(budget) if budget.isdigit() else 0.0, budget)
+def _budget_order(budget: str) -> tuple[bool, bool, int]:
+    parsed = Budget.parse(budget if budget != CEILING else 1)
+    return (budget == CEILING, parsed.unit == "bytes", parsed.amount)

@@ -3,10 +3,11 @@
 Fields: schema, id, status ("finished", "diverged" or "failed"), method, family, deterministic (the seed changes
 nothing), budget (text), suite, protocol_hash, protocol_version, options, seed, data_fingerprint, mock (the
 data are a stand-in), ``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and
-``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent, ``chosen.<student>``,
-``cost.{pairs,bytes,condense_s,train_s,score_s,peak_rss_bytes}``, environment, plugins,
-method_code, ``plugin_scores.<student>.<score>.<direction>.{mean,sd,seeds}``, start, curves, always_on, command,
-created, message. Each is described in ``record.schema.json``, which ships beside this file.
+``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent, ``chosen.<student>``, ``encoders.<student>.<side>``,
+``cost.{pairs,bytes,condense_s,train_s,score_s,peak_rss_bytes}``, environment, plugins, method_code,
+``plugin_scores.<student>.<score>.<direction>.{mean,sd,seeds}``, ``start.{scores,chosen,cost}``,
+``beside.{method,options,budget}``, resumed, curves, always_on, command, created, message. Each is described in
+``record.schema.json``, which ships beside this file.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from vlbench.files import write_whole
 
 FILE_NAME = "record.json"
 STATUSES = ("finished", "diverged", "failed")
-ASKED = ("method", "budget", "suite", "protocol_hash", "options", "seed", "data_fingerprint")
+ASKED = ("method", "budget", "suite", "protocol_hash", "options", "seed", "data_fingerprint", "beside")
 """What a run is asked for; the same in two records of the same run."""
 REQUIRED = ("id", "status", "method", "family", "budget", "suite", "protocol_hash", "options", "seed", "scores", "cost")
 
@@ -32,7 +33,7 @@ REQUIRED = ("id", "status", "method", "family", "budget", "suite", "protocol_has
 def record_id(asked: Mapping[str, Any]) -> str:
     """Name of a run: its method, budget, suite and seed, and a hash of all that was asked."""
     name = asked["method"] if asked["method"] == asked["budget"] else f"{asked['method']}-{asked['budget']}"
-    digest = short_hash({field: asked[field] for field in ASKED}, 8)
+    digest = short_hash({field: asked[field] for field in ASKED if field in asked}, 8)
     return f"{name}-{asked['suite']}-s{asked['seed']}-{digest}"
 
 

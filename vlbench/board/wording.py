@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from vlbench.board.entries import RANDOM_BYTES, RANDOM_PAIRS, START
 from vlbench.board.leaderboard import UNBUDGETED, Cell, Group, Row
 from vlbench.board.sampling import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.observe import seconds_text
 
+BESIDE = {
+    START: "start = the real pairs that a distilled row began with.",
+    RANDOM_BYTES: "random-bytes = as many random pairs as fit in the bytes of a distilled row.",
+    RANDOM_PAIRS: "random-pairs = as many random pairs as a distilled row has.",
+}
 EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
 
 
 def title(group: Group) -> str:
     """What the rows of a group have in common."""
+    encoders = f" with encoders {group.encoders}" if group.encoders else ""
     parts = [group.suite, budget_text(group.budget)]
-    parts += [f"student {group.student}"] if group.student else []
+    parts += [f"student {group.student}{encoders}"] if group.student else []
     version = f" v{group.protocol_version}" if group.protocol_version else ""
     return " · ".join([*parts, f"protocol{version} {group.protocol_hash[:8]}"])
 
@@ -110,6 +117,7 @@ def notes(group: Group) -> list[str]:
         lines.append("recovered = (row - random) / (full - random) in mean recall.")
     if group.directions:
         lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
+    lines += [text for name, text in BESIDE.items() if any(row.method == name for row in rows)]
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
     return lines
 

@@ -16,11 +16,11 @@ from vlbench.condense.artifacts import (
     Artifact,
     DistilledPairs,
     Selection,
-    artifact_bytes,
     check_artifact,
     load_artifact,
 )
 from vlbench.condense.preview import write_preview
+from vlbench.condense.weight import artifact_bytes
 from vlbench.errors import ArtifactError, BudgetError
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
     if record["cost"].get("pairs") != len(artifact):
         yield f"cost.pairs is {record['cost'].get('pairs')}, the artifact holds {len(artifact)}"
     try:
-        allowed = Budget.parse(record["budget"]).pairs
-        if len(artifact) > allowed:
-            yield f"{len(artifact)} pairs are over the budget of {allowed}"
-    except BudgetError as error:
+        # Whether the claimed bytes are the artifact's own is looked at with the data at hand.
+        size = record["cost"].get("bytes", 0)
+        Budget.parse(record["budget"]).check_kept(record["method"], pairs=len(artifact), size=size)
+    except (ArtifactError, BudgetError) as error:
         yield str(error)
 
 
@@ -125,7 +125,9 @@ def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]
         parts.append(artifact.start)
     for part in parts:
         try:
-            check_artifact(part, pairs=len(artifact), train=train, fingerprint=record["data_fingerprint"])
+            check_artifact(part, train=train, fingerprint=record["data_fingerprint"])
+            if len(part) > len(artifact):
+                yield f"the start holds {len(part)} pairs, over the {len(artifact)} of the artifact"
             if isinstance(part, Selection) and not set(part.mean_sides) <= set(train.items):
                 yield f"mean_sides are {', '.join(map(str, part.mean_sides))}"
         except ArtifactError as error:
@@ -152,8 +154,7 @@ def _counts(record: Record, work: Workbench) -> Iterator[str]:
 
 def bytes_problems(record: Record, artifact: Artifact, work: Workbench) -> Iterator[str]:
     """Whether the claimed weight is that of the artifact, by the core's own count."""
-    towers = work.evaluator(work.protocol.reference).student.towers
-    size = artifact_bytes(artifact, work.dataset.split("train"), {side: tower.width for side, tower in towers.items()})
+    size = artifact_bytes(artifact, work.dataset.split("train"))
     if record["cost"].get("bytes") != size:
         yield f"cost.bytes is {record['cost'].get('bytes')}, the artifact has {size}"
 

@@ -113,7 +113,7 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
     overrides = {**record.get("overrides", {}), **ONLY_THIS_ROW}
     if not suite:
         registry.suite(record["suite"])
-    return RunRequest(suite or record["suite"], record["seed"], device, options, overrides, out)
+    return RunRequest(suite or record["suite"], (record["seed"],), device, options, overrides, out)
 
 
 def _defaults(options_type: type) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def missing_plugins(record: Record, registry: Registry) -> str:
 def command_words(record: Record, request: RunRequest) -> list[str]:
     """The command, as a shell takes it."""
     words = ["vlbench", "run", "--method", record["method"], "--budget", record["budget"], "--suite", request.suite]
-    words += ["--seed", str(request.seed), "--device", request.device]
+    words += ["--seed", str(record["seed"]), "--device", request.device]
     for key, text in request.options.items():
         words += ["-o", f"{key}={text}"]
     for key, text in request.overrides.items():

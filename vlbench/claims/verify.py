@@ -99,7 +99,7 @@ def verify(
             checks += rank_checks(record, version, folder)
         found = _Findings(checks)
         if not _failed(checks):
-            request = RunRequest(suite=suite or str(record["suite"]), device=device, seed=record["seed"])
+            request = RunRequest(suite=suite or str(record["suite"]), device=device)
             found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
         result = Verification(
             id=str(record.get("id", "")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import click
 
 from vlbench.cli.complete import Name
 from vlbench.cli.shared import echo_json, key_values, load, no_network, readable_path
+from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
@@ -29,7 +31,9 @@ Record = Mapping[str, Any]
     metavar="NAME",
     help="Method; may be repeated.",
 )
-@click.option("--budget", "budgets", required=True, metavar="N[,N2]", help="Pairs to keep; several with commas.")
+@click.option(
+    "--budget", "budgets", required=True, metavar="N|SIZE[,...]", help="Pairs or bytes to keep, as in 500 or 5MB."
+)
 @click.option(
     "--suite",
     default="scenes",
@@ -38,7 +42,10 @@ Record = Mapping[str, Any]
     metavar="NAME|FILE",
     help="Suite, or a TOML file.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the method's run.")
+@click.option(
+    "--seed", "seeds", multiple=True, default=["0"], show_default="0", metavar="K[,K2]",
+    help="Seed of the method's run; may be repeated.",
+)  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
     "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the method, or METHOD.KEY=VALUE."
@@ -71,7 +78,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
     parsed = list(dict.fromkeys(Budget.parse(text) for text in budgets.split(",")))
     request = RunRequest(
         suite=rest["suite"],
-        seed=rest["seed"],
+        seeds=_seeds(rest["seeds"]),
         device=rest["device"],
         options=key_values(rest["options"], flag="-o"),
         overrides=key_values(rest["overrides"], flag="--set"),
@@ -81,7 +88,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
     )
     with no_network(rest["offline"]):
         records = _run(registry, methods=unique, budgets=parsed, request=request)
-    asked = asked_for(records, unique, [str(budget) for budget in parsed])
+    asked = asked_for(records, unique, [str(budget) for budget in parsed], request.seeds)
     if as_json:
         echo_json(asked)
     else:
@@ -89,14 +96,23 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
     _exit_if_unfinished(context, asked)
 
 
-def asked_for(records: Sequence[Record], methods: Sequence[str], budgets: Sequence[str]) -> list[Record]:
-    """One record for each method and budget, in that order; always-on rows only where they were asked for by name."""
+def asked_for(
+    records: Sequence[Record], methods: Sequence[str], budgets: Sequence[str], seeds: Sequence[int]
+) -> list[Record]:
+    """One record for each method, budget and seed, in that order; always-on rows only where asked for by name."""
     chosen = []
-    for method in methods:
-        for budget in budgets:
-            fitting = [r for r in records if r["method"] == method and r["budget"] in (budget, "full", "chance")]
-            chosen += sorted(fitting, key=lambda record: bool(record.get("always_on")))[:1]
+    for cell in itertools.product(methods, budgets, seeds):
+        fitting = [r for r in records if (r["method"], r["budget"], r["seed"]) == cell and not r.get("beside")]
+        chosen += sorted(fitting, key=lambda record: bool(record.get("always_on")))[:1]
     return chosen
+
+
+def _seeds(given: Sequence[str]) -> tuple[int, ...]:
+    texts = [text.strip() for part in given for text in part.split(",")]
+    for text in texts:
+        if not text.isdecimal():
+            raise OptionError(f"--seed {text!r} is not a whole number of at least 0. Give some, as in --seed 0,1,2.")
+    return tuple(dict.fromkeys(int(text) for text in texts))
 
 
 def _run(
@@ -134,6 +150,7 @@ def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None
     unfinished = [record for record in asked if record["status"] != "finished"]
     for record in unfinished:
         text = record.get("message") or "no message"
-        click.echo(f"Error: {record['method']} at budget {record['budget']} {record['status']}: {text}", err=True)
+        seed = f", seed {record['seed']}," if record["seed"] else ""
+        click.echo(f"Error: {record['method']} at budget {record['budget']}{seed} {record['status']}: {text}", err=True)
     if unfinished:
         context.exit(1)

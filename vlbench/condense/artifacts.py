@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vlbench.condense.storage import unpack
 from vlbench.errors import ArtifactError
 from vlbench.files import write_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from vlbench.data.pairs import Split
+    from vlbench.data.pairs import Items, Split
 
 ITEMS = "items"
 """The ``spaces`` entry of a side that is stored as items."""
@@ -67,11 +68,13 @@ class DistilledPairs:
     """Learned pairs; all that a fresh student needs to train on them.
 
     Attributes:
-        sides: side name -> tensor [pair, ...]: uint8 items (pixels) or float32 feature vectors.
+        sides: side name -> tensor [pair, ...] as stored: items (uint8 pixels, say) or feature vectors. What is a
+            floating number may be float32, float16, or uint8 with ``scales`` (see :func:`vlbench.pack`).
         spaces: side name -> ``items``, or the ``space`` of the tower in which the vectors live.
         fingerprint: of the data set they were learned from.
         rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
         start: the real pairs they started from, where they did; the harness scores them beside the result.
+        scales: side name -> float32 [pair, 2], scale and offset of a side that is stored as 8 bit levels.
         folder: where it was loaded from, for :meth:`show`.
 
     Examples:
@@ -91,9 +94,16 @@ class DistilledPairs:
     rates: dict[str, float] = field(default_factory=dict)
     start: Selection | None = None
     folder: Path | None = field(default=None, kw_only=True, compare=False, repr=False)
+    scales: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.sides.values())))
+
+    def values(self, side: str) -> Tensor:
+        """A side [pair, ...] as a student reads it: items as they are, what was packed as float32."""
+        stored = self.sides[side]
+        packed = side in self.scales or stored.dtype == torch.float16
+        return unpack(stored, self.scales.get(side)) if packed else stored
 
     def show(self) -> Image:
         """A picture (RGB) of the first pairs with their captions, from the preview beside a run's artifact.
@@ -108,17 +118,14 @@ class DistilledPairs:
 Artifact = Selection | DistilledPairs
 
 
-def check_artifact(artifact: object, *, pairs: int, train: Split, fingerprint: str) -> None:
-    """Refuse what a method must not return.
+def check_artifact(artifact: object, *, train: Split, fingerprint: str) -> None:
+    """Refuse what a method must not return. Whether it is within its budget: :meth:`vlbench.Budget.check_kept`.
 
     Raises:
-        ArtifactError: wrong type, over or under budget, index out of range or twice, not finite, lengths differ, other
-            data set.
+        ArtifactError: wrong type, empty, index out of range or twice, not finite, lengths differ, other data set.
     """
     if not isinstance(artifact, Selection | DistilledPairs):
         raise ArtifactError(f"the method returned {type(artifact).__name__}, not a Selection or DistilledPairs.")
-    if len(artifact) > pairs:
-        raise ArtifactError(f"the artifact holds {len(artifact)} pairs, over the budget of {pairs}.")
     if len(artifact) == 0:
         raise ArtifactError("the artifact holds no pair.")
     if artifact.fingerprint != fingerprint:
@@ -151,37 +158,26 @@ def _check_distilled(artifact: DistilledPairs, train: Split) -> None:
             raise ArtifactError(f"sides differ in length: {side} has {len(tensor)}, expected {len(artifact)}.")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise ArtifactError(f"side {side!r} holds a number that is not finite.")
-        if artifact.spaces[side] == ITEMS and (
-            not isinstance(train.items[side], Tensor)
-            or tensor.dtype != train.items[side].dtype
-            or tensor.shape[1:] != train.items[side].shape[1:]
-        ):
-            raise ArtifactError(
-                f"side {side!r}: {tensor.dtype} {list(tensor.shape[1:])} is not the form of the data's items."
-            )
+        _check_form(artifact, side, train.items[side])
 
 
-def artifact_bytes(artifact: Artifact, train: Split, widths: dict[str, int]) -> int:
-    """Bytes of what a student trains on: pixels as stored, captions as UTF-8, vectors as float32.
-
-    Args:
-        artifact: checked before.
-        train: the split that a selection points into.
-        widths: side -> numbers per feature vector, for sides that are averaged.
-    """
-    if isinstance(artifact, DistilledPairs):
-        return sum(tensor.numel() * tensor.element_size() for tensor in artifact.sides.values())
-    total = 0
-    for column, side in enumerate(train.items):
-        items = train.items[side]
-        index = train.pairs[artifact.indices, column]
-        if side in artifact.mean_sides:
-            total += len(index) * widths[side] * 4
-        elif isinstance(items, Tensor):
-            total += items[0].numel() * items.element_size() * len(index.unique())
-        else:
-            total += sum(len(items[i].encode()) for i in index.tolist())
-    return total
+def _check_form(artifact: DistilledPairs, side: str, items: Items) -> None:
+    tensor, scales = artifact.sides[side], artifact.scales.get(side)
+    if scales is not None and (
+        tensor.dtype != torch.uint8 or scales.shape != (len(tensor), 2) or not bool(scales.isfinite().all())
+    ):
+        raise ArtifactError(
+            f"side {side!r}: {tensor.dtype} with scales {list(scales.shape)}, expected uint8 with finite [pair, 2]."
+        )
+    values = artifact.values(side)
+    if artifact.spaces[side] == ITEMS and (
+        not isinstance(items, Tensor) or values.dtype != items.dtype or tensor.shape[1:] != items.shape[1:]
+    ):
+        raise ArtifactError(
+            f"side {side!r}: {tensor.dtype} {list(tensor.shape[1:])} is not the form of the data's items."
+        )
+    if artifact.spaces[side] != ITEMS and not values.is_floating_point():
+        raise ArtifactError(f"side {side!r}: vectors of {tensor.dtype} without scales. See vlbench.pack.")
 
 
 def save_artifact(artifact: Artifact, folder: Path | str) -> None:
@@ -199,6 +195,7 @@ def save_artifact(artifact: Artifact, folder: Path | str) -> None:
         }
     else:
         tensors = {f"side.{name}": tensor for name, tensor in artifact.sides.items()}
+        tensors |= {f"scales.{name}": tensor for name, tensor in artifact.scales.items()}
         about = {
             "kind": "distilled",
             "spaces": artifact.spaces,
@@ -239,12 +236,15 @@ def _read(folder: Path) -> Artifact:
         tensors = load_file(folder / "artifact.safetensors")
         if about["kind"] == "selection":
             return Selection(tensors["indices"], about["fingerprint"], tuple(about["mean_sides"]))
-        sides = {name.removeprefix("side."): tensor for name, tensor in tensors.items() if name.startswith("side.")}
+        sides, scales = (
+            {name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)}
+            for part in ("side.", "scales.")
+        )
         start = None
         if "start" in tensors:
             start = Selection(tensors["start"], about["fingerprint"], tuple(about["start_mean_sides"]))
         ordered = {side: sides[side] for side in about["spaces"]}
-        return DistilledPairs(ordered, about["spaces"], about["fingerprint"], about["rates"], start)
+        return DistilledPairs(ordered, about["spaces"], about["fingerprint"], about["rates"], start, scales)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name}: no readable artifact there ({type(error).__name__}: {error}).") from error
 

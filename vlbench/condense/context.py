@@ -12,6 +12,8 @@ from torch import Tensor
 
 from vlbench.cache import Cache, Key
 from vlbench.condense.artifacts import Artifact, Selection
+from vlbench.condense.weight import first_fitting, mean_pair_bytes
+from vlbench.errors import BudgetError
 from vlbench.files import write_whole
 from vlbench.score.train import Recipe, TrainingSet, train
 from vlbench.score.training_sets import full_selection, training_set
@@ -19,6 +21,8 @@ from vlbench.seeds import SeedTree
 from vlbench.towers.build import CHUNK, Bench, SplitEntries, StudentConfig
 
 if TYPE_CHECKING:
+    from vlbench.budget import Budget
+    from vlbench.cost import Meter
     from vlbench.data.views import TrainView
     from vlbench.observe import Observer
     from vlbench.towers.student import Student
@@ -74,6 +78,7 @@ class Context:
         self._train, self._bench, self._reference = train, bench, reference
         self._variants: dict[str, tuple[Student, SplitEntries]] = {}
         self.work: Path | None = None
+        self.clock: Meter | None = None
         self.curves: dict[str, list[float]] = {}
 
     @property
@@ -122,6 +127,26 @@ class Context:
         first = torch.ones(len(items), dtype=torch.bool)
         first[1:] = items[1:] != items[:-1]
         return order[first]
+
+    def fit(self, selection: Selection, budget: Budget) -> Selection:
+        """The first pairs of a selection that fit a budget of pairs or of bytes.
+
+        Raises:
+            BudgetError: not one fits.
+        """
+        count = budget.amount
+        if budget.unit == "bytes":
+            count = first_fitting(selection, self._train.split, budget.amount)
+        if count < 1:
+            raise BudgetError(f"budget {budget} holds not even the first pair that was selected. Raise --budget.")
+        return replace(selection, indices=selection.indices[:count])
+
+    def guess(self, offered: Selection, budget: Budget) -> int:
+        """How many of the pairs on offer may fit a budget: their number itself in pairs, a fair guess in bytes."""
+        if budget.unit == "pairs":
+            return budget.amount
+        about = budget.amount / mean_pair_bytes(offered, self._train.split)
+        return max(1, min(len(offered), round(1.1 * about) + 1))
 
     @torch.no_grad()
     def pair_features(self, offered: Selection) -> Tensor:
@@ -172,14 +197,20 @@ class Context:
         if self.work is not None:
             from safetensors.torch import save
 
-            content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+            # What a run took so far goes with it: the next part's cost is the sum.
+            spent_s = self.clock.so_far_s if self.clock else 0.0
+            content = save(plain, metadata={"spent_s": repr(spent_s)})
             write_whole(self.work / "checkpoint.safetensors", content)
 
     def load_checkpoint(self) -> dict[str, Tensor] | None:
         """The state that an interrupted run of the same command kept, or None."""
-        from safetensors.torch import load_file
+        from safetensors import safe_open
 
         if self.work is None or not (self.work / "checkpoint.safetensors").exists():
             return None
-        # Cloned, as in the cache: what is read lies at odd addresses, where the last bits of sums come out differently.
-        return {name: tensor.clone() for name, tensor in load_file(self.work / "checkpoint.safetensors").items()}
+        with safe_open(self.work / "checkpoint.safetensors", "pt") as kept:
+            if self.clock is not None:
+                self.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
+            # Cloned, as in the cache: what is read lies at odd addresses, where the last bits of sums come out differently.
+            return {name: kept.get_tensor(name).clone() for name in kept.keys()}  # noqa: SIM118  # it is no dict

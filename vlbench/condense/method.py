@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import ArtifactError
@@ -39,11 +41,12 @@ class Method(ABC):
 
     @abstractmethod
     def condense(self, train: TrainView, budget: Budget, context: Context) -> Artifact:
-        """Make an artifact of at most ``budget.pairs`` pairs.
+        """Make an artifact within a budget.
 
         Args:
             train: all that may be seen of the data.
-            budget: how many pairs may be kept.
+            budget: of pairs or of bytes. What fits: ``budget.fitting(bytes_per_pair)`` where pairs are made,
+                ``context.fit(selection, budget)`` where they are chosen. ``budget.pairs`` alone is an error in bytes.
             context: seeds, device, reference student, features, cache, checkpoints and progress.
         """
 
@@ -83,7 +86,8 @@ class Selector(Method):
         Args:
             features: float32 [candidate, dim]; both sides' unit embeddings under a briefly trained reference student,
                 concatenated.
-            size: how many to choose.
+            size: how many to choose. Under a budget of bytes it is asked more than once: what is chosen is weighed,
+                and of what is too heavy the first that fit say the next size.
             generator: the only source of randomness.
 
         Returns:
@@ -101,10 +105,36 @@ class Selector(Method):
         budget.check_fits(len(candidates))
         offered = Selection(candidates, train.fingerprint, train.sides[1:] if mean else ())
         features = context.pair_features(offered) if self.needs_features else torch.empty(len(candidates), 0)
-        chosen = self.select(features, budget.pairs, context.seeds.generator("select"))
+
+        def choose(size: int) -> Selection:
+            chosen = self._chosen(features, size, context.seeds.generator("select"))
+            return Selection(candidates[chosen], train.fingerprint, offered.mean_sides)
+
+        if budget.unit == "pairs":
+            return choose(budget.pairs)
+        return _heaviest(choose, context.guess(offered, budget), partial(context.fit, budget=budget), len(candidates))
+
+    def _chosen(self, features: Tensor, size: int, generator: Generator) -> Tensor:
+        import torch
+
+        chosen = self.select(features, size, generator)
         if not isinstance(chosen, torch.Tensor) or chosen.dtype != torch.int64 or chosen.ndim != 1:
             got = f"{chosen.dtype} {list(chosen.shape)}" if isinstance(chosen, torch.Tensor) else type(chosen).__name__
             raise ArtifactError(f"select() returned {got}; it must return int64 [size], positions in its features.")
-        if len(chosen) and (int(chosen.min()) < 0 or int(chosen.max()) >= len(candidates)):
-            raise ArtifactError(f"select() chose a position outside its {len(candidates)} candidates.")
-        return Selection(candidates[chosen], train.fingerprint, offered.mean_sides)
+        if len(chosen) and (int(chosen.min()) < 0 or int(chosen.max()) >= len(features)):
+            raise ArtifactError(f"select() chose a position outside its {len(features)} candidates.")
+        return chosen
+
+
+def _heaviest(
+    choose: Callable[[int], Selection], size: int, fit: Callable[[Selection], Selection], most: int
+) -> Selection:
+    """The largest choice that fits: grown until it is too heavy, then cut until it is not."""
+    chosen = choose(size)
+    while len(fit(chosen)) == len(chosen) and size < most:
+        size = min(most, size + size // 4 + 1)
+        chosen = choose(size)
+    while len(fitting := fit(chosen)) < min(size, len(chosen)):
+        size = len(fitting)
+        chosen = choose(size)
+    return fitting

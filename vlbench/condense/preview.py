@@ -49,7 +49,7 @@ def _pictures(artifact: Artifact, train: Split, side: str) -> Tensor | None:
     if not isinstance(artifact, DistilledPairs):
         shown = items[train.pairs[artifact.indices[:MOST], 0]]
     elif artifact.spaces[side] == ITEMS:
-        shown = artifact.sides[side][:MOST]
+        shown = artifact.values(side)[:MOST]
     else:
         return None
     if shown.dtype != torch.uint8:

@@ -65,7 +65,7 @@ class Protocol:
         training: of every row.
         rows: always shown.
         overrides: what ``--set`` changed that decides a score; a record with any is off protocol.
-        hash: of all that decides a score; not of which other rows are shown.
+        hash: of all that decides a score; not of which other rows are shown, nor of the folders in which files lie.
     """
 
     name: str
@@ -108,7 +108,6 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     training = _training(table["training"], f"suite {where}")
     if training.split != "test" and "training.split" not in (overrides or {}):
         raise ProtocolError(f"suite {where}: rows are scored on test. To tune on val: --set training.split=val.")
-    counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     return Protocol(
         name=table["name"],
         version=table["version"],
@@ -119,8 +118,35 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
         training=training,
         rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),
         overrides={key: value for key, value in (overrides or {}).items() if not key.startswith("rows.")},
-        hash=short_hash(counted),
+        hash=short_hash(_counted(table)),
     )
+
+
+def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What a protocol's hash is of. Of a path in the options of data and encoders the last part counts.
+
+    The same files in another folder make the same protocol; what is in them is told by the data set's fingerprint and
+    by the encoders' identities, which a record holds and the board compares.
+    """
+    counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
+    students = {
+        name: {key: _without_folders(value) if isinstance(value, dict) else value for key, value in student.items()}
+        for name, student in table["students"].items()
+    }
+    return counted | {"data": _without_folders(table["data"]), "students": students}
+
+
+def _without_folders(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A table whose ``options`` name files without their folders."""
+    return {key: _last_parts(value) if key == "options" else value for key, value in part.items()}
+
+
+def _last_parts(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.rstrip("/").rpartition("/")[2]
+    if isinstance(value, dict):
+        return {key: _last_parts(inner) for key, inner in value.items()}
+    return [_last_parts(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _training(table: Mapping[str, Any], where: str) -> Training:

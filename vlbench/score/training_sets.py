@@ -72,7 +72,7 @@ def _distilled(artifact: DistilledPairs, student: Student) -> TrainingSet:
 @torch.no_grad()
 def side_entries(artifact: DistilledPairs, tower: Tower) -> Tensor:
     """Entries [pair, ...] of one side of distilled pairs."""
-    stored, space = artifact.sides[tower.side], artifact.spaces[tower.side]
+    stored, space = artifact.values(tower.side), artifact.spaces[tower.side]
     device = tower.standardise.mean.device
     if space == ITEMS:
         chunks = [tower.enter(tower.encoder.inputs(part).to(device)) for part in stored.split(CHUNK)]

@@ -59,7 +59,7 @@ def check_result_is_valid(trials: MethodTrials) -> None:
     require(isinstance(artifact, expected), f"family {family!r} returns {expected.__name__}, it returned {name}.")
     try:
         check_artifact(
-            artifact, pairs=len(artifact), train=trials.dataset.split("train"), fingerprint=trials.dataset.fingerprint
+            artifact, train=trials.dataset.split("train"), fingerprint=trials.dataset.fingerprint
         )
     except ArtifactError as error:
         raise AssertionError(str(error)) from error

@@ -32,7 +32,7 @@ class ToyRun:
     def condense(self, pairs=12, *, context=None, **options):
         """The artifact of a short run."""
         chosen = parse_options(VLDDOptions, FAST | options, owner="vldd")
-        return VLDD(chosen).condense(TrainView(self.dataset), Budget(pairs), context or self.context())
+        return VLDD(chosen).condense(TrainView(self.dataset), Budget.parse(pairs), context or self.context())
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from vlbench import Budget, OptionError, SeedTree, TrainView
+from vlbench import Budget, OptionError, SeedTree, TrainView, artifact_bytes
 from vlbench.observe import SilentObserver
 from vlbench.score.evaluate import embed_split
 from vlbench.score.retrieval import mean_recall, score_embeddings
@@ -110,6 +110,16 @@ def test_learned_pixels_are_8_bit_and_vectors_live_in_the_encoders_space(toy_run
     assert artifact.sides["image"].dtype == torch.uint8
     assert artifact.spaces == {"image": "items", "text": tower.space}
     assert set(artifact.rates) == {"image", "text"}
+
+
+def test_coarser_text_vectors_leave_room_for_more_pairs_in_as_many_bytes(toy_run):
+    run = toy_run()
+    kept = {storage: run.condense("5kB", storage=storage) for storage in ("float32", "float16", "uint8")}
+    assert [len(kept[storage]) for storage in kept] == [4992 // (192 + 64), 4992 // (192 + 32), 4992 // (192 + 24)]
+    for artifact in kept.values():
+        assert artifact_bytes(artifact, run.dataset.split("train")) <= 5000
+    assert kept["float16"].sides["text"].dtype == torch.float16
+    assert set(kept["uint8"].scales) == {"text"}
 
 
 def test_a_side_can_start_from_noise_and_the_artifact_then_names_no_starting_pairs(toy_run):

@@ -75,6 +75,23 @@ def test_what_may_not_be_compared_stands_in_another_group(make_record: MakeRecor
     assert len(table.groups) == 2
 
 
+def test_other_encoders_under_one_name_are_not_compared(make_record: MakeRecord) -> None:
+    one, other = ({"convnet": {"image": f"weights {name}"}} for name in "ab")
+    records = [make_record("vldd", 30.0, encoders=one), make_record("random", 20.0, encoders=one)]
+    records += [make_record("vldd", 40.0, encoders=other), make_record("chance", 0.5, budget="chance")]
+    groups = build_table(records).groups
+    assert sorted(sorted(row.method for row in (*g.ranked, *g.always_on)) for g in groups) == [
+        ["chance", "random", "vldd"], ["chance", "vldd"]
+    ]  # fmt: skip
+    assert all(f"with encoders {group.encoders}" in render_text(Table((group,))) for group in groups)
+    assert build_table(records[:2]).groups[0].encoders == ""
+
+
+def test_budgets_of_pairs_stand_before_those_of_bytes(make_record: MakeRecord) -> None:
+    records = [make_record("vldd", 30.0, budget=budget) for budget in ("1MB", "500", "900kB", "100")]
+    assert [group.budget for group in build_table(records).groups] == ["100", "500", "900kB", "1MB"]
+
+
 def test_full_data_and_chance_stand_in_every_budget(make_record: MakeRecord) -> None:
     records = [make_record("vldd", 30.0, budget=budget) for budget in ("500", "100")]
     table = build_table([*records, make_record("full", 50.0, budget="full")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -75,7 +76,8 @@ class Runs:
     ) -> list[dict[str, Any]]:
         self.request = request
         observer.phase("experts", 2)
-        asked = [record(method, str(budget), **self.outcome) for budget in budgets for method in methods]
+        cells = itertools.product(budgets, methods, request.seeds)
+        asked = [record(method, str(budget), seed=seed, **self.outcome) for budget, method, seed in cells]
         return [*asked, record("full", "full", always_on=True)]
 
 
@@ -222,7 +224,9 @@ def test_run_passes_on_what_was_asked(plugin: str, runs: Runs, tmp_path: Path) -
         "--suite",
         "cli-suite",
         "--seed",
-        "3",
+        "3,5",
+        "--seed",
+        "4",
         "-o",
         "start=2",
         "--set",
@@ -232,7 +236,7 @@ def test_run_passes_on_what_was_asked(plugin: str, runs: Runs, tmp_path: Path) -
     ]
     result = invoke("--plugin", plugin, "run", "--method", "cli-nth", "--budget", "10,20", *words)
     assert result.exit_code == 0, result.output
-    assert runs.request == RunRequest("cli-suite", 3, "auto", {"start": "2"}, {"training.seeds": "1"}, tmp_path)
+    assert runs.request == RunRequest("cli-suite", (3, 5, 4), "auto", {"start": "2"}, {"training.seeds": "1"}, tmp_path)
     for part in ("cli-nth", "10 pairs", "20 pairs", "full", "Written to", "cli-nth-20"):
         assert part in result.stdout
     assert "experts" in result.stderr
@@ -253,6 +257,9 @@ def test_json_is_all_of_standard_output_and_holds_what_was_asked_only(plugin: st
         (["--method", "cli-nth", "--budget", "0"], "budget 0"),
         (["--method", "cli-nth", "--budget=-3"], "budget -3"),
         (["--method", "cli-nth", "--budget", "many"], "'many'"),
+        (["--method", "cli-nth", "--budget", "5XB"], "unit 'XB'"),
+        (["--method", "cli-nth", "--budget", "10", "--seed", "0,x"], "--seed 'x' is not a whole number"),
+        (["--method", "cli-nth", "--budget", "10", "--seed=-1"], "--seed '-1'"),
         (["--method", "cli-nth", "--budget", "10,"], "budget"),
         (["--method", "cli-nth", "--budget", "10", "-o", "start"], "key=value"),
         (["--method", "cli-nth", "--budget", "10", "-o", "start=1", "-o", "start=2"], "given twice"),
@@ -271,6 +278,15 @@ def test_run_that_did_not_finish_is_told_and_fails(plugin: str, runs: Runs) -> N
     result = invoke("--plugin", plugin, "run", "--method", "cli-nth", "--budget", "10")
     assert result.exit_code == 1
     assert "cli-nth at budget 10 diverged: loss is not finite" in result.stderr
+
+
+def test_every_seed_is_a_run_and_the_table_merges_them(plugin: str, runs: Runs) -> None:
+    words = ["--method", "cli-nth", "--budget", "10,2kB", "--seed", "0,1,2"]
+    result = invoke("--plugin", plugin, "run", *words)
+    assert "3 runs" in result.stdout
+    assert "2kB" in result.stdout
+    printed = json.loads(invoke("--plugin", plugin, "run", *words, "--json").stdout)
+    assert [(r["budget"], r["seed"]) for r in printed] == list(itertools.product(("10", "2kB"), range(3)))
 
 
 def test_interrupted_run_says_what_is_kept(plugin: str, monkeypatch: pytest.MonkeyPatch, runs: Runs) -> None:

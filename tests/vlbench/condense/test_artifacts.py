@@ -1,4 +1,4 @@
-"""What an artifact may be, how many bytes it is, and that it survives the disk."""
+"""What an artifact may be, and that it survives the disk."""
 
 import json
 from dataclasses import replace
@@ -9,11 +9,11 @@ import torch
 from vlbench.condense.artifacts import (
     DistilledPairs,
     Selection,
-    artifact_bytes,
     check_artifact,
     load_artifact,
     save_artifact,
 )
+from vlbench.condense.storage import pack, unpack
 from vlbench.errors import ArtifactError
 from vlbench.testing import toy_dataset
 
@@ -31,14 +31,22 @@ def distilled(**fields):
     return replace(DistilledPairs(sides, spaces, DATA.fingerprint), **fields)
 
 
-def check(artifact, pairs=3):
-    check_artifact(artifact, pairs=pairs, train=TRAIN, fingerprint=DATA.fingerprint)
+def packed(storage="uint8", **fields):
+    text, scales = pack(distilled().sides["text"], storage)
+    sides = {**distilled().sides, "text": text}
+    return replace(distilled(sides=sides, scales={} if scales is None else {"text": scales}), **fields)
+
+
+def check(artifact):
+    check_artifact(artifact, train=TRAIN, fingerprint=DATA.fingerprint)
 
 
 def test_good_artifacts_pass():
     check(selection())
-    check(selection(mean_sides=("text",)), pairs=10)
+    check(selection(mean_sides=("text",)))
     check(distilled(rates={"image": 0.1}, start=selection()))
+    check(packed())
+    check(packed("float16"))
 
 
 def with_side(side, tensor):
@@ -49,7 +57,6 @@ def with_side(side, tensor):
     ("artifact", "words"),
     [
         ([1, 2, 3], "returned list, not a Selection"),
-        (selection((1, 2, 3, 4)), "holds 4 pairs, over the budget of 3"),
         (Selection(torch.empty(0, dtype=torch.long), DATA.fingerprint), "holds no pair"),
         (replace(selection(), fingerprint="another"), "another data set's fingerprint"),
         (replace(selection(), indices=torch.tensor([1.0])), "expected int64"),
@@ -64,6 +71,10 @@ def with_side(side, tensor):
         (with_side("image", torch.zeros(3, 3, 9, 8, dtype=torch.uint8)), "is not the form of the data's items"),
         (distilled(rates={"text": float("nan")}), "inner rate of 'text' is not finite"),
         (distilled(spaces={"image": "items", "text": "items"}), "is not the form of the data's items"),
+        (with_side("text", torch.zeros(3, 16, dtype=torch.uint8)), "without scales"),
+        (distilled(scales={"text": torch.ones(3, 2)}), "expected uint8 with finite"),
+        (packed(scales={"text": torch.ones(2, 2)}), "expected uint8 with finite"),
+        (packed(scales={"text": torch.full((3, 2), torch.nan)}), "expected uint8 with finite"),
     ],
 )
 def test_a_bad_artifact_is_refused_with_its_reason(artifact, words):
@@ -127,22 +138,15 @@ def test_a_broken_artifact_is_an_error_and_not_a_crash(spoil, tmp_path):
         load_artifact(tmp_path)
 
 
-def test_bytes_of_a_selection_are_those_of_its_pixels_and_captions():
-    chosen = selection((0, 4, 9))
-    captions = [TRAIN.items["text"][i] for i in TRAIN.pairs[chosen.indices, 1].tolist()]
-    assert artifact_bytes(chosen, TRAIN, {}) == 3 * 3 * 8 * 8 + sum(len(text.encode()) for text in captions)
+@pytest.mark.parametrize(("storage", "off"), [("float32", 0), ("float16", 2**-6), ("uint8", 15 / 255 / 2)])
+def test_packed_vectors_survive_the_disk_and_are_read_as_float32(storage, off, tmp_path):
+    save_artifact(packed(storage), tmp_path)
+    values = load_artifact(tmp_path).values("text")
+    assert values.dtype == torch.float32
+    assert float((values - distilled().sides["text"]).abs().max()) <= off + 1e-6
+    assert torch.equal(values, packed(storage).values("text"))
 
 
-def test_an_image_that_is_chosen_twice_is_counted_once():
-    one, both = selection((0,)), selection((0, 1))
-    assert TRAIN.pairs[0, 0] == TRAIN.pairs[1, 0]
-    more = artifact_bytes(both, TRAIN, {}) - artifact_bytes(one, TRAIN, {})
-    assert more == len(TRAIN.items["text"][int(TRAIN.pairs[1, 1])].encode())
-
-
-def test_bytes_of_averaged_text_are_those_of_float32_vectors():
-    assert artifact_bytes(selection(mean_sides=("text",)), TRAIN, {"text": 16}) == 3 * (3 * 8 * 8 + 16 * 4)
-
-
-def test_bytes_of_distilled_pairs_are_those_of_their_tensors():
-    assert artifact_bytes(distilled(), TRAIN, {}) == 3 * (3 * 8 * 8 + 16 * 4)
+def test_constant_vectors_are_packed_exactly():
+    stored, scales = pack(torch.full((2, 4), 0.3), "uint8")
+    assert torch.equal(unpack(stored, scales), torch.full((2, 4), 0.3))

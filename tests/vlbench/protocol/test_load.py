@@ -71,3 +71,22 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path):
     (tmp_path / "short.toml").write_text('name = "short"', encoding="utf-8")
     with pytest.raises(ProtocolError, match="is missing"):
         load_protocol(str(tmp_path / "short.toml"), REGISTRY)
+
+
+def test_the_folder_of_files_is_no_part_of_a_protocol_but_their_names_are(tmp_path: Path):
+    text = (Path(__file__).parents[3] / "docs" / "photographs.toml").read_text()
+
+    def hashed(old: str, new: str) -> str:
+        path = tmp_path / "photographs.toml"
+        path.write_text(text.replace(old, new))
+        return load_protocol(str(path), REGISTRY).hash
+
+    plain = hashed("DATA/", "DATA/")
+    assert hashed("DATA/", "/elsewhere/photos/") == plain
+    assert hashed("TEXT_ENCODER", "/models/TEXT_ENCODER/") == plain
+    assert hashed("DATA/captions.json", "DATA/other.json") != plain
+    assert hashed("size = 128", "size = 64") != plain
+
+
+def test_the_hash_of_a_suite_without_files_is_that_of_version_0_1():
+    assert load_protocol("scenes", REGISTRY).hash == "6509797308ff7e56"

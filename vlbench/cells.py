@@ -1,0 +1,60 @@
+"""The rows of one command: those asked for, and those that give them meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlbench.budget import Budget
+from vlbench.protocol.protocol import Rows
+
+Record = Mapping[str, Any]
+FULL, CHANCE, RESCORED, RANDOM = "full", "chance", "artifact", "random"
+WITHOUT_METHOD = (FULL, CHANCE, RESCORED)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row to make: a method with its options at a budget; ``full`` and ``chance`` have no method.
+
+    Attributes:
+        beside: method, options and budget of the distilled row whose size this one has, where it stands for that only.
+    """
+
+    name: str
+    budget: str
+    options: Mapping[str, object]
+    seed: int = 0
+    always_on: bool = False
+    beside: Mapping[str, Any] | None = None
+
+    def __str__(self) -> str:
+        at = "" if self.name == self.budget else f" at budget {self.budget}"
+        return f"{self.name}{at}" + (f", seed {self.seed}" if self.seed else "")
+
+
+def asked_cells(
+    options: Mapping[str, Mapping[str, object]], budgets: Sequence[Budget], seeds: Sequence[int]
+) -> list[Cell]:
+    """Every method (name -> its options) at every budget with every distillation seed."""
+    return [
+        Cell(name, str(budget), options[name], seed) for budget in budgets for name in options for seed in seeds
+    ]  # fmt: skip
+
+
+def always_on_cells(rows: Rows, budgets: Sequence[Budget], seeds: Sequence[int]) -> list[Cell]:
+    """What a protocol shows at every budget, full data and chance; these two have neither budget nor seed."""
+    cells = [Cell(name, str(budget), {}, seed, True) for budget in budgets for name in rows.always for seed in seeds]
+    cells += [Cell(FULL, FULL, {}, always_on=True)] * rows.full
+    return [*cells, Cell(CHANCE, CHANCE, {}, always_on=True)]
+
+
+def random_beside(record: Record) -> Cell | None:
+    """Random pairs of the size of a distilled row: as many bytes where its budget is in pairs, as many pairs else."""
+    if record["status"] != "finished" or record["family"] != "distillation":
+        return None
+    in_bytes = Budget.parse(record["budget"]).unit == "pairs"
+    size = Budget(record["cost"]["bytes"], "bytes") if in_bytes else Budget(record["cost"]["pairs"])
+    beside = {key: record[key] for key in ("method", "options", "budget")}
+    return Cell(RANDOM, str(size), {}, record["seed"], True, beside)
