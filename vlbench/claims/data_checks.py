@@ -108,6 +108,7 @@ def data_checks(record: Record, artifact: Artifact, work: Workbench) -> list[Che
     return [
         verdict("data", list(_data(record, work)), f"fingerprint {work.dataset.fingerprint[:16]}"),
         verdict("artifact", list(_artifact(artifact, train, record)), "finite; every pair is of the train split"),
+        verdict("bytes", list(_bytes(record, artifact, train)), "the canonical count of the artifact"),
         verdict("counts", list(_counts(record, work)), "every recall is a whole number of test queries"),
     ]
 
@@ -152,11 +153,28 @@ def _counts(record: Record, work: Workbench) -> Iterator[str]:
                     yield f"{student}: a recall of {direction} is no whole number of {count} queries"
 
 
-def bytes_problems(record: Record, artifact: Artifact, work: Workbench) -> Iterator[str]:
-    """Whether the claimed weight is that of the artifact, by the core's own count."""
-    size = artifact_bytes(artifact, work.dataset.split("train"))
-    if record["cost"].get("bytes") != size:
-        yield f"cost.bytes is {record['cost'].get('bytes')}, the artifact has {size}"
+def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
+    """Whether the claimed weights are those of the artifact and of its start, by the core's own count."""
+    parts: list[tuple[str, Record, Artifact | None]] = [("cost", record["cost"], artifact)]
+    if isinstance(artifact, DistilledPairs) and "cost" in record.get("start", {}):
+        parts.append(("start.cost", record["start"]["cost"], artifact.start))
+    for name, cost, part in parts:
+        try:
+            size = artifact_bytes(part, train) if part is not None else None
+        except Exception as error:  # a stranger's values; what is wrong with them is said above
+            yield f"cannot be counted ({type(error).__name__})"
+            continue
+        if cost.get("bytes") != size:
+            yield f"{name}.bytes is {cost.get('bytes')}, the artifact has {size}"
+
+
+def encoder_problems(record: Record, work: Workbench) -> Iterator[str]:
+    """Whether the students' encoders are those of the record."""
+    for student, claimed in record.get("encoders", {}).items():
+        towers = work.evaluator(student).student.towers if student in work.protocol.students else {}
+        here = {side: tower.encoder.identity for side, tower in towers.items()}
+        if claimed != here:
+            yield f"student {student!r} has {claimed}, here it is {here}"
 
 
 def preview_problems(folder: Path, artifact: Artifact, work: Workbench) -> Iterator[str]:

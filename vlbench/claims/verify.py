@@ -178,12 +178,11 @@ class _Findings:
             self.checks += [queries] if (folder / RANKS).exists() else []
 
     def _retrain(self, work: Workbench, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
-        from vlbench.claims.data_checks import bytes_problems, preview_problems
+        from vlbench.claims.data_checks import encoder_problems, preview_problems
         from vlbench.claims.rescore import retrained_checks
         from vlbench.run import rescore
 
-        size = record["cost"].get("bytes")
-        self.checks.append(verdict("bytes", list(bytes_problems(record, artifact, work)), f"{size:,} bytes"))
+        self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
         if (folder / "preview.npy").exists():
             drawn = list(preview_problems(folder, artifact, work))
             self.checks.append(verdict("preview", drawn, "the pictures are those of the artifact"))
