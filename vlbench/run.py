@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -247,7 +248,8 @@ def _blank(work: Workbench, cell: Cell) -> Record:
     """Everything asked, and the environment; scores and cost follow."""
     protocol = work.protocol
     spec = work.registry.method(cell.name) if cell.name not in WITHOUT_METHOD else None
-    options = asdict(work.method_options(spec, cell.options)) if spec else {}
+    # As JSON gives them back, where a tuple is a list: a finished run is found by comparing with its record.
+    options = json.loads(json.dumps(asdict(work.method_options(spec, cell.options)))) if spec else {}
     asked = {
         "method": cell.name,
         "budget": cell.budget,

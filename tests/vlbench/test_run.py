@@ -26,6 +26,7 @@ import vlbench
 @dataclass(frozen=True)
 class Options:
     start: int = vlbench.option(0, help="first")
+    several: tuple[str, ...] = vlbench.option(("a",), help="any")
 
 class First(vlbench.Selector):
     needs_features = False

@@ -138,7 +138,9 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     from vlbench.board.render_text import echo_width, render_text
 
     width, styled = echo_width()
-    click.echo(render_text(build_table(records), width=width, styled=styled))
+    # Each knows its folder, as for vlbench leaderboard: the ranks of its queries lie there.
+    there = [{**record, "folder": str(out / record["id"])} for record in records]
+    click.echo(render_text(build_table(there), width=width, styled=styled))
     for record in asked:
         click.echo(f"Written to {readable_path(out / record['id'])}")
     finished = [record for record in asked if record["status"] == "finished"]
