@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 LARGEST_GRID = 12
 """Settings a student's recipe may be chosen from."""
+_PATH = re.compile(r"^[/.~]|/[^/]*\.[A-Za-z]\w*$")
+"""A path, and not a name on a hub: it begins as one, or ends as a file."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _without_folders(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _last_parts(value: Any) -> Any:
     if isinstance(value, str):
-        return value.rstrip("/").rpartition("/")[2]
+        return value.rstrip("/").rpartition("/")[2] if _PATH.search(value) else value
     if isinstance(value, dict):
         return {key: _last_parts(inner) for key, inner in value.items()}
     return [_last_parts(inner) for inner in value] if isinstance(value, list) else value
