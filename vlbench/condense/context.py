@@ -212,5 +212,5 @@ class Context:
         with safe_open(self.work / "checkpoint.safetensors", "pt") as kept:
             if self.clock is not None:
                 self.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
-            # Cloned, as in the cache: what is read lies at odd addresses, where the last bits of sums come out differently.
+            # Cloned, as in the cache: what is read lies at odd addresses, where sums' last bits come out differently.
             return {name: kept.get_tensor(name).clone() for name in kept.keys()}  # noqa: SIM118  # it is no dict

@@ -58,9 +58,7 @@ def check_result_is_valid(trials: MethodTrials) -> None:
     expected = Selection if family == "selection" else DistilledPairs
     require(isinstance(artifact, expected), f"family {family!r} returns {expected.__name__}, it returned {name}.")
     try:
-        check_artifact(
-            artifact, train=trials.dataset.split("train"), fingerprint=trials.dataset.fingerprint
-        )
+        check_artifact(artifact, train=trials.dataset.split("train"), fingerprint=trials.dataset.fingerprint)
     except ArtifactError as error:
         raise AssertionError(str(error)) from error
 
