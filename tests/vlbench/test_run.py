@@ -61,7 +61,7 @@ class Learned(vlbench.Method):
 
 class NotFinite(vlbench.Method):
     def condense(self, train, budget, context):
-        raise vlbench.DivergedError("a number is not finite.")
+        raise vlbench.errors.DivergedError("a number is not finite.")
 
 def without_test(options, store):
     import dataclasses
@@ -160,7 +160,7 @@ def test_while_a_method_is_tuned_val_is_scored_and_test_is_not_even_read(plugin:
 
 
 def test_an_artifact_over_budget_is_refused(plugin: str, tmp_path: Path):
-    with pytest.raises(vlbench.ArtifactError, match="21 pairs, over the budget of 20"):
+    with pytest.raises(vlbench.errors.ArtifactError, match="21 pairs, over the budget of 20"):
         run(plugin, tmp_path, method="greedy")
 
 
