@@ -8,7 +8,7 @@ Examples:
     ...     vlbench.Budget.parse("many")
     ... except vlbench.errors.VlbenchError as error:
     ...     print(error)
-    budget 'many' is not a whole number of pairs. Give one, as in --budget 500.
+    budget 'many' is not a whole number of pairs, nor a size in bytes. Give one, as in --budget 500 or --budget 5MB.
 """
 
 from __future__ import annotations
