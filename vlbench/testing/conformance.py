@@ -152,7 +152,12 @@ def check_plugin(
         OptionError: an option has a value that is not allowed.
     """
     found = subjects(name, registry or load_registry())
-    return [result for subject in found for result in _results(subject, (options or {}).get(subject.name))]
+    return [result for subject in found for result in _results(subject, given_to(subject, options))]
+
+
+def given_to(subject: Subject, options: Mapping[str, Options] | None) -> Options:
+    """The options under its name; a plugin has none, though it may be called like what it declares."""
+    return {} if subject.kind == "plugin" else (options or {}).get(subject.name, {})
 
 
 def check_options(subject: Subject, options: Options) -> None:

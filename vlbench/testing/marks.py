@@ -10,7 +10,7 @@ from vlbench.registry.loader import load_registry
 from vlbench.registry.names import unknown
 from vlbench.registry.registry import Registry
 from vlbench.registry.specs import Spec
-from vlbench.testing.conformance import Options, check_options, subjects
+from vlbench.testing.conformance import Options, check_options, given_to, subjects
 from vlbench.testing.results import Check, call_check, check_name
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def parametrize_with_checks(
     registry = registry or load_registry()
     cases, known = [], set()
     for subject in [subject for one in what for subject in subjects(one, registry)]:
-        given = (options or {}).get(subject.name, {})
+        given = given_to(subject, options)
         if given:
             check_options(subject, given)
         trials = functools.cache(functools.partial(subject.trials, given))

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import vlbench
-from vlbench.registry.registry import Registry
+from vlbench.registry.registry import Plugin, Registry
 from vlbench.registry.specs import MethodSpec
-from vlbench.testing import check_method, parametrize_with_checks
+from vlbench.testing import check_method, check_plugin, parametrize_with_checks
 from vlbench.testing.methods import METHOD_CHECKS
 from vlbench.testing.toys import ToyEncoder, toy_dataset
 
@@ -67,6 +67,19 @@ def test_a_name_is_looked_up_in_the_registry():
 def test_options_reach_the_method():
     with pytest.raises(vlbench.VlbenchError, match="seeded"):
         check_method(TOY, options={"seedd": "true"})
+
+
+def test_options_reach_a_method_that_is_called_like_its_plugin():
+    registry = Registry()
+    registry.plugins.append(Plugin("toy", "", "", "ok"))
+    registry.add("method", TOY, "toy")
+    for front_end in (
+        lambda given: check_plugin("toy", registry, options=given),
+        lambda given: parametrize_with_checks(["toy"], registry=registry, options=given),
+    ):
+        front_end({"toy": {"seeded": False}})
+        with pytest.raises(vlbench.VlbenchError, match="method 'toy': option seeded='perhaps'"):
+            front_end({"toy": {"seeded": "perhaps"}})
 
 
 def test_an_expected_failure_of_an_unknown_check_is_an_error():

@@ -108,7 +108,7 @@ def not_a_dataset(options, store):
 
 
 def failures(load, pairs_per_item=2):
-    spec = DatasetSpec("toy", f"{__name__}:{load.__name__}", "A toy.", Options, pairs_per_item)
+    spec = DatasetSpec("toy", f"{__name__}:{load.__name__}", "A toy.", Options, pairs_per_item=pairs_per_item)
     return {result.check: result.message for result in check_dataset(spec) if result.status == "failed"}
 
 
