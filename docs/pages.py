@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import vlbench
+from vlbench import testing
 from vlbench.cli.leaderboard_diff import command as diff
 from vlbench.cli.main import main
 
@@ -41,13 +42,15 @@ def home() -> str:
 
 
 def reference() -> str:
-    """Every name of the facade, with its docstring."""
+    """Every name of the facade and of ``vlbench.testing``, with its docstring."""
     return "\n\n".join(
         [
             "# The facade",
             "A plugin or a notebook needs `import vlbench`, and no other module but `vlbench.errors` and "
-            "`vlbench.testing`. Nothing else is promised. The examples are run by the tests.",
+            "`vlbench.testing`. Nothing else is promised. The examples of the facade are run by the tests.",
             *(f"::: {vlbench._MODULE_OF.get(name, 'vlbench')}.{name}" for name in vlbench.__all__),
+            "# For tests of a plugin",
+            *(f"::: vlbench.testing.{testing._MODULE_OF[name]}.{name}" for name in testing.__all__),
         ]
     )
 

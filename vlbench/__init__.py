@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from vlbench.data.images import EncodedImage, cached_images
     from vlbench.data.pairs import PairDataset, Split
     from vlbench.data.views import TrainView
-    from vlbench.errors import ArtifactError as ArtifactError
-    from vlbench.errors import BudgetError as BudgetError
-    from vlbench.errors import DataError as DataError
-    from vlbench.errors import DivergedError as DivergedError
-    from vlbench.errors import OptionError as OptionError
-    from vlbench.errors import PluginError as PluginError
-    from vlbench.errors import VlbenchError as VlbenchError
     from vlbench.registry.api import PLUGIN_API
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
@@ -104,15 +97,6 @@ _MODULES = {
     "vlbench.data.images": ("EncodedImage", "cached_images"),
     "vlbench.data.pairs": ("PairDataset", "Split"),
     "vlbench.data.views": ("TrainView",),
-    "vlbench.errors": (  # no longer promised: vlbench.errors is
-        "ArtifactError",
-        "BudgetError",
-        "DataError",
-        "DivergedError",
-        "OptionError",
-        "PluginError",
-        "VlbenchError",
-    ),
     "vlbench.registry.api": ("PLUGIN_API",),
     "vlbench.registry.hookspecs": ("hookimpl",),
     "vlbench.registry.options": ("option",),

@@ -42,4 +42,4 @@ class ForgettingOptions:
         for name, least in (("passes", 1), ("batch", 2), ("rate", 0)):
             if getattr(self, name) < least:
                 value = getattr(self, name)
-                raise vlbench.OptionError(f"option {name}={value} is below {least}. Give at least {least}.")
+                raise vlbench.errors.OptionError(f"option {name}={value} is below {least}. Give at least {least}.")

@@ -53,6 +53,6 @@ def _entries(file: Path) -> Iterable[dict[str, Any]]:
             else:
                 raise ValueError(f"line {number} has no process or time_s")
     except (OSError, ValueError, TypeError) as error:
-        raise vlbench.DataError(
+        raise vlbench.errors.DataError(
             f"{str(file)!r} cannot be read as a journal ({error}). Set VLBENCH_JOURNAL to a file and run vlbench."
         ) from error

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vlbench import DataError
+from vlbench.errors import DataError
 from vlbench_pairs.files import read_text
 from vlbench_pairs.rows import Row, split_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlbench import DataError, OptionError
+from vlbench.errors import DataError, OptionError
 from vlbench_pairs.rows import SPLITS, Record
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlbench import DataError
+from vlbench.errors import DataError
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.rows import split_of_path
 

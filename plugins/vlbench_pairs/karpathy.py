@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vlbench import DataError
+from vlbench.errors import DataError
 from vlbench_pairs.files import read_json, text_field
 from vlbench_pairs.rows import Row
 

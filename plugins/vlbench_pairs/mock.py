@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from vlbench import DataError
+from vlbench.errors import DataError
 from vlbench_pairs.karpathy import MOCK
 
 LARGEST = 5_000

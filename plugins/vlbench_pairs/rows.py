@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlbench import DataError, OptionError
+from vlbench.errors import DataError, OptionError
 
 SPLITS = ("train", "val", "test")
 

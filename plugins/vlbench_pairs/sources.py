@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from vlbench import DataError, EncodedImage
+from vlbench import EncodedImage
+from vlbench.errors import DataError
 from vlbench_pairs.files import existing_paths
 
 

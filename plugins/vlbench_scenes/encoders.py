@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vlbench import DataError, Encoder
+from vlbench import Encoder
+from vlbench.errors import DataError
 from vlbench_scenes.hashing import HashedProjection
 
 WEIGHTS = Path(__file__).parent / "weights"

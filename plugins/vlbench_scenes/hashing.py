@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.random_projection import SparseRandomProjection
 
-from vlbench import DataError
+from vlbench.errors import DataError
 
 WIDTH = 256
 _BUCKETS = 2**14

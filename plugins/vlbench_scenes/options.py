@@ -19,4 +19,4 @@ class ScenesOptions:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise vlbench.OptionError(f"option seed={self.seed} is below 0. Give 0 or a positive number.")
+            raise vlbench.errors.OptionError(f"option seed={self.seed} is below 0. Give 0 or a positive number.")

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vlbench import OptionError
+from vlbench.errors import OptionError
 from vlbench_trajectory.options import VLDDOptions
 
 Trained = Literal["heads", "lora", "all"]

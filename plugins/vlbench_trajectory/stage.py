@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vlbench import DivergedError, SeedTree
+from vlbench import SeedTree
+from vlbench.errors import DivergedError
 from vlbench_trajectory.experts import Trajectory, draw_segment
 from vlbench_trajectory.matching import (
     Entries,

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench import OptionError, Selection, stored_bytes
+from vlbench import Selection, stored_bytes
+from vlbench.errors import OptionError
 from vlbench_trajectory.pixels import Basis, Learned, LearnedItems, LearnedVectors
 
 if TYPE_CHECKING:

@@ -32,6 +32,13 @@ def test_each_of_ten_mistakes_says_what_is_right_and_what_catches_it():
         assert "*Caught by*" in text, title
 
 
+def test_every_check_that_the_page_names_exists():
+    cited = set(re.findall(r"`([a-z]+(?:_[a-z]+){2,})`", PAGE))
+    known = {param.id.removeprefix("random-") for param in parametrize_with_checks(["random"]).args[1]}
+    assert cited
+    assert cited <= known
+
+
 @pytest.mark.parametrize(("says", "code"), METHODS, ids=lambda value: value.split("\n")[0])
 def test_a_method_fares_as_the_page_says(says: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     verdict, check = says.split(", ")

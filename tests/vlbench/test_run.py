@@ -153,9 +153,9 @@ def test_while_a_method_is_tuned_val_is_scored_and_test_is_not_even_read(plugin:
     untested = {"data.name": "no-test", "data.options": "{}", "training.seeds": "1"}
     record = run(plugin, tmp_path, overrides={**untested, "training.split": "val"})
     assert record["scores"]["convnet"]["mean_recall"]["mean"] > 0
-    with pytest.raises(vlbench.DataError, match="no split 'test'"):
+    with pytest.raises(vlbench.errors.DataError, match="no split 'test'"):
         run(plugin, tmp_path, overrides=untested)
-    with pytest.raises(vlbench.VlbenchError, match=r"training\.split is 'train'. Allowed: test; val"):
+    with pytest.raises(vlbench.errors.VlbenchError, match=r"training\.split is 'train'. Allowed: test; val"):
         run(plugin, tmp_path, overrides={"training.split": "train"})
 
 

@@ -202,7 +202,7 @@ def check_bad_options_are_refused_by_name(trials: DatasetTrials) -> None:
             require(told, f"-o {name}={value} is refused without naming it: {error}")
         except Exception as error:
             raise AssertionError(
-                f"-o {name}={value} ends in {error_text(error)}. Raise vlbench.OptionError, and name the option."
+                f"-o {name}={value} ends in {error_text(error)}. Raise vlbench.errors.OptionError, and name the option."
             ) from error
 
 

@@ -20,7 +20,7 @@ class PDSOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.drop < 1:
-            raise vlbench.OptionError(f"option drop={self.drop} is not in 0 <= drop < 1.")
+            raise vlbench.errors.OptionError(f"option drop={self.drop} is not in 0 <= drop < 1.")
 
 
 class PDSSelection(vlbench.Selector):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from vlbench import Budget, OptionError
+from vlbench import Budget
+from vlbench.errors import OptionError
 from vlbench.testing import toy_context, toy_dataset
 from vlbench_coresets.forgetting import Forgetting, ForgettingRecord, both_first
 from vlbench_coresets.options import ForgettingOptions

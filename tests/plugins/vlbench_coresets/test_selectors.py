@@ -118,7 +118,7 @@ def test_random_and_mean_caption_choose_the_same_images(tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_more_pairs_than_images_are_refused(name, tmp_path):
-    from vlbench import BudgetError
+    from vlbench.errors import BudgetError
 
     with pytest.raises(BudgetError, match="at most --budget 60"):
         run(name, tmp_path, pairs=61)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vlbench import DataError, OptionError
+from vlbench.errors import DataError, OptionError
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import load
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import vlbench_pairs.huggingface
-from vlbench import DataError, PairDataset
+from vlbench import PairDataset
+from vlbench.errors import DataError
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import load
 

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import vlbench.cli.main
-from vlbench import DataError, PairDataset
+from vlbench import PairDataset
+from vlbench.errors import DataError
 from vlbench_pairs.counts import KARPATHY, check_counts
 from vlbench_pairs.options import CocoOptions, Flickr8kOptions, Flickr30kOptions
 from vlbench_pairs.reader import load

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from vlbench import Budget, OptionError, SeedTree, TrainView, artifact_bytes
+from vlbench import Budget, SeedTree, TrainView, artifact_bytes
+from vlbench.errors import OptionError
 from vlbench.observe import SilentObserver
 from vlbench.score.evaluate import embed_split
 from vlbench.score.retrieval import mean_recall, score_embeddings

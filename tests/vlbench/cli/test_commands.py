@@ -182,7 +182,7 @@ import click, vlbench
 @click.option("--to", required=True)
 def command(to):
     if to == "nobody":
-        raise vlbench.DataError("nobody is there.")
+        raise vlbench.errors.DataError("nobody is there.")
     click.echo(f"Hello, {to}.")
 """
 

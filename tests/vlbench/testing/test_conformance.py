@@ -60,12 +60,12 @@ def test_a_name_is_looked_up_in_the_registry():
     registry = Registry()
     registry.add("method", TOY, "toys")
     assert {result.status for result in check_method("toy", registry)} == {"passed"}
-    with pytest.raises(vlbench.VlbenchError, match="Did you mean 'toy'"):
+    with pytest.raises(vlbench.errors.VlbenchError, match="Did you mean 'toy'"):
         check_method("tou", registry)
 
 
 def test_options_reach_the_method():
-    with pytest.raises(vlbench.VlbenchError, match="seeded"):
+    with pytest.raises(vlbench.errors.VlbenchError, match="seeded"):
         check_method(TOY, options={"seedd": "true"})
 
 
@@ -78,12 +78,12 @@ def test_options_reach_a_method_that_is_called_like_its_plugin():
         lambda given: parametrize_with_checks(["toy"], registry=registry, options=given),
     ):
         front_end({"toy": {"seeded": False}})
-        with pytest.raises(vlbench.VlbenchError, match="method 'toy': option seeded='perhaps'"):
+        with pytest.raises(vlbench.errors.VlbenchError, match="method 'toy': option seeded='perhaps'"):
             front_end({"toy": {"seeded": "perhaps"}})
 
 
 def test_an_expected_failure_of_an_unknown_check_is_an_error():
-    with pytest.raises(vlbench.VlbenchError, match="Did you mean 'result_is_valid'"):
+    with pytest.raises(vlbench.errors.VlbenchError, match="Did you mean 'result_is_valid'"):
         parametrize_with_checks([TOY], expected_failures={"result_valid": "typo"})
 
 

@@ -19,13 +19,13 @@ class Options:
 
     def __post_init__(self):
         if self.images < 1:
-            raise vlbench.OptionError(f"option images={self.images} is below 1.")
+            raise vlbench.errors.OptionError(f"option images={self.images} is below 1.")
 
 
 def good(options, store):
     """Kept in its store once it is made; what the others spoil in one place."""
     if options.folder:
-        raise vlbench.DataError(f"folder {options.folder!r} does not exist.")
+        raise vlbench.errors.DataError(f"folder {options.folder!r} does not exist.")
     (store / "made").write_text("1")
     return toy_dataset(counts={"train": options.images, "val": 8, "test": 8})
 
@@ -84,7 +84,7 @@ def traceback_for_a_bad_folder(options, store):
 
 def unnamed_refusal(options, store):
     if options.folder:
-        raise vlbench.DataError("it cannot be read.")
+        raise vlbench.errors.DataError("it cannot be read.")
     return good(options, store)
 
 

@@ -16,7 +16,9 @@ class TonesOptions:
 
     def __post_init__(self) -> None:
         if self.train < 50:
-            raise vlbench.OptionError(f"option train={self.train} is below 50. Give at least 50, for val and test.")
+            raise vlbench.errors.OptionError(
+                f"option train={self.train} is below 50. Give at least 50, for val and test."
+            )
 
 
 @vlbench.hookimpl

@@ -42,7 +42,7 @@ class TonesEncoder(vlbench.Encoder):
             DataError: anything else.
         """
         if not isinstance(items, Tensor) or items.dtype != torch.float32 or items.shape[1:] != (BANDS, FRAMES):
-            raise vlbench.DataError(
+            raise vlbench.errors.DataError(
                 f"the encoder of tones takes float32 spectrograms [n, {BANDS}, {FRAMES}] in decibels."
             )
         return items
