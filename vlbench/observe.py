@@ -24,6 +24,7 @@ class RunRequest:
         executor: how rows are run, by name.
         data: folder with the files of the suite's data set, or None: the one that ``vlbench prepare`` was given, if
             any. It is no part of what is asked of a method, so records and cache keys do not hold it.
+        students: declared students that score each artifact beside the protocol's; no method sees them.
     """
 
     suite: str = "scenes"
@@ -34,6 +35,7 @@ class RunRequest:
     out: Path = Path("runs")
     executor: str = "serial"
     data: Path | None = None
+    students: tuple[str, ...] = ()
 
 
 class Observer(Protocol):

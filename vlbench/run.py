@@ -61,7 +61,8 @@ def run(
         suite: a declared suite, or the path of a TOML file.
         out: folder of the runs.
         more: ``seed`` (0, of the distillation), ``device`` ("auto"), ``options`` and ``overrides`` (name -> value),
-            ``executor`` ("serial"), ``observer``, and ``plugins`` (files).
+            ``students`` (declared ones that score beside the protocol's), ``executor`` ("serial"), ``observer``, and
+            ``plugins`` (files).
 
     Returns:
         the record, a dict as also written to ``<out>/<id>/record.json``: scores in percent, ``cost`` in seconds
@@ -83,7 +84,8 @@ def run(
 
     registry = load_registry(more.pop("plugins", ()))
     observer = more.pop("observer", SilentObserver())
-    request = RunRequest(suite=suite, out=Path(out), seeds=(more.pop("seed", 0),), **more)
+    students = tuple(more.pop("students", ()))
+    request = RunRequest(suite=suite, out=Path(out), seeds=(more.pop("seed", 0),), students=students, **more)
     parsed = [Budget.parse(budget)]
     record = run_many(registry, methods=[method], budgets=parsed, request=request, observer=observer)[0]
     return RunRecord(record, request.out / record["id"])
@@ -137,7 +139,9 @@ def run_cell(work: Workbench, cell: Cell, *, alone: bool = False) -> Record:
         other = found.get("method_code", record["method_code"]) != record["method_code"]
         by = ", by other code of the method: remove it to run this code" if other else ""
         work.observer.message(f"{cell}: finished before, see {folder}{by}")
-        return {**found, "always_on": cell.always_on}
+        if all(student in found["scores"] for student in work.students):
+            return {**found, "always_on": cell.always_on}
+        return _score_again(work, found, cell, folder)
     try:
         _make(work, record, cell, folder)
         record["status"] = "finished"
@@ -160,12 +164,27 @@ def run_cell(work: Workbench, cell: Cell, *, alone: bool = False) -> Record:
     return written
 
 
+def _score_again(work: Workbench, found: Record, cell: Cell, folder: Path) -> Record:
+    """A finished row, on students that it was not scored with; on the others the scores come out as they were."""
+    if cell.name == CHANCE:
+        found["scores"] = chance_scores(work)
+    else:
+        _score(work, found, _artifact(work, cell, folder), keep=folder)
+    write_record(folder, found)
+    return {**found, "always_on": cell.always_on}
+
+
+def _artifact(work: Workbench, cell: Cell, folder: Path) -> Artifact:
+    if cell.name == FULL:
+        return full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint)
+    return load_artifact(folder)
+
+
 def _make(work: Workbench, record: Record, cell: Cell, folder: Path) -> None:
     if cell.name == CHANCE:
         record["scores"] = chance_scores(work)
     elif cell.name == FULL:
-        full = full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint)
-        _score(work, record, full, keep=folder)
+        _score(work, record, _artifact(work, cell, folder), keep=folder)
     else:
         _condense_and_score(work, record, cell, folder)
 
@@ -220,7 +239,7 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
     seeds = SeedTree(record["seed"]).child("score")
     name = f"students of {label or record['method']}"
     # Built before the clock starts: features and statistics belong to no row.
-    evaluators = {student: work.evaluator(student) for student in protocol.students}
+    evaluators = {student: work.evaluator(student) for student in work.students}
     before_s = sum(evaluator.score_s for evaluator in evaluators.values())
     with Meter() as meter:
         for student, evaluator in evaluators.items():
@@ -269,6 +288,7 @@ def _blank(work: Workbench, cell: Cell) -> Record:
         "protocol_version": protocol.version,
         "overrides": protocol.overrides,
         "mock": work.dataset.mock,
+        "reference": protocol.reference,
         "scores": {},
         "cost": {},
         "environment": work.environment(),
@@ -285,6 +305,7 @@ def _command(work: Workbench, cell: Cell) -> list[str]:
     suite = Path(request.suite).name if request.suite.endswith(".toml") else request.suite
     words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite]
     words += ["--seed", str(cell.seed)]
+    words += ["--students", ",".join(request.students)] if request.students else []
     for key, value in cell.options.items():
         words += ["-o", f"{key}={value}"]
     for key, text in request.overrides.items():
@@ -303,6 +324,7 @@ def score_artifact(
     suite: str = "",
     device: str = "auto",
     data: Path | None = None,
+    students: Sequence[str] = (),
     observer: Observer | None = None,
 ) -> Record:
     """Train fresh students on a saved artifact and score them, without the method's code.
@@ -313,13 +335,14 @@ def score_artifact(
         suite: by whose protocol; by default that of the record beside the artifact.
         device: where to compute.
         data: folder of the data set's files, where they are the user's.
+        students: declared ones to score with, beside the protocol's.
         observer: told of phases.
     """
     folder = Path(path)
     artifact = load_artifact(folder)
     beside = read_record(folder) if (folder / "record.json").exists() else {}
     asked = suite or beside.get("suite", "scenes")
-    request = RunRequest(suite=asked, device=device, data=data)
+    request = RunRequest(suite=asked, device=device, data=data, students=tuple(students))
     work = Workbench(registry, request, observer or SilentObserver())
     train = work.dataset.split("train")
     check_artifact(artifact, train=train, fingerprint=work.dataset.fingerprint)

@@ -15,11 +15,12 @@ from vlbench.data.folders import remembered_folder
 from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
 from vlbench.protocol.load import load_protocol
+from vlbench.protocol.protocol import parse_student
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec, resolve
 from vlbench.score.evaluate import Evaluator
 from vlbench.seeds import SeedTree
-from vlbench.towers.build import Bench
+from vlbench.towers.build import Bench, StudentConfig
 from vlbench.towers.student import TowerConfig
 
 if TYPE_CHECKING:
@@ -97,10 +98,25 @@ class Workbench:
         encoder: Encoder = resolve(spec.target)(options)
         return encoder
 
+    @cached_property
+    def students(self) -> dict[str, StudentConfig]:
+        """Those of the protocol, then those asked for beside them.
+
+        Raises:
+            UnknownNameError: a student asked for is not declared.
+            ProtocolError: it has the name of another one of the protocol.
+        """
+        students = dict(self.protocol.students)
+        for name in self.request.students:
+            config = parse_student(self.registry.student(name).table(), f"student {name!r}")
+            if students.setdefault(name, config) != config:
+                raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
+        return students
+
     def evaluator(self, student: str) -> Evaluator:
-        """Scores training sets under one of the protocol's students."""
+        """Scores training sets under one of the students."""
         if student not in self._evaluators:
-            built = self.bench.student(student, self.protocol.students[student])
+            built = self.bench.student(student, self.students[student])
             training = self.protocol.training
             # Where val is scored, test is not even read.
             entries = {split: self.bench.entries(built, split) for split in ("train", "val", training.split)}

@@ -64,6 +64,7 @@ class Row:
         provisional: it has too few seeds to be ranked.
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
+        home: mean recall on the student that the pairs were made for, where the row is of another one.
         badge: how far all its records were checked, see :mod:`vlbench.board.badge`; "" if one was not.
     """
 
@@ -85,6 +86,7 @@ class Row:
     provisional: bool = False
     rank: str = ""
     badge: str = ""
+    home: float | None = None
 
 
 @dataclass(frozen=True)
@@ -250,9 +252,18 @@ def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
         interval=cells[MEAN_RECALL].interval if cells else None,
         basis="" if sample is None else "seeds" if sample.images is None else "seeds and images",
         provisional=finished and is_provisional(runs, student),
+        home=_home(runs, student) if finished else None,
         badge=weakest(run.get("badge", "") for run in runs),
     )
     return row, sample
+
+
+def _home(runs: Sequence[Record], student: str) -> float | None:
+    """Mean recall of the runs on their reference student; None where that is the row's own, or not known."""
+    references = [run.get("reference", student) for run in runs]
+    if student in references or runs[0]["method"] in UNBUDGETED:
+        return None
+    return mean([run["scores"][name][RECALLS]["mean"] for run, name in zip(runs, references, strict=True)])
 
 
 def _cells(runs: Sequence[Record], student: str, units: Mapping[str, Sample]) -> dict[str, Cell]:

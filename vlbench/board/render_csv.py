@@ -10,7 +10,7 @@ from vlbench.board.leaderboard import Group, Row, Table
 
 _FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "always_on", "status")
 _RANK = ("rank", "provisional", "mean low", "mean high")
-_LAST = ("runs", "student_seeds", "recovered", "pairs", "bytes", "seconds")
+_LAST = ("runs", "student_seeds", "recovered", "home", "pairs", "bytes", "seconds")
 
 
 def render_csv(table: Table) -> str:
@@ -40,5 +40,5 @@ def _line(group: Group, row: Row) -> dict[str, object]:
         line |= {column: cell.mean, f"{column} sd": cell.sd}
     line |= {"badge": row.badge, "rank": row.rank, "provisional": str(row.provisional).lower()}
     line |= dict(zip(_RANK[2:], row.interval or ("", ""), strict=True))
-    values = (row.runs, row.seeds, row.recovered, row.pairs, row.bytes, row.seconds)
+    values = (row.runs, row.seeds, row.recovered, row.home, row.pairs, row.bytes, row.seconds)
     return line | {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}

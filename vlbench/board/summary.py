@@ -31,4 +31,4 @@ def chance_scores(work: Workbench) -> dict[str, Any]:
         direction: {cut: {"mean": value, **cell} for cut, value in cuts.items()} for direction, cuts in expected.items()
     }
     summary["mean_recall"] = {"mean": mean_recall(expected), **cell}
-    return dict.fromkeys(work.protocol.students, summary)
+    return dict.fromkeys(work.students, summary)

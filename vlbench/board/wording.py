@@ -41,7 +41,9 @@ def options_text(row: Row) -> str:
 
 def details_text(row: Row) -> str:
     """How many runs are merged, how far they were checked, and the options: what stands under the method's name."""
-    return " ".join(filter(None, [f"{row.runs} runs" if row.runs > 1 else "", row.badge, options_text(row)]))
+    runs = f"{row.runs} runs" if row.runs > 1 else ""
+    home = "" if row.home is None else f"home {row.home:.1f}"
+    return " ".join(filter(None, [runs, home, row.badge, options_text(row)]))
 
 
 def mean_text(cell: Cell | None) -> str:
@@ -115,6 +117,8 @@ def notes(group: Group) -> list[str]:
         lines.append(f"Not to be compared with the other tables of {group.suite}: here {values}.")
     if any(row.recovered is not None for row in rows):
         lines.append("recovered = (row - random) / (full - random) in mean recall.")
+    if any(row.home is not None for row in rows):
+        lines.append("home = mean recall on the student that methods saw; no method saw this one.")
     if group.directions:
         lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
     lines += [text for name, text in BESIDE.items() if any(row.method == name for row in rows)]

@@ -93,7 +93,7 @@ def _protocol(record: Record, work: Workbench) -> Iterator[str]:
     for part in (record, record.get("start", {})):
         if not part:
             continue
-        if set(part["scores"]) != set(protocol.students) or set(part.get("chosen", {})) != set(protocol.students):
+        if set(part["scores"]) != set(work.students) or set(part.get("chosen", {})) != set(work.students):
             yield f"students are {', '.join(part['scores'])}; the protocol's are {', '.join(protocol.students)}"
         if any(chosen not in grid for chosen in part.get("chosen", {}).values()):
             yield "a chosen setting is not in the protocol's grid"
@@ -171,7 +171,7 @@ def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
 def encoder_problems(record: Record, work: Workbench) -> Iterator[str]:
     """Whether the students' encoders are those of the record."""
     for student, claimed in record.get("encoders", {}).items():
-        towers = work.evaluator(student).student.towers if student in work.protocol.students else {}
+        towers = work.evaluator(student).student.towers if student in work.students else {}
         here = {side: tower.encoder.identity for side, tower in towers.items()}
         if claimed != here:
             yield f"student {student!r} has {claimed}, here it is {here}"

@@ -19,6 +19,7 @@ from vlbench.claims.rescore import Comparison, retrained_checks
 from vlbench.claims.verify import Verification, read_stranger
 from vlbench.errors import DataError, UnknownNameError
 from vlbench.observe import Observer, RunRequest
+from vlbench.protocol.load import other_students
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
@@ -113,7 +114,9 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
     overrides = {**record.get("overrides", {}), **ONLY_THIS_ROW}
     if not suite:
         registry.suite(record["suite"])
-    return RunRequest(suite or record["suite"], (record["seed"],), device, options, overrides, out)
+    suite = suite or record["suite"]
+    students = other_students(record, suite, registry)
+    return RunRequest(suite, (record["seed"],), device, options, overrides, out, students=students)
 
 
 def _defaults(options_type: type) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from vlbench.claims.rescore import Comparison
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
 from vlbench.observe import Observer, RunRequest, SilentObserver
+from vlbench.protocol.load import other_students
 
 if TYPE_CHECKING:
     from vlbench.condense.artifacts import Artifact
@@ -99,7 +100,8 @@ def verify(
             checks += rank_checks(record, version, folder)
         found = _Findings(checks)
         if not _failed(checks):
-            request = RunRequest(suite=suite or str(record["suite"]), device=device)
+            name = suite or str(record["suite"])
+            request = RunRequest(suite=name, device=device, students=other_students(record, name, registry))
             found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
         result = Verification(
             id=str(record.get("id", "")),

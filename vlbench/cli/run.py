@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vlbench.cli.complete import Name
-from vlbench.cli.shared import echo_json, key_values, load, no_network, readable_path
+from vlbench.cli.shared import echo_json, key_values, load, names, no_network, readable_path
 from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ Record = Mapping[str, Any]
     "--seed", "seeds", multiple=True, default=["0"], show_default="0", metavar="K[,K2]",
     help="Seed of the method's run; may be repeated.",
 )  # fmt: skip
+@click.option("--students", default="", metavar="NAME[,...]", help="Declared students to score with as well.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
     "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the method, or METHOD.KEY=VALUE."
@@ -85,6 +86,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
         out=rest["out"],
         executor=registry.executor(rest["executor"]).name,
         data=rest["data"],
+        students=names(rest["students"]),
     )
     with no_network(rest["offline"]):
         records = _run(registry, methods=unique, budgets=parsed, request=request)

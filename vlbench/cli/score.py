@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vlbench.cli.complete import Name, Run
-from vlbench.cli.shared import echo_json, load, no_network
+from vlbench.cli.shared import echo_json, load, names, no_network
 from vlbench.errors import ArtifactError
 
 
@@ -21,6 +21,7 @@ from vlbench.errors import ArtifactError
     metavar="NAME|FILE",
     help="Suite to score on; by default the one it was made for.",
 )
+@click.option("--students", default="", metavar="NAME[,...]", help="Declared students to score with as well.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
     "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files, unless prepared."
@@ -40,7 +41,8 @@ def command(context: click.Context, /, artifact: Path, as_json: bool, offline: b
 
     registry = load(context)
     with no_network(offline), observer() as watching:
-        record = score_artifact(artifact, registry=registry, observer=watching, **rest)
+        chosen = names(rest.pop("students"))
+        record = score_artifact(artifact, registry=registry, observer=watching, students=chosen, **rest)
     if as_json:
         echo_json(record)
         return

@@ -50,6 +50,11 @@ def run_folder(run: Path) -> Path:
     raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")
 
 
+def names(text: str) -> tuple[str, ...]:
+    """``"a, b"`` -> ``("a", "b")``, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def key_values(given: Sequence[str], *, flag: str) -> dict[str, str]:
     """``("a=1", "b=2")`` -> ``{"a": "1", "b": "2"}``.
 

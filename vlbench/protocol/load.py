@@ -47,6 +47,12 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
     return parse_protocol(table, where=where, overrides=overrides)
 
 
+def other_students(record: Mapping[str, Any], suite: str, registry: Registry) -> tuple[str, ...]:
+    """Students a record has scores of beside those of its suite."""
+    own = load_protocol(suite, registry).students
+    return tuple(name for name in record["scores"] if name not in own)
+
+
 def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
     """Put the table of a declared student where one is named, so that the protocol's hash is of what it is."""
     students = table.get("students")

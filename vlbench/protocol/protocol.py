@@ -105,7 +105,9 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     for part in known - {"rows", "summary"}:
         if part not in table:
             raise ProtocolError(f"suite {where}: {part!r} is missing. A suite has: {', '.join(sorted(known))}.")
-    students = {name: _student(value, f"suite {where}: student {name!r}") for name, value in table["students"].items()}
+    students = {
+        name: parse_student(value, f"suite {where}: student {name!r}") for name, value in table["students"].items()
+    }
     if not students:
         raise ProtocolError(f"suite {where} has no student. Add a table [students.NAME].")
     training = _training(table["training"], f"suite {where}")
@@ -174,7 +176,13 @@ def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
     return parse_options(Recipe, {**steps, **table}, owner=where)
 
 
-def _student(table: Mapping[str, Any], where: str) -> StudentConfig:
+def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
+    """Check the table of a student.
+
+    Raises:
+        ProtocolError: a part is missing or out of range.
+        UnknownNameError: a key is unknown.
+    """
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
     _check_keys(rest, {"temperature", "learn_temperature"}, where)
