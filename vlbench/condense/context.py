@@ -73,8 +73,9 @@ class Context:
     def __init__(
         self, train: TrainView, bench: Bench, reference: Reference, seeds: SeedTree, observer: Observer
     ) -> None:
-        self.seeds, self.observer = seeds, observer
-        self.device = bench.device
+        self.seeds: SeedTree = seeds
+        self.observer: Observer = observer
+        self.device: str = bench.device
         self._train, self._bench, self._reference = train, bench, reference
         self._variants: dict[str, tuple[Student, SplitEntries]] = {}
         self.work: Path | None = None
