@@ -100,8 +100,7 @@ def verify(
             checks += rank_checks(record, version, folder)
         found = _Findings(checks)
         if not _failed(checks):
-            name = suite or str(record["suite"])
-            request = RunRequest(suite=name, device=device, students=other_students(record, name, registry))
+            request = RunRequest(suite=suite or str(record["suite"]), device=device)
             found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
         result = Verification(
             id=str(record.get("id", "")),
@@ -159,7 +158,8 @@ class _Findings:
         if _failed(self.checks):
             return
         try:
-            work = _workbench(registry, request, observer)
+            students = other_students(record, request.suite, registry)
+            work = _workbench(registry, replace(request, students=students), observer)
             self._against(work, record, artifact, folder)
         except VlbenchError as error:
             self.checks.append(Check("data", "open", f"not here: {error}"))

@@ -17,7 +17,7 @@ def suite_id(group: Group) -> str:
 def row_id(group: Group, row: Row) -> str:
     """A row's page: the same for the same row on every board."""
     options: Mapping[str, object] = row.records[0]["options"] if row.records else row.options
-    key = [group.suite, group.protocol_hash, _data(group), group.budget, group.student, row.method]
+    key = [group.suite, group.protocol_hash, _data(group), group.budget, group.student, group.encoders, row.method]
     parts = "-".join(_slug(text) for text in (row.method, group.budget, group.suite))
     return f"{parts}-{short_hash([*key, dict(options), row.status == 'finished'], 8)}"
 
