@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from vlbench.condense.artifacts import DistilledPairs
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
 from vlbench.study.finished import Finished
+from vlbench.study.strength import BASELINES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,16 +28,17 @@ def draw_strength(result: Mapping[str, Any], target: Path) -> Path:
     figure = _figure(9.5, 3.8)
     panels = figure.subplots(1, 2, sharey=True)
     rows = result["rows"]
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    for panel, baseline in zip(panels, ("random", "mean-caption"), strict=True):
-        for colour, method in zip(COLOURS, [name for name in methods if name != baseline], strict=False):
-            _lines(panel, [row for row in rows if row["method"] == method], baseline, colour=colour, label=method)
+    colours = dict(zip(dict.fromkeys(row["method"] for row in rows), itertools.cycle(COLOURS), strict=False))
+    for panel, baseline in zip(panels, BASELINES, strict=True):
+        for method, colour in colours.items():
+            if method != baseline:
+                _lines(panel, [row for row in rows if row["method"] == method], baseline, colour=colour, label=method)
         panel.axhline(0, color="#6b7685", linewidth=0.8)
         panel.set_xscale("log")
         panel.set_xlabel("most updates of the student")
         panel.set_title(f"lead over {baseline}", fontsize=10)
+        panel.legend(fontsize=8, frameon=False)
     panels[0].set_ylabel("points of mean recall")
-    panels[1].legend(fontsize=8, frameon=False)
     figure.suptitle(
         f"{result['suite']}, {result['budget']} pairs: solid tuned on val, dashed untuned, cross: published recipe",
         fontsize=10,
