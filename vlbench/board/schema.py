@@ -39,8 +39,13 @@ def _version(record: Mapping[str, Any]) -> int:
 
 
 def _from_1(record: Record) -> Record:
-    """Schema 2 keeps the rank of every query beside the record; everything that schema 1 has means the same."""
-    return {**record, "schema": 2}
+    """Schema 2 keeps the rank of every query beside the record and names the student that methods saw.
+
+    Under schema 1 that was the first one scored; everything that schema 1 has means the same.
+    """
+    scores = record.get("scores")
+    reference = {"reference": next(iter(scores))} if isinstance(scores, dict) and scores else {}
+    return {**reference, **record, "schema": 2}
 
 
 _STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}

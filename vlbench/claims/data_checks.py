@@ -87,8 +87,8 @@ def _protocol(record: Record, work: Workbench) -> Iterator[str]:
         yield f"protocol {record['protocol_hash']}, here {record['suite']} is {protocol.hash}"
     if record.get("protocol_version", protocol.version) != protocol.version:
         yield f"version {record['protocol_version']}, here it is {protocol.version}"
-    if record.get("reference", protocol.reference) != protocol.reference:
-        yield f"methods saw the student {record['reference']!r}, here they see {protocol.reference!r}"
+    if record.get("reference") != protocol.reference:
+        yield f"methods saw the student {record.get('reference')!r}, here they see {protocol.reference!r}"
     if record.get("always_on") and record["method"] not in protocol.rows.always:
         yield f"{record['method']} is no row that the suite always shows"
     grid = [asdict(recipe) for recipe in protocol.training.grid]
