@@ -166,10 +166,16 @@ def run_cell(work: Workbench, cell: Cell, *, alone: bool = False) -> Record:
 
 def _score_again(work: Workbench, found: Record, cell: Cell, folder: Path) -> Record:
     """A finished row, on students that it was not scored with; on the others the scores come out as they were."""
+    work = work.with_students(found["scores"])
     if cell.name == CHANCE:
         found["scores"] = chance_scores(work)
     else:
-        _score(work, found, _artifact(work, cell, folder), keep=folder)
+        again = rescore(work, _artifact(work, cell, folder), found["seed"], keep=folder)
+        found.update({key: again[key] for key in ("scores", "chosen", "encoders", "plugin_scores")})
+        found["cost"].update({key: again["cost"][key] for key in ("train_s", "score_s")})
+        if "start" in again:
+            found["start"].update({key: again["start"][key] for key in ("scores", "chosen")})
+    found["command"] = _command(work, cell)
     write_record(folder, found)
     return {**found, "always_on": cell.always_on}
 

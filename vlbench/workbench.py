@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,14 @@ class Workbench:
             if students.setdefault(name, config) != config:
                 raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
         return students
+
+    def with_students(self, names: Iterable[str]) -> Workbench:
+        """The same workbench for these students as well; what is loaded is shared."""
+        other = copy.copy(self)
+        more = (name for name in names if name not in self.students)
+        other.request = replace(self.request, students=(*self.request.students, *more))
+        other.__dict__.pop("students", None)
+        return other
 
     def evaluator(self, student: str) -> Evaluator:
         """Scores training sets under one of the students."""

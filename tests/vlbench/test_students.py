@@ -45,6 +45,18 @@ def test_students_beside_the_protocols_score_the_same_artifact_and_leave_its_sco
     assert "--students" in again["command"]
 
 
+def test_a_distilled_row_gains_students_one_by_one_with_its_start_and_is_verified(tmp_path: Path) -> None:
+    words = ("run", "--method", "vldd", "-o", "experts=1", "-o", "outer_steps=2", *QUICK, "--out", tmp_path, "--json")
+    for student in ("convnet-b", "vit"):
+        result = invoke(*words, "--students", student)
+        assert result.exit_code == 0, result.output
+    (record,) = json.loads(result.stdout)
+    assert set(record["scores"]) == set(record["start"]["scores"]) == {"convnet", "convnet-b", "vit"}
+    assert invoke("submit", tmp_path / record["id"], "--out", tmp_path / "claim.zip").exit_code == 0
+    verified = invoke("verify", tmp_path / "claim.zip")
+    assert verified.exit_code == 0, verified.output
+
+
 def test_a_saved_artifact_is_scored_with_further_students(out: Path) -> None:
     record = run(out, "--students", "convnet-b")
     scored = invoke("score", out / record["id"], "--students", "convnet-b", "--json")

@@ -102,10 +102,12 @@ def _command(record: Record) -> Iterator[str]:
     suites = [value for name, value in pairs if name == "--suite"]
     if len(suites) != 1 or not (suites[0] == record["suite"] or suites[0].endswith(".toml")):
         yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record['suite']}"
-    known = {"--method", "--budget", "--seed", "--suite", "-o", "--set"}
+    known = {"--method", "--budget", "--seed", "--suite", "--students", "-o", "--set"}
     yield from (f"{name} is unknown" for name, _ in pairs if name not in known)
     for name, value in pairs:
         key, _, text = value.partition("=")
+        if name == "--students" and not set(value.split(",")) <= set(record["scores"]):
+            yield f"--students {value}: the record has scores of {', '.join(record['scores'])}"
         if name == "-o" and not _same_value(record["options"].get(key, ...), text):
             yield f"-o {value} is not the record's option"
         if name == "--set" and not key.startswith("rows.") and record.get("overrides", {}).get(key) != text:

@@ -156,6 +156,7 @@ def command_words(record: Record, request: RunRequest) -> list[str]:
     """The command, as a shell takes it."""
     words = ["vlbench", "run", "--method", record["method"], "--budget", record["budget"], "--suite", request.suite]
     words += ["--seed", str(record["seed"]), "--device", request.device]
+    words += ["--students", ",".join(request.students)] if request.students else []
     for key, text in request.options.items():
         words += ["-o", f"{key}={text}"]
     for key, text in request.overrides.items():

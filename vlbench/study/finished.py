@@ -13,7 +13,7 @@ from vlbench.condense.artifacts import Artifact, load_artifact
 from vlbench.errors import DataError, ProtocolError
 from vlbench.observe import Observer, RunRequest
 from vlbench.score.evaluate import Evaluator
-from vlbench.score.train import Recipe, TrainingSet, train
+from vlbench.score.train import Recipe, TrainingSet
 from vlbench.score.training_sets import full_selection, training_set
 from vlbench.seeds import SeedTree
 from vlbench.workbench import Workbench
@@ -118,10 +118,5 @@ def scored(
     advance: Callable[[], None],
 ) -> dict[str, Any]:
     """Scores of ``count`` fresh students on test, with the recipe chosen on val; as a record holds them."""
-    chosen = Evaluator(evaluator.student, evaluator.entries, recipes).choose(data, seeds, advance)
-    runs = []
-    for index in range(count):
-        parameters = train(evaluator.student, data, chosen, seeds.child("student", index))
-        runs.append(evaluator.score(parameters, evaluator.entries["test"]))
-        advance()
-    return student_scores(runs)
+    outcome = Evaluator(evaluator.student, evaluator.entries, recipes).outcome(data, seeds, count, advance)
+    return student_scores(outcome.runs)
