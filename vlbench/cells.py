@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlbench.budget import Budget
+from vlbench.observe import RunRequest
 from vlbench.protocol.protocol import Rows
 
 Record = Mapping[str, Any]
@@ -58,3 +59,15 @@ def random_beside(record: Record) -> Cell | None:
     size = Budget(record["cost"]["bytes"], "bytes") if in_bytes else Budget(record["cost"]["pairs"])
     beside = {key: record[key] for key in ("method", "options", "budget")}
     return Cell(RANDOM, str(size), {}, record["seed"], True, beside)
+
+
+def run_words(cell: Cell, request: RunRequest, *, suite: str, more: Sequence[str] = ()) -> list[str]:
+    """The command that makes a row, as a shell takes it; the words ``more`` stand before its options."""
+    words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite]
+    words += ["--seed", str(cell.seed), *more]
+    words += ["--students", ",".join(request.students)] if request.students else []
+    for key, value in cell.options.items():
+        words += ["-o", f"{key}={value}"]
+    for key, text in request.overrides.items():
+        words += ["--set", f"{key}={text}"]
+    return words

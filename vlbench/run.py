@@ -26,6 +26,7 @@ from vlbench.cells import (
     always_on_cells,
     asked_cells,
     random_beside,
+    run_words,
 )
 from vlbench.condense.artifacts import Artifact, DistilledPairs, check_artifact, load_artifact, save_artifact
 from vlbench.condense.preview import write_preview
@@ -307,16 +308,8 @@ def _blank(work: Workbench, cell: Cell) -> Record:
 
 
 def _command(work: Workbench, cell: Cell) -> list[str]:
-    request = work.request
-    suite = Path(request.suite).name if request.suite.endswith(".toml") else request.suite
-    words = ["vlbench", "run", "--method", cell.name, "--budget", cell.budget, "--suite", suite]
-    words += ["--seed", str(cell.seed)]
-    words += ["--students", ",".join(request.students)] if request.students else []
-    for key, value in cell.options.items():
-        words += ["-o", f"{key}={value}"]
-    for key, text in request.overrides.items():
-        words += ["--set", f"{key}={text}"]
-    return words
+    suite = work.request.suite
+    return run_words(cell, work.request, suite=Path(suite).name if suite.endswith(".toml") else suite)
 
 
 def _same(found: Record, asked: Record) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vlbench.board.badge import REPRODUCED, SELF_REPORTED, read_evidence, write_evidence
 from vlbench.board.record import FILE_NAME
+from vlbench.cells import Cell, run_words
 from vlbench.claims.archive import file_hash, unpack
 from vlbench.claims.checks import Check, record_checks
 from vlbench.claims.rescore import Comparison, retrained_checks
@@ -154,14 +155,9 @@ def missing_plugins(record: Record, registry: Registry) -> str:
 
 def command_words(record: Record, request: RunRequest) -> list[str]:
     """The command, as a shell takes it."""
-    words = ["vlbench", "run", "--method", record["method"], "--budget", record["budget"], "--suite", request.suite]
-    words += ["--seed", str(record["seed"]), "--device", request.device]
-    words += ["--students", ",".join(request.students)] if request.students else []
-    for key, text in request.options.items():
-        words += ["-o", f"{key}={text}"]
-    for key, text in request.overrides.items():
-        words += ["--set", f"{key}={text}"]
-    return [*words, "--out", str(request.out)]
+    cell = Cell(record["method"], record["budget"], request.options, record["seed"])
+    device = ("--device", request.device)
+    return [*run_words(cell, request, suite=request.suite, more=device), "--out", str(request.out)]
 
 
 def drifts(record: Record, work: Workbench) -> Iterator[Drift]:
