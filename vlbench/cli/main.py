@@ -21,6 +21,7 @@ COMMANDS = {
     "prepare": "Fetch and compute once what a suite needs; say what is missing.",
     "data": "Make a small stand-in for a data set you do not have yet.",
     "show": "Draw the pairs of a run as a picture.",
+    "export": "Write the pairs of a run as a table and pictures.",
     "score": "Train fresh students on a saved artifact and score them.",
     "checkpoints": "Measure what picking the best test epoch buys.",
     "contributions": "Tell what each side of a distilled set contributes.",

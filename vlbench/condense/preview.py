@@ -30,26 +30,29 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     A learned or averaged text vector is shown by the train caption with the highest cosine to it.
     """
     first, second = evaluator.student.sides
-    pictures = _pictures(artifact, train, first)
-    if pictures is None or not isinstance(train.items[second], list):
+    shown = pictures(artifact, train, first, most=MOST)
+    if shown is None or not isinstance(train.items[second], list):
         return
-    captions, source = _captions(artifact, train, evaluator)
+    captions, source = nearest_texts(artifact, train, evaluator, most=MOST)
     buffer = io.BytesIO()
-    np.save(buffer, pictures.numpy())
+    np.save(buffer, shown.numpy())
     write_whole(folder / "preview.npy", buffer.getvalue())
     content = {"captions": captions, "caption_source": source}
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
 
 
-def _pictures(artifact: Artifact, train: Split, side: str) -> Tensor | None:
-    """uint8 [pair, channel, height, width], 1 or 3 channels; items of another type are scaled to the train range."""
+def pictures(artifact: Artifact, train: Split, side: str, *, most: int) -> Tensor | None:
+    """Items of the first ``most`` pairs as uint8 [pair, channel, height, width] with 1 or 3 channels.
+
+    Items of another type are scaled to the train range; None where they are no pictures.
+    """
     items = train.items[side]
     if not isinstance(items, Tensor) or items.ndim not in (3, 4) or (items.ndim == 4 and items.shape[1] not in (1, 3)):
         return None
     if not isinstance(artifact, DistilledPairs):
-        shown = items[train.pairs[artifact.indices[:MOST], 0]]
+        shown = items[train.pairs[artifact.indices[:most], list(train.items).index(side)]]
     elif artifact.spaces[side] == ITEMS:
-        shown = artifact.values(side)[:MOST]
+        shown = artifact.values(side)[:most]
     else:
         return None
     if shown.dtype != torch.uint8:
@@ -59,14 +62,15 @@ def _pictures(artifact: Artifact, train: Split, side: str) -> Tensor | None:
 
 
 @torch.no_grad()
-def _captions(artifact: Artifact, train: Split, evaluator: Evaluator) -> tuple[list[str], str]:
+def nearest_texts(artifact: Artifact, train: Split, evaluator: Evaluator, *, most: int) -> tuple[list[str], str]:
+    """Texts of the first ``most`` pairs and where they come from: the pairs' ``own``, or the ``nearest`` train text."""
     student, entries = evaluator.student, evaluator.entries["train"]
     side = student.sides[1]
     texts = train.items[side]
     if not isinstance(artifact, DistilledPairs) and side not in artifact.mean_sides:
-        return [texts[i] for i in train.pairs[artifact.indices[:MOST], 1].tolist()], "own"
+        return [texts[i] for i in train.pairs[artifact.indices[:most], 1].tolist()], "own"
     data = training_set(artifact, student, entries)
-    queries = F.normalize(data.entries(torch.arange(min(MOST, len(artifact))))[side], dim=-1)
+    queries = F.normalize(data.entries(torch.arange(min(most, len(artifact))))[side], dim=-1)
     best = torch.full((len(queries),), -2.0, device=queries.device)
     nearest = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
     for part in torch.arange(len(texts)).split(8192):
