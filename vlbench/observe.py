@@ -15,7 +15,7 @@ class RunRequest:
     """Everything asked of a run but its methods and budgets.
 
     Attributes:
-        suite: name of a suite, or path of a TOML file.
+        suite: name of a suite, or path of a TOML file; ``""`` where a record at hand names it.
         seeds: of the distillation, each the root of a seed tree; one record for each.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         options: ``key`` or ``method.key`` -> text; see :func:`vlbench.registry.options.options_for_each`.
@@ -36,6 +36,10 @@ class RunRequest:
     executor: str = "serial"
     data: Path | None = None
     students: tuple[str, ...] = ()
+
+
+AS_RECORDED = RunRequest(suite="")
+"""The suite that the record at hand names."""
 
 
 class Observer(Protocol):

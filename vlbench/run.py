@@ -6,7 +6,7 @@ import datetime
 import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ from vlbench.cost import Meter
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.execute import execute
 from vlbench.files import write_whole
-from vlbench.observe import Observer, RunRequest, SilentObserver
+from vlbench.observe import AS_RECORDED, Observer, RunRequest, SilentObserver
 from vlbench.registry.code import code_hash
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve
@@ -318,30 +318,23 @@ def _same(found: Record, asked: Record) -> bool:
 
 def score_artifact(
     path: Path | str,
+    request: RunRequest = AS_RECORDED,
     *,
     registry: Registry,
-    suite: str = "",
-    device: str = "auto",
-    data: Path | None = None,
-    students: Sequence[str] = (),
     observer: Observer | None = None,
 ) -> Record:
     """Train fresh students on a saved artifact and score them, without the method's code.
 
     Args:
         path: folder of the artifact (a run's folder, say).
+        request: by whose protocol, else by that of the record beside the artifact; device, data and students.
         registry: knows suites, data sets and encoders.
-        suite: by whose protocol; by default that of the record beside the artifact.
-        device: where to compute.
-        data: folder of the data set's files, where they are the user's.
-        students: declared ones to score with, beside the protocol's.
         observer: told of phases.
     """
     folder = Path(path)
     artifact = load_artifact(folder)
     beside = read_record(folder) if (folder / "record.json").exists() else {}
-    asked = suite or beside.get("suite", "scenes")
-    request = RunRequest(suite=asked, device=device, data=data, students=tuple(students))
+    request = replace(request, suite=request.suite or beside.get("suite", "scenes"))
     work = Workbench(registry, request, observer or SilentObserver())
     train = work.dataset.split("train")
     check_artifact(artifact, train=train, fingerprint=work.dataset.fingerprint)

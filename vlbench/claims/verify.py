@@ -21,7 +21,7 @@ from vlbench.claims.rank_checks import cluster_problems, equal_ranks, rank_check
 from vlbench.claims.rescore import Comparison
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
-from vlbench.observe import Observer, RunRequest, SilentObserver
+from vlbench.observe import AS_RECORDED, Observer, RunRequest, SilentObserver
 from vlbench.protocol.load import other_students
 
 if TYPE_CHECKING:
@@ -66,11 +66,10 @@ class Verification:
 
 def verify(
     bundle: Path,
+    request: RunRequest = AS_RECORDED,
     *,
     registry: Registry,
     retrain: bool = True,
-    suite: str = "",
-    device: str = "auto",
     observer: Observer | None = None,
     keep: Path | None = None,
 ) -> Verification:
@@ -78,10 +77,9 @@ def verify(
 
     Args:
         bundle: the file.
+        request: ``device``, and ``suite``: a TOML file with the protocol, or the declared one that the record names.
         registry: knows suites, data sets and encoders; the method is not needed.
         retrain: also train the students again; otherwise the claim stays self-reported.
-        suite: a TOML file with the protocol; by default the declared suite that the record names.
-        device: where to compute.
         observer: told of phases.
         keep: folder of runs in which to unpack the claim, with the evidence, if no check fails.
 
@@ -100,7 +98,7 @@ def verify(
             checks += rank_checks(record, version, folder)
         found = _Findings(checks)
         if not _failed(checks):
-            request = RunRequest(suite=suite or str(record["suite"]), device=device)
+            request = replace(request, suite=request.suite or str(record["suite"]))
             found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
         result = Verification(
             id=str(record.get("id", "")),

@@ -37,12 +37,13 @@ def command(context: click.Context, /, artifact: Path, as_json: bool, offline: b
     if not artifact.exists():
         raise ArtifactError(f"{str(artifact)!r} does not exist. Give the folder of a run, as vlbench run names it.")
     from vlbench.cli.progress import observer
+    from vlbench.observe import RunRequest
     from vlbench.run import score_artifact
 
     registry = load(context)
     with no_network(offline), observer() as watching:
-        chosen = names(rest.pop("students"))
-        record = score_artifact(artifact, registry=registry, observer=watching, students=chosen, **rest)
+        request = RunRequest(students=names(rest.pop("students")), **rest)
+        record = score_artifact(artifact, request, registry=registry, observer=watching)
     if as_json:
         echo_json(record)
         return

@@ -38,12 +38,12 @@ def command(
     """
     from vlbench.claims.verify import verify
     from vlbench.cli.progress import observer
+    from vlbench.observe import RunRequest
 
     registry = load(context)
     with observer() as watching:
-        found = verify(
-            bundle, registry=registry, retrain=not no_retrain, suite=suite, device=device, observer=watching, keep=keep
-        )
+        request = RunRequest(suite=suite, device=device)
+        found = verify(bundle, request, registry=registry, retrain=not no_retrain, observer=watching, keep=keep)
     if as_json:
         echo_json(found.as_json())
     else:
