@@ -20,7 +20,8 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
     Args:
         suite: a declared name, or a path that ends in ``.toml``.
         registry: knows the names.
-        overrides: dotted key -> TOML value as text, as in ``{"training.seeds": "1"}``.
+        overrides: dotted key -> TOML value as text, as in ``{"training.seeds": "1"}``. ``student.KEY`` is KEY in every
+            setting that students are trained with.
 
     Raises:
         UnknownNameError: no suite, or no declared student, of that name.
@@ -63,6 +64,9 @@ def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
 
 def _override(table: dict[str, Any], key: str, text: str) -> None:
     *folders, last = key.split(".")
+    if folders == ["student"]:
+        _override_settings(table, last, _value(text))
+        return
     at: Any = table
     for folder in folders:
         at = (
@@ -72,10 +76,22 @@ def _override(table: dict[str, Any], key: str, text: str) -> None:
         )
     if not isinstance(at, dict):
         raise ProtocolError(f"--set {key}: the suite has no such key.")
+    at[last] = _value(text)
+
+
+def _value(text: str) -> Any:
     try:
-        at[last] = tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        at[last] = text
+        return text
+
+
+def _override_settings(table: dict[str, Any], key: str, value: Any) -> None:
+    """One value in every setting of the grid; settings that are equal then are one."""
+    instead = {"steps": {"epochs": 0}, "epochs": {"steps": 0}}.get(key, {})
+    training = table.get("training", {})
+    grid = [{**setting, **instead, key: value} for setting in training.get("grid", [])]
+    training["grid"] = [setting for at, setting in enumerate(grid) if setting not in grid[:at]]
 
 
 def _inside(at: Any, folder: str, key: str) -> Any:
