@@ -7,6 +7,7 @@ at all (written beside and renamed), and its key is compared field by field on r
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -84,9 +85,25 @@ class Cache:
         """The stored tensors, computed and stored first where they are not there. A failure is not stored."""
         found = self.load(kind, key)
         if found is None:
-            found = compute()
-            self.store(kind, key, found)
+            with self._alone(kind, key):
+                found = self.load(kind, key)  # another process may have been first
+                if found is None:
+                    found = compute()
+                    self.store(kind, key, found)
         return found
+
+    @contextlib.contextmanager
+    def _alone(self, kind: str, key: Key) -> Iterator[None]:
+        """One process at a time computes an entry, where the file system has locks; a killed one holds none."""
+        lock = self.folder(kind, key).with_suffix(".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as opened:
+            with contextlib.suppress(OSError):
+                fcntl.flock(opened, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
 
 
 def _flush(file: Path) -> None:

@@ -21,8 +21,16 @@ def serial(count: int, run: Callable[[int], None]) -> None:
         run(index)
 
 
-def execute(registry: Registry, executor: str, rows: Sequence[Callable[[], T]]) -> list[T]:
+def execute(
+    registry: Registry, executor: str, rows: Sequence[Callable[[], T]], commands: Sequence[Sequence[str]] = ()
+) -> list[T]:
     """What the rows give, in their own order, whatever the order an executor runs them in.
+
+    Args:
+        registry: knows the executor.
+        executor: its name.
+        rows: what makes each row, or finds it where it is finished.
+        commands: words that make the same rows in processes of their own; the row then finds what was made.
 
     Raises:
         VlbenchError: as a row raised it.
@@ -47,7 +55,7 @@ def execute(registry: Registry, executor: str, rows: Sequence[Callable[[], T]]) 
                 raise
 
     try:
-        call(registry, "executor", executor, count=len(rows), run=run)
+        call(registry, "executor", executor, count=len(rows), run=run, commands=commands)
     except PluginError:
         if not raised:
             raise

@@ -54,6 +54,11 @@ def offline() -> Iterator[None]:
                 os.environ[name] = value
 
 
+def is_offline() -> bool:
+    """Whether the network is switched off now."""
+    return _depth > 0
+
+
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if not _depth or not event.startswith("socket."):
         return

@@ -39,6 +39,7 @@ from vlbench.observe import AS_RECORDED, Observer, RunRequest, SilentObserver
 from vlbench.registry.code import code_hash
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.row import row_words
 from vlbench.score.declared import declared_scores
 from vlbench.score.retrieval import clusters
 from vlbench.score.training_sets import full_selection, training_set
@@ -122,7 +123,9 @@ def run_many(
 
 
 def _run_cells(work: Workbench, cells: Sequence[Cell], *, alone: bool = False) -> list[Record]:
-    return execute(work.registry, work.request.executor, [partial(run_cell, work, cell, alone=alone) for cell in cells])
+    rows = [partial(run_cell, work, cell, alone=alone) for cell in cells]
+    commands = [row_words(cell, work.request, work.registry.plugin_files) for cell in cells]
+    return execute(work.registry, work.request.executor, rows, commands)
 
 
 def run_cell(work: Workbench, cell: Cell, *, alone: bool = False) -> Record:

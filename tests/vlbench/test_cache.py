@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,7 +89,7 @@ def test_a_failure_is_not_stored(cache):
     with pytest.raises(RuntimeError):
         cache.get("features", KEY, fail)
     assert cache.load("features", KEY) is None
-    assert not cache.root.exists()
+    assert names(cache.root / "features") == []
 
 
 def test_an_entry_that_is_there_stays(cache):
@@ -141,3 +143,18 @@ def test_the_environment_names_the_cache(monkeypatch, tmp_path):
     assert default_cache() == tmp_path
     monkeypatch.delenv("VLBENCH_CACHE")
     assert "vlbench" in Path(default_cache()).parts
+
+
+def test_what_two_ask_for_at_once_is_computed_once(cache):
+    calls = []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.1)
+        return TENSORS
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [future.result() for future in [pool.submit(cache.get, "experts", KEY, compute) for _ in range(2)]]
+    assert len(calls) == 1
+    assert all(torch.equal(one["a"], TENSORS["a"]) for one in found)
+    assert names(cache.root / "experts") == [cache.folder("experts", KEY).name]

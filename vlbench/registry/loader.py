@@ -42,6 +42,7 @@ def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
 def try_plugins(plugin_files: Sequence[str] = ()) -> Registry:
     """As :func:`load_registry`, but whatever the plugins' status: for those who list it."""
     registry = Registry()
+    registry.plugin_files = tuple(str(path) for path in plugin_files)
     for found in [find.core(), *find.installed(), *(find.file(Path(path)) for path in plugin_files)]:
         registry.plugins.append(_admit(found, registry))
     return registry

@@ -49,7 +49,7 @@ KINDS = {
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled")),
         Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
-        Kind("executor", "vlbench_executors", Declaration, ("count", "run")),
+        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands")),
         Kind("observer", "vlbench_observers", Declaration, ()),
     )
 }
@@ -85,12 +85,14 @@ class Registry:
 
     Attributes:
         plugins: every plugin that was found, in the order loaded.
+        plugin_files: paths of those that are single files.
         methods, datasets, encoders, students, scores, suites, formats, commands, executors, observers: name ->
             declaration.
     """
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
+        self.plugin_files: tuple[str, ...] = ()
         self.methods: dict[str, MethodSpec] = {}
         self.datasets: dict[str, DatasetSpec] = {}
         self.encoders: dict[str, EncoderSpec] = {}

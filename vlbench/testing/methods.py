@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from unittest import SkipTest
 
+from vlbench.budget import Budget
 from vlbench.condense.artifacts import (
     Artifact,
     DistilledPairs,
@@ -29,7 +31,8 @@ from vlbench.testing.watch import GENERATORS, changes, kept_as_they_were, watche
 
 SIZES = (150, 300, 600)
 """Train images, with two captions each, at which work is counted."""
-TEACHING_PAIRS = 20
+TEACHING = Budget(20)
+BYTES_ADVICE = "What fits is told by budget.fitting(bytes_per_pair), or by context.fit(selection, budget)."
 TEACHING_MARGIN = 10.0
 """Points of mean recall above chance that a student of so many toy pairs must reach; random pairs give about 40."""
 
@@ -65,23 +68,44 @@ def check_result_is_valid(trials: MethodTrials) -> None:
 
 def check_budget_is_never_exceeded(trials: MethodTrials) -> None:
     """At most as many pairs as asked for: one, an odd number, all; more than there are is refused or not used up."""
-    for pairs in (1, PAIRS, ALL):
+    for budget in (Budget(1), PAIRS, ALL):
         try:
-            got = len(trials.trial(pairs=pairs).artifact)
+            got = len(trials.trial(budget).artifact)
         except BudgetError as error:
-            raise AssertionError(f"it refuses a budget of {pairs} pairs, of {ALL} images: {error}") from error
-        require(got <= pairs, f"asked for {pairs} pairs, it returned {got}.")
-        require(got > 0, f"asked for {pairs} pairs, it returned none.")
+            raise AssertionError(f"it refuses a budget of {budget} pairs, of {ALL} images: {error}") from error
+        require(got <= budget.amount, f"asked for {budget} pairs, it returned {got}.")
+        require(got > 0, f"asked for {budget} pairs, it returned none.")
+    more = Budget(ALL.amount + 1)
+    asked = f"asked for {more} pairs, more than there are images,"
+    artifact = _unless_refused(trials, more, asked, "Call budget.check_fits(available) first.")
+    require(artifact is None or len(artifact) <= more.amount, f"{asked} it returned {len(artifact or ())}.")
+
+
+def check_budget_of_bytes_is_kept(trials: MethodTrials) -> None:
+    """Never more bytes than asked for, and no less than half of them while there is data; all bytes may be refused."""
+    weight = trials.weight(trials.trial(TEACHING).artifact)
+    budget = Budget(weight, "bytes")
+    asked = f"asked for {budget}, what its own {TEACHING} pairs weigh,"
     try:
-        got = len(trials.trial(pairs=ALL + 1).artifact)
-        require(got <= ALL + 1, f"asked for {ALL + 1} pairs, more than there are images, it returned {got}.")
+        made = trials.weight(trials.run(trials.fresh_folder(), budget).artifact)
+    except BudgetError as refusal:
+        raise SkipTest(f"it refuses budgets of bytes: {refusal}") from refusal
+    require(made <= weight, f"{asked} it returned {made:,} bytes. {BYTES_ADVICE}")
+    require(2 * made >= weight, f"{asked} it returned {made:,} bytes, not half of it. {BYTES_ADVICE}")
+    few = _unless_refused(trials, Budget(1, "bytes"), "asked for 1 byte,", f"Raise BudgetError. {BYTES_ADVICE}")
+    require(few is None, f"asked for 1 byte, it returned {len(few or ())} pairs. Raise BudgetError. {BYTES_ADVICE}")
+    asked = f"asked for {100 * weight:,} bytes, more than all images weigh,"
+    _unless_refused(trials, Budget(100 * weight, "bytes"), asked, "Keep no more pairs than there are candidates.")
+
+
+def _unless_refused(trials: MethodTrials, budget: Budget, asked: str, advice: str) -> Artifact | None:
+    """What it makes of a budget that it may refuse, but not stumble over."""
+    try:
+        return trials.run(trials.fresh_folder(), budget).artifact
     except VlbenchError:
-        return
+        return None
     except Exception as error:
-        raise AssertionError(
-            f"asked for {ALL + 1} pairs, more than there are images, it fails with {error_text(error)}. Call "
-            f"budget.check_fits(available) first."
-        ) from error
+        raise AssertionError(f"{asked} it fails with {error_text(error)}. {advice}") from error
 
 
 def check_artifact_survives_save_and_load(trials: MethodTrials) -> None:
@@ -103,7 +127,7 @@ def check_artifact_survives_save_and_load(trials: MethodTrials) -> None:
 
 def check_result_teaches(trials: MethodTrials) -> None:
     """A student trained on the artifact retrieves better than chance."""
-    artifact = trials.trial(pairs=TEACHING_PAIRS).artifact
+    artifact = trials.trial(TEACHING).artifact
     bench = toy_bench(trials.dataset, trials.folder / "shared")
     student = bench.student("toy", toy_student())
     parameters = train(
@@ -146,8 +170,8 @@ def check_other_seed_gives_other_bytes(trials: MethodTrials) -> None:
 def check_order_of_runs_is_irrelevant(trials: MethodTrials) -> None:
     """A run gives the same artifact whatever other seeds and budgets ran before it, the cache of all runs included."""
     cache = trials.fresh_folder()
-    for pairs, seed in ((PAIRS, 1), (PAIRS + 2, 0)):
-        trials.run(trials.fresh_folder(), pairs=pairs, seed=seed, cache=cache)
+    for budget, seed in ((PAIRS, 1), (Budget(PAIRS.amount + 2), 0)):
+        trials.run(trials.fresh_folder(), budget, seed=seed, cache=cache)
     after = trials.run(trials.fresh_folder(), cache=cache).artifact
     require(
         _same(trials, after, trials.trial().artifact),
@@ -242,6 +266,7 @@ METHOD_CHECKS: tuple[Check, ...] = (
     check_construction_only_stores_options,
     check_result_is_valid,
     check_budget_is_never_exceeded,
+    check_budget_of_bytes_is_kept,
     check_artifact_survives_save_and_load,
     check_result_teaches,
     check_same_seed_gives_same_bytes,

@@ -13,6 +13,7 @@ from vlbench.budget import Budget
 from vlbench.condense.artifacts import Artifact, save_artifact
 from vlbench.condense.context import Context
 from vlbench.condense.method import Method
+from vlbench.condense.weight import artifact_bytes
 from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
 from vlbench.data.pairs import PairDataset
 from vlbench.registry.options import parse_options
@@ -21,9 +22,9 @@ from vlbench.testing.growth import count
 from vlbench.testing.toys import COUNTS, toy_context, toy_dataset
 from vlbench.testing.watch import GENERATORS, SETTINGS, TrapSplits, changes, kept_as_they_were, watched
 
-PAIRS = 7
+PAIRS = Budget(7)
 """The budget of a trial, where a check does not need another."""
-ALL = COUNTS["train"]
+ALL = Budget(COUNTS["train"])
 """The largest budget that toys allow: one pair of each train image."""
 
 
@@ -94,7 +95,7 @@ class MethodTrials:
 
     def __init__(self, spec: MethodSpec, folder: Path, options: Mapping[str, object]) -> None:
         self.spec, self.folder, self._options = spec, folder, {**spec.quick, **options}
-        self._trials: dict[tuple[int, int], Trial | Exception] = {}
+        self._trials: dict[tuple[Budget, int], Trial | Exception] = {}
         self.dataset = toy_dataset()
 
     def method(self) -> Method:
@@ -110,12 +111,12 @@ class MethodTrials:
         """A new folder with neither cache nor checkpoint."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def trial(self, *, pairs: int = PAIRS, seed: int = 0) -> Trial:
+    def trial(self, budget: Budget = PAIRS, *, seed: int = 0) -> Trial:
         """A run in a folder of its own; made once, and an exception is raised again."""
-        key = (pairs, seed)
+        key = (budget, seed)
         if key not in self._trials:
             try:
-                self._trials[key] = self.run(self.fresh_folder(), pairs=pairs, seed=seed)
+                self._trials[key] = self.run(self.fresh_folder(), budget, seed=seed)
             except Exception as error:
                 self._trials[key] = error
         found = self._trials[key]
@@ -126,8 +127,8 @@ class MethodTrials:
     def run(
         self,
         folder: Path,
+        budget: Budget = PAIRS,
         *,
-        pairs: int = PAIRS,
         seed: int = 0,
         cache: Path | None = None,
         stop_after: int | None = None,
@@ -136,7 +137,7 @@ class MethodTrials:
 
         Args:
             folder: for checkpoints; and for the cache, where ``cache`` is not given.
-            pairs: budget.
+            budget: of pairs or of bytes.
             seed: of the run.
             cache: what the run shares with others.
             stop_after: kill the run after so many steps.
@@ -155,7 +156,7 @@ class MethodTrials:
         with kept_as_they_were(), watched((folder, cache)) as seen:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
-            artifact = method.condense(view, Budget(pairs), context)
+            artifact = method.condense(view, budget, context)
             drawn, changed = changes(GENERATORS, generators), changes(SETTINGS, settings)
         inputs = _changed_inputs(dataset, {"options": (options, repr(method.options))})
         inputs += ["weights of the encoders"] if _encoders(context) != encoders else []
@@ -168,10 +169,14 @@ class MethodTrials:
 
         def call() -> None:
             view, context = toy_context(dataset, self.fresh_folder(), sees_val=self.spec.sees_val)
-            method.condense(view, Budget(PAIRS), context)
+            method.condense(view, PAIRS, context)
 
         with kept_as_they_were():
             return count(call)
+
+    def weight(self, artifact: Artifact) -> int:
+        """Its bytes, as a budget counts them."""
+        return artifact_bytes(artifact, self.dataset.split("train"))
 
     def stored(self, artifact: Artifact) -> dict[str, bytes]:
         """The files of a saved artifact, by name."""

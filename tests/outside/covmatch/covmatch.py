@@ -39,16 +39,18 @@ class CovMatch(vlbench.Method):
     def condense(
         self, train: vlbench.TrainView, budget: vlbench.Budget, context: vlbench.Context
     ) -> vlbench.DistilledPairs:
-        """Learn ``budget.pairs`` pairs from random images with their mean captions."""
+        """Learn as many pairs as fit the budget, from random images with their mean captions."""
         import torch
 
         first, second = train.sides
-        towers = context.variant("frozen")[0].towers
+        towers, images = context.variant("frozen")[0].towers, train.items(first)
+        pair_bytes = images[0].nbytes + vlbench.stored_bytes(towers[second].width, "float32")
         candidates = context.candidates()
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
-        start = vlbench.Selection(candidates[order[: budget.pairs]], train.fingerprint, mean_sides=(second,))
+        kept = candidates[order[: budget.fitting(pair_bytes)]]
+        start = vlbench.Selection(kept, train.fingerprint, mean_sides=(second,))
         vectors = context.training_set(start, "frozen").entries(torch.arange(len(start)))[second]
-        items = train.items(first)[train.pairs[start.indices, 0]]
+        items = images[train.pairs[kept, 0]]
         state = {"pixels": towers[first].encoder.inputs(items).to(vectors), "vectors": vectors.clone()}
         self._learn(state, towers[first], train, context)
         sides = {first: train.as_items(first, state["pixels"]).cpu() if self.options.item_rate else items}
@@ -89,14 +91,15 @@ def cross_covariance(context: vlbench.Context) -> Tensor:
     """Of the standardised features of all train pairs [first width, second width]."""
     import torch
 
-    data = context.full_set("frozen")
-    total, sums = 0.0, [0.0, 0.0]
-    for at in torch.arange(len(data.pairs)).split(CHUNK):
+    data, (first, second) = context.full_set("frozen"), context.student.towers.values()
+    product = torch.zeros(first.width, second.width, device=context.device)
+    count, ones, twos = len(data.pairs), product.new_zeros(first.width), product.new_zeros(second.width)
+    for at in torch.arange(count).split(CHUNK):
         one, two = data.entries(at).values()
-        total = total + one.T @ two
-        sums = [sums[0] + one.sum(0), sums[1] + two.sum(0)]
-    count = len(data.pairs)
-    return total / count - torch.outer(sums[0] / count, sums[1] / count)
+        product += one.T @ two
+        ones += one.sum(0)
+        twos += two.sum(0)
+    return product / count - torch.outer(ones / count, twos / count)
 
 
 def covariance_loss(one: Tensor, two: Tensor, target: Tensor, means: float) -> Tensor:

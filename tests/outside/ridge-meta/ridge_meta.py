@@ -1,5 +1,7 @@
 """Text vectors such that a ridge map, fitted on real images and these vectors, retrieves real pairs."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import vlbench
@@ -7,8 +9,6 @@ import vlbench
 
 @dataclass(frozen=True)
 class RidgeMetaOptions:
-    """How the vectors are learned."""
-
     steps: int = vlbench.option(300, help="updates of the vectors")
     batch: int = vlbench.option(500, help="real pairs in an update")
     rate: float = vlbench.option(0.1, help="learning rate of Adam at the start, cosine to 0")
@@ -16,18 +16,20 @@ class RidgeMetaOptions:
 
 
 class RidgeMeta(vlbench.Method):
-    """Keep random images; learn the vectors they are paired with."""
-
-    def condense(self, train, budget, context):
+    def condense(
+        self, train: vlbench.TrainView, budget: vlbench.Budget, context: vlbench.Context
+    ) -> vlbench.DistilledPairs:
         """Minimise the InfoNCE of real pairs under the map W = X'(XX' + ridge)^-1 T, over T."""
         import torch
         from torch.nn.functional import cross_entropy, normalize
 
-        options, student = self.options, context.student
-        first, second = train.sides
+        options, student, (first, second) = self.options, context.student, train.sides
+        images, tower = train.items(first), student.towers[second]
+        pair_bytes = images[0].nbytes + vlbench.stored_bytes(tower.width, "float32")
         candidates = context.candidates()  # one train pair of each image
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
-        start = vlbench.Selection(candidates[order[: budget.pairs]], train.fingerprint, mean_sides=(second,))
+        kept = candidates[order[: budget.fitting(pair_bytes)]]
+        start = vlbench.Selection(kept, train.fingerprint, mean_sides=(second,))
         entries = context.training_set(start, "frozen").entries(torch.arange(len(start)))
         x, t = entries[first], entries[second].clone().requires_grad_()  # standardised, [pair, width]
         kernel = x @ x.T
@@ -47,13 +49,11 @@ class RidgeMeta(vlbench.Method):
             schedule.step()
             context.curve("loss", loss.item())
             context.observer.advance()
-        tower = student.towers[second]
-        sides = {first: train.items(first)[train.pairs[start.indices, 0]]}  # the images as they are
-        sides[second] = tower.standardise.inverse(t.detach()).cpu()
+        sides = {first: images[train.pairs[kept, 0]], second: tower.standardise.inverse(t.detach()).cpu()}
         return vlbench.DistilledPairs(sides, {first: "items", second: tower.space}, train.fingerprint, start=start)
 
 
 @vlbench.hookimpl
-def vlbench_methods():
+def vlbench_methods() -> list[vlbench.MethodSpec]:
     summary = "Real images with learned text vectors, by the meta-gradient of a ridge map."
     return [vlbench.MethodSpec("ridge-meta", "ridge_meta:RidgeMeta", "distillation", summary, RidgeMetaOptions)]

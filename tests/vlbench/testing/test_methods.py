@@ -41,7 +41,8 @@ class GoodVectors(vlbench.Method):
     def condense(self, train, budget, context):
         candidates = context.candidates()
         budget.check_fits(len(candidates))
-        chosen = candidates[torch.randperm(len(candidates), generator=context.seeds.generator("start"))[: budget.pairs]]
+        order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
+        chosen = candidates[order[: budget.fitting(3 * 8 * 8 + 4 * 16)]]
         images = train.items("image")[train.pairs[chosen, 0]]
         text = context.student.towers["text"]
         inputs = text.encoder.inputs([train.items("text")[i] for i in train.pairs[chosen, 1].tolist()])
@@ -83,7 +84,47 @@ class DrawsWhenMade(Good):
 
 class RoundsUp(Good):
     def condense(self, train, budget, context):
-        return super().condense(train, vlbench.Budget(min(60, budget.pairs + budget.pairs % 2)), context)
+        odd = budget.unit == "pairs" and budget.pairs < 60 and budget.pairs % 2
+        return super().condense(train, replace(budget, amount=budget.amount + odd), context)
+
+
+class OfBytes(Good):
+    """Random pairs; what the others do with a budget of bytes."""
+
+    def condense(self, train, budget, context):
+        if budget.unit == "bytes":
+            budget = self.instead(budget)
+        return super().condense(train, budget, context)
+
+
+class TakesMoreBytes(OfBytes):
+    def instead(self, budget):
+        return replace(budget, amount=budget.amount * 2)
+
+
+class TakesAThirdOfTheBytes(OfBytes):
+    def instead(self, budget):
+        return replace(budget, amount=budget.amount // 3)
+
+
+class TakesAPairForAByte(OfBytes):
+    def instead(self, budget):
+        return vlbench.Budget(1) if budget.amount == 1 else budget
+
+
+class StumblesOverBytes(OfBytes):
+    def instead(self, budget):
+        return [][budget.amount]
+
+
+class StumblesOverManyBytes(OfBytes):
+    def instead(self, budget):
+        return [][budget.amount] if budget.amount > 100_000 else budget
+
+
+class RefusesBytes(OfBytes):
+    def instead(self, budget):
+        return vlbench.Budget(budget.pairs)
 
 
 class ReturnsNothing(Good):
@@ -313,6 +354,11 @@ def test_a_deterministic_method_passes_when_declared():
         (ComparesAllPairsInNumpy, "cost_grows_as_declared", "bytes that Python and numpy hold grow faster"),
         (LoopsOverAllPairs, "cost_grows_as_declared", "lines of its Python grow faster"),
         (RoundsUp, "budget_is_never_exceeded", "asked for 1 pairs, it returned 2"),
+        (TakesMoreBytes, "budget_of_bytes_is_kept", "what its own 20 pairs weigh, it returned"),
+        (TakesAThirdOfTheBytes, "budget_of_bytes_is_kept", "not half of it. What fits is told by"),
+        (TakesAPairForAByte, "budget_of_bytes_is_kept", "asked for 1 byte, it returned 1 pairs"),
+        (StumblesOverBytes, "budget_of_bytes_is_kept", "IndexError: list index out of range (test_methods.py:"),
+        (StumblesOverManyBytes, "budget_of_bytes_is_kept", "Keep no more pairs than there are candidates"),
         (Twice, "result_is_valid", "an index occurs twice"),
         (ReturnsOwnClass, "artifact_survives_save_and_load", "a saved ExtraPairs comes back as DistilledPairs"),
         (Shuffled, "result_teaches", "chance is 25"),
@@ -349,6 +395,14 @@ def test_a_method_that_breaks_one_rule_fails_that_check(method, check, words):
 @pytest.mark.parametrize("method", [ComparesAllPairs, ComparesAllPairsInNumpy, LoopsOverAllPairs])
 def test_a_cost_that_is_declared_is_no_fault(method):
     assert failures(method, cost="quadratic") == {}
+
+
+def test_a_method_that_refuses_bytes_by_name_is_told_so_and_does_not_fail():
+    results = {result.check: result for result in check_method(spec(RefusesBytes))}
+    refused = results.pop("budget_of_bytes_is_kept")
+    assert (refused.status, {result.status for result in results.values()}) == ("skipped", {"passed"})
+    assert refused.message.startswith("it refuses budgets of bytes: budget ")
+    assert "Ask budget.fitting(bytes_per_pair)" in refused.message
 
 
 def test_numbers_that_are_not_finite_are_caught():

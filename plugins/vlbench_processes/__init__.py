@@ -1,0 +1,12 @@
+"""Rows of one command side by side, each in a process of its own."""
+
+from __future__ import annotations
+
+import vlbench
+
+
+@vlbench.hookimpl
+def vlbench_executors() -> list[vlbench.Declaration]:
+    """As many at a time as VLBENCH_WORKERS says."""
+    summary = "The first row alone, the others side by side: VLBENCH_WORKERS at a time, or one for each core."
+    return [vlbench.Declaration("processes", "vlbench_processes.side_by_side:side_by_side", summary)]

@@ -1,0 +1,122 @@
+"""Rows side by side are the rows of a serial run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from vlbench.cli.main import main
+from vlbench.errors import BudgetError, PluginError
+from vlbench.execute import execute
+from vlbench.registry.loader import load_registry
+
+PLUGIN = """
+from dataclasses import dataclass
+import vlbench
+
+@dataclass(frozen=True)
+class Options:
+    step: int = vlbench.option(1, help="distance")
+
+class EveryNth(vlbench.Selector):
+    needs_features = False
+    def select(self, features, size, generator):
+        import torch
+        return (torch.arange(size) * self.options.step + torch.randint(9, (), generator=generator)) % len(features)
+
+@vlbench.hookimpl
+def vlbench_methods():
+    return [vlbench.MethodSpec("every-nth", "nth_plugin:EveryNth", "selection", "Every n-th.", Options)]
+"""
+QUICK = ("rows.always=[]", "rows.full=false", "training.seeds=1", "training.grid=[{steps=20,batch=20,rate=0.1}]")
+
+
+def run(executor: str) -> dict[str, object]:
+    """The records of two rows by a plugin's file, with options and changes, without what differs between runs."""
+    words = ["--plugin", "nth_plugin.py", "run", "--suite", "scenes-mini", "--budget", "20", "--seed", "0,1", "--json"]
+    words += ["--method", "every-nth", "-o", "step=3", "--out", executor, "--executor", executor, "--offline"]
+    done = CliRunner().invoke(main, [*words, *(word for change in QUICK for word in ("--set", change))])
+    assert done.exit_code == 0, done.output
+    return {r["id"]: [r[k] for k in ("scores", "options", "overrides", "command")] for r in json.loads(done.stdout)}
+
+
+def test_what_child_processes_make_is_what_a_serial_run_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nth_plugin.py").write_text(PLUGIN)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("VLBENCH_JOURNAL", str(tmp_path / "journal"))
+    side_by_side = run("processes")
+    makers = {json.loads(line)["process"] for line in (tmp_path / "journal").read_text().splitlines()}
+    assert len(makers) == 2
+    assert side_by_side == run("serial")
+    assert len(side_by_side) == 2
+
+
+def test_a_row_whose_process_failed_is_made_again_so_that_its_error_is_told() -> None:
+    def broken() -> None:
+        raise BudgetError("too many")
+
+    commands = [[], [sys.executable, "-c", "exit(1)"]]
+    with pytest.raises(BudgetError, match="too many"):
+        execute(load_registry(), "processes", [lambda: None, broken], commands)
+
+
+def wait_for(condition) -> bool:
+    for _ in range(500):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_row_is_asked_for_when_its_process_has_ended_and_no_more_run_than_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLBENCH_WORKERS", "2")
+    code = "import pathlib, sys, time; p = pathlib.Path(sys.argv[1]); p.write_text(''); time.sleep(.05); "
+    code += "p.rename(p.with_suffix('.done'))"
+    commands = [[sys.executable, "-c", code, str(tmp_path / f"{index}.begun")] for index in range(5)]
+    begun = []
+
+    def row(index: int) -> bool:
+        begun.append(len(list(tmp_path.glob("*.begun"))))
+        return (tmp_path / f"{index}.done").exists()
+
+    made = execute(load_registry(), "processes", [lambda i=i: row(i) for i in range(5)], commands)
+    assert made == [False, True, True, True, True]  # the first is made here
+    assert max(begun) <= 2
+
+
+def test_an_interrupt_ends_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLBENCH_WORKERS", "2")
+    sleeping = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
+    at = tmp_path / "process"
+
+    def interrupted() -> None:
+        assert wait_for(lambda: at.exists() and at.read_text())
+        raise KeyboardInterrupt
+
+    commands = [[], [sys.executable, "-c", ""], [sys.executable, "-c", sleeping, str(at)]]
+    with pytest.raises(KeyboardInterrupt):
+        execute(load_registry(), "processes", [lambda: None, interrupted, lambda: None], commands)
+    assert not is_alive(int(at.read_text()))
+
+
+def test_a_number_of_workers_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLBENCH_WORKERS", "all")
+    with pytest.raises(PluginError, match="VLBENCH_WORKERS=all is no number of at least 1"):
+        execute(load_registry(), "processes", [lambda: None], [[]])
