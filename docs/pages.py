@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,17 +44,34 @@ def home() -> str:
 
 
 def reference() -> str:
-    """Every name of the facade and of ``vlbench.testing``, with its docstring."""
+    """Every name of the facade, of its modules and of ``vlbench.testing``, with its docstring."""
+    below = [f"vlbench.{name}" for name in vlbench.SUBMODULES]
     return "\n\n".join(
         [
             "# The facade",
-            "A plugin or a notebook needs `import vlbench`, and no other module but `vlbench.errors` and "
-            "`vlbench.testing`. Nothing else is promised. The examples of the facade are run by the tests.",
+            f"A plugin or a notebook needs `import vlbench`. What only some need stands in {listed(below)}, below. "
+            "Nothing else is promised but `vlbench.testing`. The examples are run by the tests.",
             *(f"::: {vlbench._MODULE_OF.get(name, 'vlbench')}.{name}" for name in vlbench.__all__),
+            *(part for module in below for part in of_module(importlib.import_module(module))),
             "# For tests of a plugin",
             *(f"::: vlbench.testing.{testing._MODULE_OF[name]}.{name}" for name in testing.__all__),
         ]
     )
+
+
+def of_module(module: ModuleType) -> list[str]:
+    """What a module is for, and every name it promises, from where that is defined."""
+    about = f"{module.__doc__}".splitlines()[0]
+    return [
+        f"# {module.__name__}",
+        about,
+        *(f"::: {getattr(module, name).__module__}.{name}" for name in module.__all__),
+    ]
+
+
+def listed(modules: list[str]) -> str:
+    """Names in a sentence."""
+    return ", ".join(f"`{name}`" for name in modules[:-1]) + f" and `{modules[-1]}`"
 
 
 def commands() -> str:

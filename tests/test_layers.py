@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+import vlbench
+
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
 OUTSIDE = sorted(path.parent for path in (ROOT / "tests" / "outside").glob("*/pyproject.toml"))
 CORE = sorted((ROOT / "vlbench").rglob("*.py"))
-DOORS = {"vlbench", "vlbench.errors", "vlbench.testing"}
+DOORS = {"vlbench", "vlbench.errors", "vlbench.testing", *(f"vlbench.{name}" for name in vlbench.SUBMODULES)}
 """All that a plugin may import of the core."""
 HEAVY = {"torch", "timm", "transformers", "sentence_transformers", "peft", "faiss", "sklearn", "datasets"}
 

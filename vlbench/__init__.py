@@ -1,7 +1,9 @@
 """vlbench: which method makes the training set that teaches a fresh student the most?
 
 The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
-promised. Each is imported when it is first used, so that ``import vlbench`` stays light.
+promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
+:mod:`vlbench.storage` for those that store what they learn, :mod:`vlbench.reading` for readers of a user's files. Each
+is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
 from __future__ import annotations
@@ -14,15 +16,13 @@ from typing import TYPE_CHECKING, Any
 from vlbench import errors
 
 if TYPE_CHECKING:
+    from vlbench import reading, storage, students
     from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
     from vlbench.condense.artifacts import DistilledPairs, Selection, load_artifact
     from vlbench.condense.context import Context
     from vlbench.condense.method import Method, Selector
-    from vlbench.condense.storage import pack, stored_bytes, unpack
-    from vlbench.condense.weight import artifact_bytes
     from vlbench.data.fingerprint import fingerprint
-    from vlbench.data.images import EncodedImage, cached_images
     from vlbench.data.pairs import PairDataset, Split
     from vlbench.data.views import TrainView
     from vlbench.registry.api import PLUGIN_API
@@ -33,15 +33,12 @@ if TYPE_CHECKING:
         Declaration,
         EncoderSpec,
         MethodSpec,
-        NeededFile,
         StudentSpec,
         SuiteSpec,
     )
     from vlbench.run import run
-    from vlbench.score.train import Recipe, TrainingSet, train
     from vlbench.seeds import SeedTree
     from vlbench.towers.encoders import Encoder
-    from vlbench.towers.student import Student, Tower
 
 __version__ = "0.1.0"
 
@@ -52,37 +49,28 @@ __all__ = [
     "DatasetSpec",
     "Declaration",
     "DistilledPairs",
-    "EncodedImage",
     "Encoder",
     "EncoderSpec",
     "Method",
     "MethodSpec",
-    "NeededFile",
     "PairDataset",
-    "Recipe",
     "SeedTree",
     "Selection",
     "Selector",
     "Split",
-    "Student",
     "StudentSpec",
     "SuiteSpec",
-    "Tower",
     "TrainView",
-    "TrainingSet",
-    "artifact_bytes",
-    "cached_images",
     "errors",
     "fingerprint",
     "hookimpl",
     "leaderboard",
     "load_artifact",
     "option",
-    "pack",
+    "reading",
     "run",
-    "stored_bytes",
-    "train",
-    "unpack",
+    "storage",
+    "students",
 ]
 
 _MODULES = {
@@ -91,10 +79,7 @@ _MODULES = {
     "vlbench.condense.artifacts": ("DistilledPairs", "Selection", "load_artifact"),
     "vlbench.condense.context": ("Context",),
     "vlbench.condense.method": ("Method", "Selector"),
-    "vlbench.condense.storage": ("pack", "stored_bytes", "unpack"),
-    "vlbench.condense.weight": ("artifact_bytes",),
     "vlbench.data.fingerprint": ("fingerprint",),
-    "vlbench.data.images": ("EncodedImage", "cached_images"),
     "vlbench.data.pairs": ("PairDataset", "Split"),
     "vlbench.data.views": ("TrainView",),
     "vlbench.registry.api": ("PLUGIN_API",),
@@ -105,16 +90,14 @@ _MODULES = {
         "DatasetSpec",
         "EncoderSpec",
         "MethodSpec",
-        "NeededFile",
         "StudentSpec",
         "SuiteSpec",
     ),
     "vlbench.run": ("run",),
-    "vlbench.score.train": ("Recipe", "TrainingSet", "train"),
     "vlbench.seeds": ("SeedTree",),
     "vlbench.towers.encoders": ("Encoder",),
-    "vlbench.towers.student": ("Student", "Tower"),
 }
+SUBMODULES = ("reading", "storage", "students")
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
@@ -127,6 +110,8 @@ class _Facade(ModuleType):
 
 
 def __getattr__(name: str) -> Any:
+    if name in SUBMODULES:
+        return importlib.import_module(f"vlbench.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'vlbench' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)

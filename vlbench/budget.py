@@ -19,7 +19,7 @@ _HOW = "Give one, as in --budget 500 or --budget 5MB"
 class Budget:
     """A number of image-text pairs, or of bytes, at least 1.
 
-    One text form serves the command line, TOML and records. Bytes are those of :func:`vlbench.artifact_bytes`.
+    One text form serves the command line, TOML and records. Bytes are those of :func:`vlbench.storage.artifact_bytes`.
 
     Attributes:
         amount: how many.
@@ -31,7 +31,7 @@ class Budget:
         >>> budget.pairs, str(budget)
         (500, '500')
         >>> in_bytes = vlbench.Budget.parse("1.5 MB")
-        >>> str(in_bytes), in_bytes.fitting(vlbench.stored_bytes(3072, "uint8"))
+        >>> str(in_bytes), in_bytes.fitting(vlbench.storage.stored_bytes(3072, "uint8"))
         ('1500kB', 487)
         >>> vlbench.Budget.parse("-3")
         Traceback (most recent call last):
@@ -81,7 +81,7 @@ class Budget:
         """How many pairs fit that weigh at most so much each: for who makes pairs; the number itself in pairs.
 
         Args:
-            bytes_per_pair: of both sides, as stored; see :func:`vlbench.stored_bytes`.
+            bytes_per_pair: of both sides, as stored; see :func:`vlbench.storage.stored_bytes`.
             beside: bytes of what comes once, such as learned step sizes.
 
         Raises:

@@ -44,7 +44,7 @@ class Forgetting(vlbench.Method):
             record.see(positions, both_first(one @ two.T).cpu())
             context.observer.advance()
 
-        vlbench.train(context.student, data, recipe, context.seeds.child("run"), observe=observe)
+        vlbench.students.train(context.student, data, recipe, context.seeds.child("run"), observe=observe)
         context.observer.done()
         return record
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vlbench import Recipe, SeedTree, TrainingSet, train
+from vlbench import SeedTree
+from vlbench.students import Recipe, TrainingSet, train
 from vlbench_trajectory.matching import Entries, Parameters, Segment
 from vlbench_trajectory.settings import Settings
 
 if TYPE_CHECKING:
-    from vlbench import Context, Student
+    from vlbench import Context
+    from vlbench.students import Student
 
 Trajectory = dict[str, Tensor]
 """Branch name -> snapshots [snapshot, parameter]; the first is the start."""

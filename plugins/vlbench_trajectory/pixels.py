@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench import pack, unpack
+from vlbench.storage import pack, unpack
 
 if TYPE_CHECKING:
-    from vlbench import Tower
+    from vlbench.students import Tower
 
 
 Basis = Literal["frequency", "free"]

@@ -28,7 +28,7 @@ from vlbench_trajectory.outer import Outer, Variables, outer_start, outer_step
 from vlbench_trajectory.settings import Settings
 
 if TYPE_CHECKING:
-    from vlbench import Student
+    from vlbench.students import Student
     from vlbench_trajectory.pixels import Learned
 
 RATES = "inner rates"

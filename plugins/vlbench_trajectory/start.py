@@ -9,12 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench import Selection, stored_bytes
+from vlbench import Selection
 from vlbench.errors import OptionError
+from vlbench.storage import stored_bytes
 from vlbench_trajectory.pixels import Basis, Learned, LearnedItems, LearnedVectors
 
 if TYPE_CHECKING:
-    from vlbench import Budget, Context, SeedTree, Student, TrainView
+    from vlbench import Budget, Context, SeedTree, TrainView
+    from vlbench.students import Student
     from vlbench_trajectory.options import VLDDOptions
     from vlbench_trajectory.settings import Settings
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vlbench import DistilledPairs, Method, pack
+from vlbench import DistilledPairs, Method
+from vlbench.storage import pack
 from vlbench_trajectory.experts import train_experts
 from vlbench_trajectory.settings import Settings, Task, Trained, resolve
 from vlbench_trajectory.stage import Stage, State
 from vlbench_trajectory.start import Start, draw_start
 
 if TYPE_CHECKING:
-    from vlbench import Budget, Context, Student, TrainView
+    from vlbench import Budget, Context, TrainView
+    from vlbench.students import Student
     from vlbench_trajectory.options import VLDDOptions
 
 CHECKPOINT_EVERY = 25

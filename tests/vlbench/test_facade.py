@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import operator
 import subprocess
 import sys
 from pathlib import Path
@@ -23,9 +24,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("examples")
 
 
+BELOW = [f"{module}.{name}" for module in vlbench.SUBMODULES for name in getattr(vlbench, module).__all__]
+"""What is promised in a module of its own."""
+
+
 def documentation(name: str) -> str:
     """The docstring of a promised name; of a value, the string that follows its assignment."""
-    value = getattr(vlbench, name)
+    value = operator.attrgetter(name)(vlbench)
     if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
         return inspect.getdoc(value) or ""
     source = ast.parse(inspect.getsource(importlib.import_module(vlbench._MODULE_OF[name])))
@@ -37,7 +42,7 @@ def documentation(name: str) -> str:
 
 
 # The examples of `leaderboard` and `load_artifact` show the run that the one of `run` made.
-@pytest.mark.parametrize("name", sorted(vlbench.__all__, key=lambda name: name != "run"))
+@pytest.mark.parametrize("name", sorted([*vlbench.__all__, *BELOW], key=lambda name: name != "run"))
 def test_every_promised_name_has_an_example_that_works(
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +52,11 @@ def test_every_promised_name_has_an_example_that_works(
     told: list[str] = []
     failed = doctest.DocTestRunner(optionflags=EXAMPLES).run(test, out=told.append).failed
     assert not failed, "".join(told)
+
+
+def test_there_is_one_way_to_import_a_thing() -> None:
+    assert len(vlbench.__all__) <= 30
+    assert not {name.split(".")[1] for name in BELOW} & set(vlbench.__all__)
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
@@ -62,7 +72,7 @@ def test_run_stays_a_function_after_its_module_is_imported() -> None:
 def test_import_is_light() -> None:
     code = """
 import sys, vlbench
-vlbench.hookimpl, vlbench.option, vlbench.MethodSpec, vlbench.Selector, vlbench.Method
+vlbench.hookimpl, vlbench.option, vlbench.MethodSpec, vlbench.Selector, vlbench.Method, vlbench.reading.NeededFile
 print([m for m in ("torch", "click", "rich", "numpy", "timm", "transformers", "peft", "faiss") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -79,6 +89,6 @@ def test_a_type_checker_sees_every_promised_name() -> None:
         if isinstance(statement, ast.ImportFrom)
         for alias in statement.names
     }
-    assert seen == vlbench._MODULE_OF
-    assert {*seen, "errors"} >= set(vlbench.__all__)
+    assert seen == vlbench._MODULE_OF | dict.fromkeys(vlbench.SUBMODULES, "vlbench")
+    assert {*seen, "errors"} == set(vlbench.__all__)
     assert Path(vlbench.__file__).with_name("py.typed").is_file()

@@ -46,7 +46,7 @@ class Greedy(vlbench.Method):
 class Learned(vlbench.Method):
     def condense(self, train, budget, context):
         tower = context.student.towers["text"]
-        size = vlbench.stored_bytes(tower.width, "uint8") + 3072
+        size = vlbench.storage.stored_bytes(tower.width, "uint8") + 3072
         chosen = context.candidates()[: budget.fitting(size)]
         start = vlbench.Selection(chosen, train.fingerprint, mean_sides=("text",))
         state = context.load_checkpoint()
@@ -54,7 +54,7 @@ class Learned(vlbench.Method):
             context.save_checkpoint({})
             raise KeyboardInterrupt
         vectors = context.training_set(start).entries(chosen.new_tensor(range(len(chosen))))["text"]
-        text, scales = vlbench.pack(tower.standardise.inverse(vectors), "uint8")
+        text, scales = vlbench.storage.pack(tower.standardise.inverse(vectors), "uint8")
         return vlbench.DistilledPairs({"image": train.items("image")[train.pairs[chosen, 0]], "text": text},
                                       {"image": "items", "text": tower.space}, train.fingerprint, start=start,
                                       scales={"text": scales})

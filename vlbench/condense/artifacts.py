@@ -69,7 +69,7 @@ class DistilledPairs:
 
     Attributes:
         sides: side name -> tensor [pair, ...] as stored: items (uint8 pixels, say) or feature vectors. What is a
-            floating number may be float32, float16, or uint8 with ``scales`` (see :func:`vlbench.pack`).
+            floating number may be float32, float16, or uint8 with ``scales`` (see :func:`vlbench.storage.pack`).
         spaces: side name -> ``items``, or the ``space`` of the tower in which the vectors live.
         fingerprint: of the data set they were learned from.
         rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
@@ -177,7 +177,7 @@ def _check_form(artifact: DistilledPairs, side: str, items: Items) -> None:
             f"side {side!r}: {tensor.dtype} {list(tensor.shape[1:])} is not the form of the data's items."
         )
     if artifact.spaces[side] != ITEMS and not values.is_floating_point():
-        raise ArtifactError(f"side {side!r}: vectors of {tensor.dtype} without scales. See vlbench.pack.")
+        raise ArtifactError(f"side {side!r}: vectors of {tensor.dtype} without scales. See vlbench.storage.pack.")
 
 
 def save_artifact(artifact: Artifact, folder: Path | str) -> None:

@@ -20,7 +20,7 @@ def pack(values: Tensor, storage: Storage) -> tuple[Tensor, Tensor | None]:
 
     Examples:
         >>> import torch, vlbench
-        >>> levels, scales = vlbench.pack(torch.tensor([[0.0, 1.0, 2.55]]), "uint8")
+        >>> levels, scales = vlbench.storage.pack(torch.tensor([[0.0, 1.0, 2.55]]), "uint8")
         >>> levels, scales.shape
         (tensor([[  0, 100, 255]], dtype=torch.uint8), torch.Size([1, 2]))
     """
@@ -38,7 +38,7 @@ def unpack(stored: Tensor, scales: Tensor | None = None) -> Tensor:
 
     Examples:
         >>> import torch, vlbench
-        >>> vlbench.unpack(*vlbench.pack(torch.tensor([[0.0, 1.0, 2.55]]), "uint8"))
+        >>> vlbench.storage.unpack(*vlbench.storage.pack(torch.tensor([[0.0, 1.0, 2.55]]), "uint8"))
         tensor([[0.0000, 1.0000, 2.5500]])
     """
     if scales is None:
@@ -53,7 +53,7 @@ def stored_bytes(numbers: int, storage: Storage) -> int:
 
     Examples:
         >>> import vlbench
-        >>> [vlbench.stored_bytes(256, storage) for storage in ("float32", "float16", "uint8")]
+        >>> [vlbench.storage.stored_bytes(256, storage) for storage in ("float32", "float16", "uint8")]
         [1024, 512, 264]
     """
     return numbers * _BYTES[storage] + (_SCALE_BYTES if storage == "uint8" else 0)

@@ -44,7 +44,7 @@ def artifact_bytes(artifact: Artifact, train: Split) -> int:
         >>> from vlbench.testing import toy_dataset
         >>> data = toy_dataset()
         >>> chosen = vlbench.Selection(torch.arange(0, 20, 2), data.fingerprint)
-        >>> size = vlbench.artifact_bytes(chosen, data.split("train"))
+        >>> size = vlbench.storage.artifact_bytes(chosen, data.split("train"))
         >>> stored = 10 * 3 * 8 * 8 + sum(len(text) for text in data.split("train").items["text"][0:20:2])
         >>> 0.5 * stored < size <= stored
         True

@@ -43,10 +43,10 @@ class Recipe:
 
     Examples:
         >>> import vlbench
-        >>> recipe = vlbench.Recipe(steps=100, batch=20, rate=0.1)
+        >>> recipe = vlbench.students.Recipe(steps=100, batch=20, rate=0.1)
         >>> recipe.schedule, recipe.momentum
         ('cosine', 0.9)
-        >>> vlbench.Recipe(steps=100, batch=0, rate=0.1)
+        >>> vlbench.students.Recipe(steps=100, batch=0, rate=0.1)
         Traceback (most recent call last):
         vlbench.errors.ProtocolError: steps = 100, epochs = 0, batch = 0: ...
     """
@@ -116,7 +116,7 @@ class TrainingSet:
         >>> import torch, vlbench
         >>> features = {"image": torch.randn(2, 4), "text": torch.randn(3, 4)}
         >>> pairs = torch.tensor([[0, 0], [0, 1], [1, 2]])  # two captions of the first image
-        >>> data = vlbench.TrainingSet(lambda side, at: features[side][at], pairs, ("image", "text"))
+        >>> data = vlbench.students.TrainingSet(lambda side, at: features[side][at], pairs, ("image", "text"))
         >>> batch = data.entries(data.positions(0, 20, vlbench.SeedTree(0)))
         >>> len(data), batch["text"].shape  # two images, so two pairs in a batch
         (2, torch.Size([2, 4]))
@@ -199,8 +199,8 @@ def train(
         >>> import tempfile, vlbench
         >>> from vlbench.testing import toy_context, toy_dataset
         >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
-        >>> recipe = vlbench.Recipe(steps=5, batch=20, rate=0.1)
-        >>> sorted(vlbench.train(context.student, context.full_set(), recipe, context.seeds.child("expert")))
+        >>> recipe = vlbench.students.Recipe(steps=5, batch=20, rate=0.1)
+        >>> sorted(vlbench.students.train(context.student, context.full_set(), recipe, context.seeds.child("expert")))
         ['image', 'text']
     """
     parameters = student.start(seeds.child("start"))

@@ -11,6 +11,8 @@ import vlbench
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vlbench.students import Tower
+
 CHECKPOINT_EVERY = 25
 CHUNK = 512
 
@@ -44,7 +46,7 @@ class CovMatch(vlbench.Method):
 
         first, second = train.sides
         towers, images = context.variant("frozen")[0].towers, train.items(first)
-        pair_bytes = images[0].nbytes + vlbench.stored_bytes(towers[second].width, "float32")
+        pair_bytes = images[0].nbytes + vlbench.storage.stored_bytes(towers[second].width, "float32")
         candidates = context.candidates()
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
         kept = candidates[order[: budget.fitting(pair_bytes)]]
@@ -59,7 +61,11 @@ class CovMatch(vlbench.Method):
         return vlbench.DistilledPairs(sides, spaces, train.fingerprint, start=start)
 
     def _learn(
-        self, state: dict[str, Tensor], tower: vlbench.Tower, train: vlbench.TrainView, context: vlbench.Context
+        self,
+        state: dict[str, Tensor],
+        tower: Tower,
+        train: vlbench.TrainView,
+        context: vlbench.Context,
     ) -> None:
         """Adam on pixels and vectors, in place; goes on from a checkpoint where there is one."""
         import torch

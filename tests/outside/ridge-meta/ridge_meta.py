@@ -25,7 +25,7 @@ class RidgeMeta(vlbench.Method):
 
         options, student, (first, second) = self.options, context.student, train.sides
         images, tower = train.items(first), student.towers[second]
-        pair_bytes = images[0].nbytes + vlbench.stored_bytes(tower.width, "float32")
+        pair_bytes = images[0].nbytes + vlbench.storage.stored_bytes(tower.width, "float32")
         candidates = context.candidates()  # one train pair of each image
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
         kept = candidates[order[: budget.fitting(pair_bytes)]]

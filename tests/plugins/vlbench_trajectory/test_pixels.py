@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from vlbench import TrainView, pack, unpack
+from vlbench import TrainView
+from vlbench.storage import pack, unpack
 from vlbench_trajectory.pixels import (
     LearnedItems,
     LearnedVectors,

@@ -5,13 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from vlbench import Budget, SeedTree, TrainView, artifact_bytes
+from vlbench import Budget, SeedTree, TrainView
 from vlbench.errors import OptionError
 from vlbench.observe import SilentObserver
 from vlbench.score.evaluate import embed_split
 from vlbench.score.retrieval import mean_recall, score_embeddings
 from vlbench.score.train import train
 from vlbench.score.training_sets import training_set
+from vlbench.storage import artifact_bytes
 from vlbench.testing import parametrize_with_checks
 from vlbench.testing.toys import TOY_RECIPE, toy_student
 from vlbench_trajectory import vlbench_methods

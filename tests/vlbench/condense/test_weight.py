@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vlbench import DistilledPairs, Selection, artifact_bytes, load_artifact, pack
+from vlbench import DistilledPairs, Selection, load_artifact
 from vlbench.condense.artifacts import save_artifact
 from vlbench.condense.weight import (
     PRIOR,
@@ -20,6 +20,7 @@ from vlbench.condense.weight import (
     pair_bytes,
     residuals,
 )
+from vlbench.storage import artifact_bytes, pack
 from vlbench.testing import toy_dataset
 
 DATA = toy_dataset()
