@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from vlbench.registry import find, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
 from vlbench.registry.find import Found, RefusedError
 from vlbench.registry.heavy import HeavyImports
+from vlbench.registry.names import nearest
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
 
+_PREFIX = "vlbench_"
 OFFERED: dict[str, dict[str, object]] = {}
 """Hook -> the arguments it is called with; an implementation takes those it names. None has any so far."""
 
@@ -97,7 +100,7 @@ def _load(found: Found) -> object:
     except ModuleNotFoundError as error:
         raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-        raise RefusedError("import error", _cause(error)) from error
+        raise RefusedError("import error", _cause(error) + _line(error)) from error
 
 
 def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
@@ -106,14 +109,29 @@ def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(plugin, name=name)
-        manager.check_pending()
     except (pluggy.PluginValidationError, ValueError, TypeError) as error:
         raise RefusedError("incompatible", " ".join(str(error).split())) from error
-    if not manager.get_hookcallers(plugin):
-        raise RefusedError(
-            "incompatible", "implements no hook. Mark a function such as vlbench_methods with @vlbench.hookimpl."
-        )
+    callers = manager.get_hookcallers(plugin) or []
+    for caller in callers:
+        if not caller.has_spec() and not all(marked.optionalhook for marked in caller.get_hookimpls()):
+            raise RefusedError("incompatible", f"there is no hook {caller.name!r}.{_meant(caller.name)}")
+    if not callers:
+        raise RefusedError("incompatible", _no_hook(plugin))
     return [(kind.name, spec) for kind in KINDS.values() for spec in _call(kind, getattr(manager.hook, kind.hook))]
+
+
+def _meant(name: str) -> str:
+    hooks = {kind.hook.removeprefix(_PREFIX): kind.hook for kind in KINDS.values()}
+    close = nearest(name.removeprefix(_PREFIX), hooks)
+    return f" Did you mean {hooks[close]!r}?" if close else f" There are {', '.join(hooks.values())}."
+
+
+def _no_hook(plugin: object) -> str:
+    mark = "Mark it with @vlbench.hookimpl."
+    for name, value in vars(plugin).items():
+        if name.startswith(_PREFIX) and callable(value):
+            return f"implements no hook: {name} is not marked. {mark}"
+    return f"implements no hook. Write a function such as vlbench_methods. {mark}"
 
 
 def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
@@ -164,6 +182,15 @@ def _foreign_code() -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _line(error: BaseException) -> str:
+    """Where an import failed, as `` (every_nth.py, line 3)``; a SyntaxError says it by itself."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    last = frames[-1]
+    if isinstance(error, SyntaxError) or Path(last.filename) in (Path(__file__), Path(find.__file__)):
+        return ""
+    return f" ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _short(value: object) -> str:

@@ -73,10 +73,11 @@ def test_file_plugin_can_be_loaded_again_and_replaced(tmp_path: Path) -> None:
     ("text", "status", "detail"),
     [
         ("import no_such_module_at_all", "missing dependency no_such_module_at_all", "no_such_module_at_all"),
-        ("1 / 0", "import error", "ZeroDivisionError"),
+        ("x = 1\n1 / 0", "import error", "ZeroDivisionError: division by zero (loader_broken.py, line 2)"),
         ("raise SystemExit(3)", "import error", "SystemExit"),
         ("def broken(:", "import error", "SyntaxError"),
-        ("x = 1", "incompatible", "no hook"),
+        ("x = 1", "incompatible", "implements no hook. Write a function such as vlbench_methods."),
+        ("def vlbench_suites(): return []", "incompatible", "vlbench_suites is not marked. Mark it with @vlbench.hook"),
         (hook("raise ValueError('told you')"), "incompatible", "told you"),
         (hook("import no_such_module_at_all"), "missing dependency no_such_module_at_all", "vlbench_methods"),
         (hook("return None"), "incompatible", "returned None"),
@@ -85,7 +86,12 @@ def test_file_plugin_can_be_loaded_again_and_replaced(tmp_path: Path) -> None:
         (hook("return [vlbench.SuiteSpec('s', 'p:f.toml', 's')]"), "incompatible", "MethodSpec only"),
         (hook("yield 1"), "incompatible", "generator"),
         (hook("return []").replace("vlbench_methods()", "vlbench_methods(registry)"), "incompatible", "registry"),
-        (hook("return []").replace("vlbench_methods", "vlbench_metods"), "incompatible", "vlbench_metods"),
+        (
+            hook("return []").replace("vlbench_methods", "vlbench_metods"),
+            "incompatible",
+            "Did you mean 'vlbench_methods'?",
+        ),
+        (hook("return []").replace("vlbench_methods", "vlbench_zzz"), "incompatible", "There are vlbench_methods, dat"),
         (hook("return 2 * [vlbench.MethodSpec('twice', 'm:C', 'selection', 's')]"), "duplicate", "'twice'"),
     ],
 )
