@@ -11,6 +11,7 @@ from click.testing import CliRunner
 import vlbench
 from vlbench.cli.main import main
 from vlbench.registry.loader import load_registry
+from vlbench.testing import check_plugin
 
 QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "1"}
 STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "ridge-meta": {"steps": 100}}
@@ -37,6 +38,13 @@ def test_they_are_known_by_their_entry_points():
     status = {plugin.name: plugin.status for plugin in registry.plugins if plugin.distribution != "vlbench"}
     assert {"covmatch", "pds-selection", "ridge-meta", "tones"} <= status.keys()
     assert set(status.values()) == {"ok"}
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_data_set_the_encoder_and_the_suite_of_sounds_conform():
+    results = check_plugin("tones")
+    assert {result.kind for result in results} == {"plugin", "data set", "encoder", "suite"}
+    assert [result for result in results if result.status == "failed"] == []
 
 
 @pytest.mark.usefixtures("installed")

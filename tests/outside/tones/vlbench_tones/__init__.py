@@ -25,7 +25,7 @@ class TonesOptions:
 def vlbench_datasets() -> list[vlbench.DatasetSpec]:
     """Recordings of two sounds in a row, with two captions each."""
     summary = "Synthetic recordings of two sounds as spectrograms, two captions each."
-    return [vlbench.DatasetSpec("tones", "vlbench_tones.recordings:load", summary, TonesOptions)]
+    return [vlbench.DatasetSpec("tones", "vlbench_tones.recordings:load", summary, TonesOptions, pairs_per_item=2)]
 
 
 @vlbench.hookimpl
