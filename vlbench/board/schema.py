@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-SCHEMA = 2
+SCHEMA = 3
 FILE_NAME = "record.schema.json"
 MOST = 20
 """Problems told of one record."""
@@ -48,7 +48,22 @@ def _from_1(record: Record) -> Record:
     return {**reference, **record, "schema": 2}
 
 
-_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}
+def _from_2(record: Record) -> Record:
+    """Schema 3 names the clipping of a chosen setting; there was none before."""
+    upgraded = {**record, **_with_clip(record)}
+    if isinstance(record.get("start"), dict):
+        upgraded["start"] = {**record["start"], **_with_clip(record["start"])}
+    return {**upgraded, "schema": 3}
+
+
+def _with_clip(part: Record) -> Record:
+    chosen = part.get("chosen")
+    if not isinstance(chosen, dict):
+        return {}
+    return {"chosen": {name: {"clip": 0.0, **old} if isinstance(old, dict) else old for name, old in chosen.items()}}
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}
 
 
 @cache

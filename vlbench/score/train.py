@@ -37,6 +37,7 @@ class Recipe:
         learned_rates: what becomes of step sizes that an artifact brings, as learned by its method: ``ignore``;
             ``own``, each branch takes its own in place of ``rate``; ``first``, all branches take that of the first.
         augment: of the pixels that a trained encoder reads: ``none``, or ``vldd``, see :mod:`vlbench.data.augment`.
+        clip: largest norm of the gradient of all branches together, to which a larger one is shortened; 0: none.
 
     Raises:
         vlbench.errors.ProtocolError: an unknown schedule, or steps or batch too small.
@@ -62,6 +63,7 @@ class Recipe:
     passes: str = "items"
     learned_rates: str = "ignore"
     augment: str = "none"
+    clip: float = 0.0
 
     def __post_init__(self) -> None:
         for field, allowed in _CHOICES.items():
@@ -72,6 +74,8 @@ class Recipe:
                 f"steps = {self.steps}, epochs = {self.epochs}, batch = {self.batch}: steps and epochs are at least 0, "
                 f"a batch at least 1."
             )
+        if self.clip < 0:
+            raise ProtocolError(f"clip = {self.clip}: it is above 0, or 0 for none.")
         if self.steps and self.epochs:
             raise ProtocolError(f"steps = {self.steps} and epochs = {self.epochs}: give one of the two.")
 
@@ -216,6 +220,8 @@ def train(
         with student.training(seeds.integer("dropout", step)):
             gradient, _ = student.gradient(entries, parameters)
         shrink = recipe.shrink(step, length)
+        if recipe.clip:
+            _shorten(gradient, recipe.clip)
         for name, flat in parameters.items():
             velocity[name].mul_(recipe.momentum).add_(gradient[name]).add_(flat, alpha=recipe.weight_decay)
             flat.sub_(velocity[name], alpha=rates[name] * shrink)
@@ -234,6 +240,12 @@ def first_rates(recipe: Recipe, learned: Mapping[str, float], branches: Sequence
     if recipe.learned_rates == "first":
         return dict.fromkeys(branches, next(iter(learned.values())))
     return {branch: learned.get(branch, recipe.rate) for branch in branches}
+
+
+def _shorten(gradient: Parameters, longest: float) -> None:
+    norm = torch.stack([part.norm() for part in gradient.values()]).norm()
+    for part in gradient.values():
+        part.mul_((longest / norm).clamp(max=1))
 
 
 def _add_noise(student: Student, entries: Entries, scale: float, seeds: SeedTree, step: int) -> Entries:

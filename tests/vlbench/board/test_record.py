@@ -17,7 +17,7 @@ from .conftest import MakeRecord
 def test_record_survives_writing_and_reading(tmp_path: Path, make_record: MakeRecord) -> None:
     record = make_record("random", 10.0)
     path = write_record(tmp_path / "run", record)
-    assert read_record(path) == read_record(tmp_path / "run") == {"schema": 2, **record}
+    assert read_record(path) == read_record(tmp_path / "run") == {"schema": 3, **record}
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["record.json"]
 
 
@@ -31,10 +31,10 @@ def test_what_json_cannot_hold_is_refused_and_nothing_is_left(
 
 
 @pytest.mark.parametrize(
-    "change", [{"schema": 3}, {"schema": None}, {"status": "great"}, {"cost": float("nan")}, {"seed": ...}]
+    "change", [{"schema": 4}, {"schema": None}, {"status": "great"}, {"cost": float("nan")}, {"seed": ...}]
 )
 def test_damaged_record_is_refused_by_file(tmp_path: Path, make_record: MakeRecord, change: dict[str, Any]) -> None:
-    record = {"schema": 2, **make_record("random", 1.0), **change}
+    record = {"schema": 3, **make_record("random", 1.0), **change}
     (tmp_path / "record.json").write_text(json.dumps({k: v for k, v in record.items() if v is not ...}))
     with pytest.raises(DataError, match=r"record\.json"):
         read_record(tmp_path)

@@ -15,7 +15,7 @@ from vlbench.board.schema import SCHEMA, schema_problems, upgrade
 
 from .conftest import MakeRecord
 
-CHOSEN = {"net": {"steps": 60, "batch": 100, "rate": 0.1, "schedule": "cosine", "noise": 0.5}}
+CHOSEN = {"net": {"steps": 60, "batch": 100, "rate": 0.1, "schedule": "cosine", "noise": 0.5, "clip": 0.0}}
 
 
 @pytest.fixture
@@ -64,6 +64,15 @@ def test_a_record_of_schema_1_opens_and_fits_the_newest(tmp_path: Path, record: 
     assert opened == {**record, "reference": "convnet"}, "under schema 1 methods saw the student that was scored first"
     assert schema_problems(opened) == []
     assert read_record(write_record(tmp_path / "again", opened)) == opened
+
+
+def test_a_record_of_schema_2_chose_among_settings_without_clipping(tmp_path: Path, record: dict[str, Any]) -> None:
+    old = {"steps": 10, "batch": 4, "rate": 0.1}
+    written = {**record, "schema": 2, "chosen": {"net": old}, "start": {"scores": {}, "chosen": {"net": old}}}
+    (tmp_path / "record.json").write_text(json.dumps(written))
+    opened = read_record(tmp_path)
+    assert opened["chosen"] == opened["start"]["chosen"] == {"net": {**old, "clip": 0.0}}
+    assert opened["schema"] == record["schema"]
 
 
 @pytest.mark.parametrize("version", [True, "1", 0, 99, None, 1.5])

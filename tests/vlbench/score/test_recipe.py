@@ -121,8 +121,26 @@ def test_images_are_augmented_for_a_trained_encoder_only(toys):
     assert not torch.equal(first["image"], plain["image"])
 
 
+def test_a_gradient_that_is_too_long_is_shortened_and_another_left_as_it_is(toys):
+    _, _, student, entries = toys
+    data, seeds = training_set(distilled(toys), student, entries), SeedTree(0)
+    plain = {"weight_decay": 0.0, "momentum": 0.0, "schedule": "constant", "learned_rates": "ignore"}
+    one = replace(VLDD, epochs=0, steps=1, rate=1.0, **plain)
+    start = student.start(seeds.child("start"))
+
+    def update(clip: float) -> torch.Tensor:
+        end = train(student, data, replace(one, clip=clip), seeds)
+        return torch.cat([end[name] - start[name] for name in start])
+
+    free = update(0.0)
+    assert torch.equal(update(2 * float(free.norm())), free)
+    short = update(0.25 * float(free.norm()))
+    torch.testing.assert_close(short, 0.25 * free, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 3}, {"epochs": -1}, {"passes": "texts"}, {"learned_rates": "yes"}, {"augment": "much"}]
+    "wrong",
+    [{"steps": 3}, {"epochs": -1}, {"passes": "texts"}, {"learned_rates": "yes"}, {"augment": "much"}, {"clip": -1.0}],
 )
 def test_a_recipe_that_contradicts_itself_is_refused(wrong):
     with pytest.raises(ProtocolError):
