@@ -13,6 +13,7 @@ from vlbench.audience import Audience
 from vlbench.cache import Cache, default_cache, short_hash
 from vlbench.condense.context import Context, Reference
 from vlbench.data.folders import remembered_folder
+from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
 from vlbench.protocol.load import load_protocol
@@ -25,7 +26,7 @@ from vlbench.towers.build import Bench, StudentConfig
 from vlbench.towers.student import TowerConfig
 
 if TYPE_CHECKING:
-    from vlbench.data.pairs import PairDataset, Split
+    from vlbench.data.pairs import Split
     from vlbench.observe import Observer, RunRequest
     from vlbench.registry.registry import Registry
     from vlbench.towers.encoders import Encoder
@@ -78,7 +79,7 @@ class Workbench:
         self.observer.phase("data", None, name)
         store = self.cache.root / "data" / name
         store.mkdir(parents=True, exist_ok=True)
-        dataset: PairDataset = resolve(spec.target)(options, store)
+        dataset = as_dataset(resolve(spec.target)(options, store), f"data set {name!r}: {spec.target}")
         self.observer.done()
         return dataset
 

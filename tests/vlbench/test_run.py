@@ -14,7 +14,7 @@ from vlbench.board.leaderboard import build_table
 from vlbench.board.record import find_records
 from vlbench.board.render_text import render_text
 from vlbench.budget import Budget
-from vlbench.errors import BudgetError, OptionError, UnknownNameError
+from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError, UnknownNameError
 from vlbench.observe import RunRequest, SilentObserver
 from vlbench.registry.loader import load_registry
 from vlbench.run import run_many
@@ -70,14 +70,18 @@ def without_test(options, store):
     dataset = load(ScenesOptions(size="mini"), store)
     return dataclasses.replace(dataset, splits={name: dataset.splits[name] for name in ("train", "val")})
 
+def nothing(options, store):
+    return {}
+
 @vlbench.hookimpl
 def vlbench_datasets():
-    return [vlbench.DatasetSpec("no-test", "methods_of_test_run:without_test", "For a test.")]
+    loaders = ("without_test", "nothing")
+    return [vlbench.DatasetSpec(name, f"methods_of_test_run:{name}", "For a test.") for name in loaders]
 
 @vlbench.hookimpl
 def vlbench_methods():
     made = (("first", "First"), ("broken", "Broken"), ("greedy", "Greedy"), ("not-finite", "NotFinite"),
-            ("learned", "Learned"))
+            ("learned", "Learned"), ("distilled-selector", "Learned"))
     return [vlbench.MethodSpec(name=name, target=f"methods_of_test_run:{target}", options=Options,
                                family="distillation" if name == "learned" else "selection",
                                summary="For a test.") for name, target in made]
@@ -150,7 +154,7 @@ def test_which_rows_are_shown_changes_no_protocol_but_a_setting_does(plugin: str
 
 
 def test_while_a_method_is_tuned_val_is_scored_and_test_is_not_even_read(plugin: str, tmp_path: Path):
-    untested = {"data.name": "no-test", "data.options": "{}", "training.seeds": "1"}
+    untested = {"data.name": "without_test", "data.options": "{}", "training.seeds": "1"}
     record = run(plugin, tmp_path, overrides={**untested, "training.split": "val"})
     assert record["scores"]["convnet"]["mean_recall"]["mean"] > 0
     with pytest.raises(vlbench.errors.DataError, match="no split 'test'"):
@@ -200,7 +204,14 @@ def test_wrong_names_options_and_budgets_are_refused_before_anything_is_made(plu
         run(plugin, tmp_path, budget=0)
     with pytest.raises(BudgetError, match="at most --budget 600"):
         run(plugin, tmp_path, budget=601)
+    with pytest.raises(PluginError, match="run:nothing returned dict, not a"):
+        run(plugin, tmp_path, overrides={"data.name": "nothing", "data.options": "{}"})
     assert not list(tmp_path.glob("*/record.json"))
+
+
+def test_an_artifact_of_another_family_than_declared_is_refused(plugin: str, tmp_path: Path):
+    with pytest.raises(ArtifactError, match="'selection' returns Selection, the method returned DistilledPairs"):
+        run(plugin, tmp_path, method="distilled-selector")
 
 
 def quick(plugin: str, out: Path, **more):

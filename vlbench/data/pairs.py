@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vlbench.errors import DataError
+from vlbench.errors import DataError, PluginError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,6 +88,13 @@ class PairDataset:
         if name not in self.splits:
             raise DataError(f"data set {self.name!r} has no split {name!r}. It has: {', '.join(self.splits)}.")
         return self.splits[name]
+
+
+def as_dataset(value: object, target: str) -> PairDataset:
+    """What a data set's target returned, or PluginError where that is something else."""
+    if not isinstance(value, PairDataset):
+        raise PluginError(f"{target} returned {type(value).__name__}, not a vlbench.PairDataset.")
+    return value
 
 
 def _check_split(where: str, split: Split, sides: tuple[str, str]) -> None:

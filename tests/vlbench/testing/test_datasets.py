@@ -156,5 +156,6 @@ def test_a_wrong_count_of_captions_is_caught_with_the_first_image():
     assert found[1].startswith("train: image 0 has 2 pairs, pairs_per_item=5 is declared.")
 
 
-def test_what_is_no_data_set_is_told_by_its_type():
-    assert "returned dict, not a vlbench.PairDataset" in failures(not_a_dataset)["data_has_the_agreed_form"]
+def test_what_is_no_data_set_is_told_once_by_its_type():
+    (told,) = failures(not_a_dataset).values()
+    assert told.endswith("not_a_dataset returned dict, not a vlbench.PairDataset.")
