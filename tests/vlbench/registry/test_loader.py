@@ -91,7 +91,11 @@ def test_file_plugin_can_be_loaded_again_and_replaced(tmp_path: Path) -> None:
             "incompatible",
             "Did you mean 'vlbench_methods'?",
         ),
-        (hook("return []").replace("vlbench_methods", "vlbench_zzz"), "incompatible", "There are vlbench_methods, dat"),
+        (
+            hook("return []").replace("vlbench_methods", "vlbench_zzz"),
+            "incompatible",
+            "There are vlbench_methods, vlbench_d",
+        ),
         (hook("return 2 * [vlbench.MethodSpec('twice', 'm:C', 'selection', 's')]"), "duplicate", "'twice'"),
     ],
 )
