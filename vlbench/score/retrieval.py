@@ -3,11 +3,12 @@
 A query is a hit at K if any of its matching items is among the first K. An item that does not match but scores at
 least as high as the best matching one stands before it. The K + m nearest neighbours (m: the most matching items a
 query has) decide that exactly where the last of them scores lower than the best matching item. The ranks of the other
-queries are counted in their similarities to the whole gallery.
+queries are counted in their similarities to the whole gallery, each of which serves both directions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import comb
 from typing import Any
 
@@ -23,69 +24,84 @@ Ranks = dict[str, Tensor]
 CUTS = (1, 5, 10)
 UNMATCHED = 2**31 - 1
 """Rank of a query without a matching item: a miss at every cut."""
-BLOCK = 1 << 22
-"""Similarities that are held at a time."""
+BLOCK = 200
+"""Queries whose similarities to the whole gallery are held at a time; at most 255, so that a byte counts them."""
 ROUNDING = 1e-6
 """Cosines that differ by less are equal: in float32 the product with one and the same vector, such as that of a caption
 that occurs twice, depends on where in the gallery it stands."""
 
 
-def best_ranks(queries: Tensor, gallery: Tensor, matches: Tensor) -> Tensor:
-    """Rank of each query's best matching item.
+def rank_embeddings(embeddings: dict[str, Tensor], pairs: Tensor) -> Ranks:
+    """Rank of each query's best matching item, in both directions.
 
     Args:
-        queries: float32 [query, dim], unit length.
-        gallery: float32 [item, dim], unit length.
-        matches: int64 [pair, 2]: which gallery items belong to which query.
+        embeddings: both sides, query side of the first direction first, float32 [item, dim] of unit length.
+        pairs: int64 [pair, 2]: which items of the two sides belong together.
 
     Returns:
-        int64 [query]: 1 + the number of items that do not match and score at least as high, up to rounding, as the best
-        that does; ``UNMATCHED`` for a query without a matching item.
+        for each direction int64 [query]: 1 + the number of items that do not match and score at least as high, up to
+        rounding, as the best that does; ``UNMATCHED`` for a query without a matching item.
+    """
+    first, second = (np.ascontiguousarray(values.numpy(), dtype=np.float32) for values in embeddings.values())
+    code = np.unique(pairs[:, 0].numpy() * len(second) + pairs[:, 1].numpy())
+    known = np.stack([code // len(second), code % len(second)])
+    ranks, settled = zip(_nearest(first, second, known), _nearest(second, first, known[::-1]), strict=True)
+    before = _count(first, second, known, settled)
+    for of_side, fixed, counted in zip(ranks, settled, before, strict=True):
+        of_side[~fixed] = 1 + counted[~fixed]
+    one, other = embeddings
+    return {direction(one, other): torch.from_numpy(ranks[0]), direction(other, one): torch.from_numpy(ranks[1])}
+
+
+def _nearest(queries: Array, gallery: Array, known: Array) -> tuple[Array, Array]:
+    """Ranks by the nearest neighbours, and which of them are settled by these, int64 and bool [query].
+
+    ``known`` holds query and gallery item of every match, int64 [2, pair].
     """
     size = len(gallery)
-    known = np.unique(matches[:, 0].numpy() * size + matches[:, 1].numpy())
-    degree = np.bincount(known // size, minlength=len(queries))
-    found, neighbours = _search(queries, gallery, min(CUTS[-1] + int(degree.max()), size))
+    degree = np.bincount(known[0], minlength=len(queries))
+    index = faiss.IndexFlatIP(gallery.shape[1])
+    index.add(gallery)
+    found, neighbours = index.search(queries, min(CUTS[-1] + int(degree.max()), size))
+    matching = np.sort(known[0] * size + known[1])
     code = np.arange(len(queries))[:, None] * size + neighbours
-    is_match = known[np.searchsorted(known, code).clip(max=len(known) - 1)] == code
+    is_match = matching[np.searchsorted(matching, code).clip(max=len(matching) - 1)] == code
     best = np.where(is_match, found, -np.inf).max(1)
     ranks = 1 + ((found >= best[:, None] - ROUNDING) & ~is_match).sum(1)
     ranks[degree == 0] = UNMATCHED
-    settled = (found[:, -1] < best - ROUNDING) | (found.shape[1] == size) | (degree == 0)
-    rest = np.flatnonzero(~settled)
-    ranks[rest] = _count(queries.numpy(), gallery.numpy(), known, rest)
-    return torch.from_numpy(ranks)
+    return ranks, (found[:, -1] < best - ROUNDING) | (found.shape[1] == size) | (degree == 0)
 
 
-def _count(queries: Array, gallery: Array, known: Array, rows: Array) -> Array:
-    """Ranks of the queries ``rows``, each with a match, from all their similarities, a block of queries at a time.
+def _count(first: Array, second: Array, known: Array, settled: Sequence[Array]) -> tuple[Array, Array]:
+    """How many items that do not match stand before the best match of each query that is not settled, on either side.
 
-    ``known`` holds query * size of the gallery + item of every match, sorted.
+    A similarity is computed once for both directions, and not at all where both of its items are settled. ``known`` is
+    int64 [2, pair], sorted by its first row; of settled queries the counts mean nothing.
     """
-    ranks = np.empty(len(rows), dtype=np.int64)
-    place = np.full(len(queries), -1)
-    place[rows] = np.arange(len(rows))
-    at, item = place[known // len(gallery)], known % len(gallery)
-    at, item = at[at >= 0], item[at >= 0]
-    step = max(1, BLOCK // len(gallery))
-    for start in range(0, len(rows), step):
-        block = queries[rows[start : start + step]] @ gallery.T
-        pairs = slice(*np.searchsorted(at, (start, start + len(block))))
-        row = at[pairs] - start
-        own = block[row, item[pairs]]
-        least = np.full(len(block), -np.inf, dtype=np.float32)
-        np.maximum.at(least, row, own)
-        least -= np.float32(ROUNDING)
-        before = np.count_nonzero(block >= least[:, None], axis=1)
-        ranks[start : start + step] = 1 + before - np.bincount(row[own >= least[row]], minlength=len(block))
-    return ranks
+    own = np.concatenate([np.einsum("pd,pd->p", first[some[0]], second[some[1]]) for some in _parts(known, 4096)])
+    least = [np.full(len(of_side), np.inf, dtype=np.float32) for of_side in settled]
+    for items, of_side, done in zip(known, least, settled, strict=True):
+        of_side[~done] = -np.inf
+        np.maximum.at(of_side, items, own)
+        of_side -= np.float32(ROUNDING)
+    before = [np.zeros(len(of_side), dtype=np.int64) for of_side in settled]
+    everything = np.ones(len(second), dtype=bool)
+    for rows, columns in ((~settled[0], everything), (settled[0], ~settled[1])):
+        gallery, bounds = second[columns], least[1][columns]
+        inside = rows[known[0]] & columns[known[1]]
+        row, column = known[0][inside], (np.cumsum(columns) - 1)[known[1][inside]]
+        for chosen in _parts(np.flatnonzero(rows), BLOCK):
+            block = first[chosen] @ gallery.T
+            part = slice(*np.searchsorted(row, (chosen[0], chosen[-1] + 1)))
+            block[np.searchsorted(chosen, row[part]), column[part]] = -np.inf
+            before[0][chosen] += [np.count_nonzero(line) for line in block >= least[0][chosen, None]]
+            before[1][columns] += (block >= bounds).view(np.uint8).sum(0, dtype=np.uint8)
+    return before[0], before[1]
 
 
-def _search(queries: Tensor, gallery: Tensor, count: int) -> tuple[Array, Array]:
-    index = faiss.IndexFlatIP(gallery.shape[1])
-    index.add(np.ascontiguousarray(gallery.numpy(), dtype=np.float32))
-    similarity, neighbour = index.search(np.ascontiguousarray(queries.numpy(), dtype=np.float32), count)
-    return similarity, neighbour
+def _parts(values: Array, size: int) -> Iterator[Array]:
+    """Of int64 [..., count], so many at a time."""
+    return (values[..., start : start + size] for start in range(0, values.shape[-1], size))
 
 
 def recalls(ranks: Tensor, cuts: tuple[int, ...] = CUTS) -> dict[str, float]:
@@ -96,20 +112,6 @@ def recalls(ranks: Tensor, cuts: tuple[int, ...] = CUTS) -> dict[str, float]:
 def direction(query_side: str, gallery_side: str) -> str:
     """Name of a direction in records, as ``image_to_text``."""
     return f"{query_side}_to_{gallery_side}"
-
-
-def rank_embeddings(embeddings: dict[str, Tensor], pairs: Tensor) -> Ranks:
-    """Ranks of all queries in both directions.
-
-    Args:
-        embeddings: both sides, query side of the first direction first, float32 [item, dim] of unit length.
-        pairs: int64 [pair, 2].
-    """
-    first, second = embeddings
-    return {
-        direction(first, second): best_ranks(embeddings[first], embeddings[second], pairs),
-        direction(second, first): best_ranks(embeddings[second], embeddings[first], pairs.flip(1)),
-    }
 
 
 def score_embeddings(embeddings: dict[str, Tensor], pairs: Tensor) -> dict[str, dict[str, float]]:
