@@ -58,14 +58,14 @@ def test_ranks_equal_brute_force_on_random_embeddings_both_ways(seed, captions):
     assert torch.equal(best_ranks(texts, images, pairs.flip(1)), brute_force_ranks(texts, images, pairs.flip(1)))
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
 def test_ranks_equal_brute_force_where_neighbours_settle_some_queries_of_either_side(share):
     generator = torch.Generator().manual_seed(0)
     pairs = several_captions(300, 3)
     images, noise = unit(300, 16, generator), unit(900, 16, generator)
     texts = torch.nn.functional.normalize(share * images[pairs[:, 0]] + (1 - share) * noise, dim=1)
     found = best_ranks(images, texts, pairs), best_ranks(texts, images, pairs.flip(1))
-    assert all(1 < float((ranks <= 10).double().sum()) for ranks in found)
+    assert all(0 < float((ranks > 13).double().mean()) < 1 for ranks in found)  # some settled, some not
     assert torch.equal(found[0], brute_force_ranks(images, texts, pairs))
     assert torch.equal(found[1], brute_force_ranks(texts, images, pairs.flip(1)))
 
