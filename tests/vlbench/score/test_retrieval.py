@@ -58,7 +58,7 @@ def test_ranks_equal_brute_force_on_random_embeddings_both_ways(seed, captions):
     assert torch.equal(best_ranks(texts, images, pairs.flip(1)), brute_force_ranks(texts, images, pairs.flip(1)))
 
 
-@pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
+@pytest.mark.parametrize("share", [0.2, 0.4])
 def test_ranks_equal_brute_force_where_neighbours_settle_some_queries_of_either_side(share):
     generator = torch.Generator().manual_seed(0)
     pairs = several_captions(300, 3)
