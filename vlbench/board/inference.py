@@ -4,7 +4,8 @@ A row is measured in units, one for each distillation run (each fresh student, w
 every unit on the same test images. Both are random: another seed and another image would have given another score. So
 the variance of a row's score is that of a crossed two-way layout, and with three seeds its quantile is Student's t with
 degrees of freedom after Satterthwaite (Biometrics Bulletin 2, 1946; for readers x cases Hillis, Statistics in Medicine
-26, 2007). docs/protocol.md has the formulas and the coverage by simulation.
+26, 2007), the seeds weighing there what their variance may be. docs/protocol.md has the formulas, and by simulation the
+coverage and how often the ranks are wrong.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float64]]
 
 LEVEL = 0.95
+LIMIT = 0.8
+"""Degrees of freedom are taken at the upper limit of this level for the seeds' variance."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,22 @@ def _interaction(image: Array) -> float:
 
 
 def _combine(value: float, units: Sequence[tuple[float, float]], image: tuple[float, float] | None) -> Estimate:
-    parts = [*units, *([image] if image else [])]
+    """The sum of the parts, as variance and degrees of freedom each.
+
+    Three seeds that happen to lie close together would leave all weight to the images, and with it their many degrees
+    of freedom. So beside the images the seeds weigh what their variance may be, not what it looks like.
+    """
+    from scipy.special import chdtri
+
+    seeds = _satterthwaite(units)
+    if image is None or seeds[0] == 0:
+        return Estimate(value, *(image or seeds))
+    may_be = seeds[0] * seeds[1] / float(chdtri(seeds[1], LIMIT))
+    return Estimate(value, seeds[0] + image[0], _satterthwaite([(may_be, seeds[1]), image])[1])
+
+
+def _satterthwaite(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Variance of a sum of independent parts, and its degrees of freedom (infinite where nothing varies)."""
     variance = math.fsum(part for part, _ in parts)
     spread = math.fsum(part**2 / freedom for part, freedom in parts)
-    return Estimate(value, variance, variance**2 / spread if spread else math.inf)
+    return variance, variance**2 / spread if spread else math.inf

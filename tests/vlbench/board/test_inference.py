@@ -91,6 +91,12 @@ def test_ranks_leave_out_a_true_place_in_at_most_one_of_twenty_boards(simulation
         assert simulation.wrong_ranks([of] * 4, truth, simulation.Design(images=200), 200, generator) <= 8
 
 
+def test_ranks_hold_where_rows_differ_most_in_their_spread_over_seeds(simulation: ModuleType) -> None:
+    board = [of for name, of in simulation.MEASURED.items() if "100" in name]
+    wrong = simulation.wrong_ranks(board, [0.0] * 6, simulation.Design(), 400, numpy.random.default_rng(0))
+    assert wrong <= 6.5  # Satterthwaite's degrees of freedom as they are: 8
+
+
 def test_components_are_found_again_in_simulated_scores(simulation: ModuleType) -> None:
     generator = numpy.random.default_rng(0)
     runs, students, images = 60, 5, 500
