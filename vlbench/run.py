@@ -36,7 +36,7 @@ from vlbench.condense.artifacts import (
     load_artifact,
     save_artifact,
 )
-from vlbench.condense.preview import write_preview
+from vlbench.condense.preview import write_examples, write_preview
 from vlbench.condense.weight import artifact_bytes
 from vlbench.cost import Meter
 from vlbench.errors import DivergedError, VlbenchError
@@ -274,6 +274,7 @@ def _score(work: Workbench, record: Record, artifact: Artifact, *, label: str = 
     counts = {side: work.scored.count(side) for side in work.dataset.sides}
     if keep is not None:
         write_ranks(keep, ranks, clusters(work.scored.pairs, counts))
+        write_examples(keep, work.scored, ranks, sides=work.dataset.sides)
     if not label:
         record["plugin_scores"] = declared_scores(work.registry, ranks, counts, work.observer.message)
     record["cost"].setdefault("pairs", len(artifact))

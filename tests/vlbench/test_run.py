@@ -5,6 +5,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from pyarrow import parquet
@@ -18,6 +19,7 @@ from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError,
 from vlbench.observe import RunRequest, SilentObserver
 from vlbench.registry.loader import load_registry
 from vlbench.run import run_many
+from vlbench.workbench import Workbench
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -130,6 +132,29 @@ def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifa
                 own = [row for row in ranks if (row["direction"], row["student_seed"]) == (direction, seed)]
                 assert 100 * sum(row["rank"] <= cut for row in own) / len(own) == pytest.approx(recall)
     assert all(row["cluster"] == row["query"] // 5 for row in ranks if row["direction"] == "text_to_image")
+
+
+def test_a_run_keeps_the_pairs_of_some_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
+    folder = tmp_path / run(plugin, tmp_path)["id"]
+    kept = json.loads((folder / "hits.json").read_text())
+    pictures = numpy.load(folder / "hits.npy")
+    request = RunRequest(suite="scenes-mini")
+    test = Workbench(load_registry([]), request, SilentObserver()).dataset.split("test")
+    by_query: dict[tuple[str, int], list[int]] = {}
+    for row in parquet.read_table(folder / "ranks.parquet").to_pylist():
+        by_query.setdefault((row["direction"], row["query"]), []).append(row["rank"])
+    for direction in ("image_to_text", "text_to_image"):
+        queries = {query: ranks for (of, query), ranks in by_query.items() if of == direction}
+        always = [query for query, ranks in queries.items() if max(ranks) == 1][:6]
+        never = [query for query, ranks in queries.items() if min(ranks) > 10][:6]
+        assert len(never) == 6
+        assert sorted(map(int, kept[direction])) == sorted(always + never)
+        for query, shown in kept[direction].items():
+            image, text = (
+                (int(query), 5 * int(query)) if direction == "image_to_text" else (int(query) // 5, int(query))
+            )
+            assert shown["caption"] == test.items["text"][text]
+            assert (pictures[shown["picture"]] == test.items["image"][image].numpy()).all()
 
 
 def test_the_same_command_finds_the_finished_run(plugin: str, tmp_path: Path):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[tuple[int, ...], numpy.dtype[Any]]
 
 FILE_NAME = "ranks.parquet"
+FIRST, LAST = 1, 10
+"""A query is found for sure where every student ranks it first, and missed where none ranks it among the first ten."""
 COLUMNS = ("student", "student_seed", "direction", "query", "rank", "cluster")
 
 
@@ -116,3 +118,10 @@ def _blocks(path: Path) -> Iterator[Block]:
             names["direction"][codes["direction"][start]],
         )
         yield key, rank[start:stop], cluster[start:stop]
+
+
+def found_and_missed(ranks: Array) -> tuple[list[int], list[int]]:
+    """Queries that every student ranked first, and those that none ranked among the first ten; int [student, query]."""
+    import numpy
+
+    return numpy.flatnonzero(ranks.max(0) <= FIRST).tolist(), numpy.flatnonzero(ranks.min(0) > LAST).tolist()

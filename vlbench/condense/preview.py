@@ -1,24 +1,30 @@
-"""A look at an artifact: its first items as pictures and, for each, the caption that goes with it."""
+"""A look at a run: the first items of its artifact with their captions, and queries that were found or missed."""
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vlbench.board.ranks import found_and_missed
 from vlbench.condense.artifacts import ITEMS, Artifact, DistilledPairs
 from vlbench.data.pairs import Split
 from vlbench.files import write_whole
 from vlbench.score.evaluate import Evaluator
+from vlbench.score.retrieval import Ranks, direction
 from vlbench.score.training_sets import training_set
 
 MOST = 64
 """Pairs in a preview."""
+EXAMPLES, LARGEST, LONGEST_CAPTION = 6, 96, 300
+"""Queries of each kind that are shown; pixels and characters of one."""
 
 
 def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Evaluator) -> None:
@@ -47,18 +53,70 @@ def pictures(artifact: Artifact, train: Split, side: str, *, most: int) -> Tenso
     Items of another type are scaled to the train range; None where they are no pictures.
     """
     items = train.items[side]
+    if not isinstance(artifact, DistilledPairs):
+        return _drawn(items, train.pairs[artifact.indices[:most], list(train.items).index(side)])
+    return _drawn(items, None, artifact.values(side)[:most]) if artifact.spaces[side] == ITEMS else None
+
+
+def _drawn(items: Any, index: Tensor | None, shown: Tensor | None = None) -> Tensor | None:
+    """Some of the items, or learned ones; None where items are no pictures."""
     if not isinstance(items, Tensor) or items.ndim not in (3, 4) or (items.ndim == 4 and items.shape[1] not in (1, 3)):
         return None
-    if not isinstance(artifact, DistilledPairs):
-        shown = items[train.pairs[artifact.indices[:most], list(train.items).index(side)]]
-    elif artifact.spaces[side] == ITEMS:
-        shown = artifact.values(side)[:most]
-    else:
-        return None
+    shown = items[index] if shown is None else shown
     if shown.dtype != torch.uint8:
         low, high = float(items.min()), float(items.max())
         shown = ((shown.float() - low) / max(high - low, 1e-12) * 255).round().clamp(0, 255).to(torch.uint8)
     return shown[:, None] if shown.ndim == 3 else shown
+
+
+def write_examples(
+    folder: Path, split: Split, ranks: Mapping[str, Sequence[Ranks]], *, sides: tuple[str, str]
+) -> None:
+    """Write ``hits.json``, and ``hits.npy`` where items can be drawn: some queries that were found, and some missed.
+
+    The first holds direction -> query -> ``{"picture": ..., "caption": ...}``, the pair that the query belongs to; the
+    second the pictures, small, as uint8 [picture, channel, height, width].
+
+    Args:
+        folder: of the record.
+        split: what was scored.
+        ranks: student -> for each of its seeds, direction -> int64 [query].
+        sides: in the order of pairs.
+    """
+    first, second = sides
+    if not isinstance(split.items[second], list):
+        return
+    pairs = {direction(first, second): split.pairs, direction(second, first): split.pairs.flip(1)}
+    chosen: dict[str, dict[int, int]] = {name: {} for name in pairs}
+    for seeds in ranks.values():
+        for name, columns in pairs.items():
+            for queries in found_and_missed(torch.stack([of_seed[name] for of_seed in seeds]).numpy()):
+                places = {query: (columns[:, 0] == query).nonzero() for query in queries[:EXAMPLES]}
+                chosen[name] |= {query: int(at[0]) for query, at in places.items() if len(at)}
+    items = sorted({int(split.pairs[at, 0]) for of_name in chosen.values() for at in of_name.values()})
+    drawn = _drawn(split.items[first], torch.tensor(items, dtype=torch.long)) if items else None
+    if drawn is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, _small(drawn).numpy())
+        write_whole(folder / "hits.npy", buffer.getvalue())
+
+    def example(at: int) -> dict[str, Any]:
+        item, text = split.pairs[at].tolist()
+        picture = None if drawn is None else items.index(item)
+        return {"picture": picture, "caption": split.items[second][text][:LONGEST_CAPTION]}
+
+    content = {name: {str(query): example(at) for query, at in of_name.items()} for name, of_name in chosen.items()}
+    write_whole(folder / "hits.json", json.dumps(content, indent=1).encode())
+
+
+def _small(pictures: Tensor) -> Tensor:
+    """At most :data:`LARGEST` pixels on the longer side."""
+    height, width = pictures.shape[2:]
+    scale = LARGEST / max(height, width)
+    if scale >= 1:
+        return pictures
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return F.interpolate(pictures.float(), size, mode="area").round().to(torch.uint8)
 
 
 @torch.no_grad()

@@ -136,6 +136,8 @@
   const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined); // a name may be "__proto__"
   const number = (value, digits = 1) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 
+  const brief = (value) => (typeof value === "number" ? String(Number(value.toPrecision(4))) : "–");
+
   const lines = (pairs) => {
     const rows = pairs.map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, String(value))));
     return make("table", { class: "plain" }, make("tbody", {}, ...rows));
@@ -203,8 +205,18 @@
 
   const BANDS = ["first", "2–5", "6–10", "11–100", "later"];
   const queries = (part) => (part.count ? `${part.count}, such as ${part.such_as.join(", ")}` : "none");
+  const examples = (title, part) => {
+    const drawn = pictures("hits");
+    const tiles = part.shown.map(({ caption, picture }) => {
+      const address = picture === null ? undefined : drawn[picture];
+      const image = address ? make("img", { src: address, alt: caption, loading: "lazy" }) : null;
+      return make("figure", {}, image, make("figcaption", { title: caption }, caption));
+    });
+    return [make("h4", {}, `${title}: ${part.count.toLocaleString("en")}`), make("div", { class: "tiles pixels" }, ...tiles)];
+  };
   const hits = (row) => {
     if (!row.hits) return null;
+    const KINDS = [["first for every student", "always"], ["never among the first 10", "never"]];
     const parts = row.hits.flatMap((found) => {
       let left = 0;
       const bars = found.bands.map((share, index) => {
@@ -214,15 +226,30 @@
       });
       const legend = found.bands.map((share, index) => make("span", { class: `band b${index}` }, `${BANDS[index]} ${number(share)} %`));
       const title = `${found.direction.replaceAll("_", " ")}, ${found.queries.toLocaleString("en")} queries, ${found.students} students`;
+      const plain = KINDS.filter(([, kind]) => !found[kind].shown.length);
       return [
         make("figure", { class: "hits" }, make("figcaption", {}, make("b", {}, title)),
           make("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": "Share of queries by rank" }, ...bars),
           make("p", { class: "bands" }, ...legend)),
-        lines([["first for every student", queries(found.always)], ["in the first 10 for none", queries(found.never)]]),
-      ];
+        ...KINDS.filter(([, kind]) => found[kind].shown.length).flatMap(([text, kind]) => examples(text, found[kind])),
+        plain.length ? lines(plain.map(([text, kind]) => [text, queries(found[kind])])) : null,
+      ].filter(Boolean);
     });
-    const hint = make("p", { class: "hint" }, "The rank of the right answer; queries go by their number in the test split.");
-    return section("Hits and misses", hint, ...parts);
+    const shown = row.hits.some((found) => found.always.shown.length || found.never.shown.length);
+    const hint = shown ? "The rank of the right answer. A query is shown with the pair it belongs to." : "The rank of the right answer; queries go by their number in the test split.";
+    return section("Hits and misses", make("p", { class: "hint" }, hint), ...parts);
+  };
+
+  const told = (scores) => {
+    const head = make("tr", {}, ...["", "", "mean", "sd"].map((name) => make("th", { scope: "col", class: "number" }, name)));
+    const body = scores.map((score) =>
+      make("tr", {},
+        make("th", { scope: "row" }, score.name),
+        make("td", {}, score.direction.replaceAll("_", " ")),
+        make("td", { class: "number" }, brief(score.mean)),
+        make("td", { class: "number" }, brief(score.sd))));
+    const hint = make("p", { class: "hint" }, "In units of their own. Nothing is ranked by them.");
+    return section("Scores of plugins", hint, make("table", { class: "plain" }, make("thead", {}, head), make("tbody", {}, ...body)));
   };
 
   const command = (text) => {
@@ -264,8 +291,10 @@
     if (chosen) about.push(["recipe chosen on val", Object.entries(chosen).map(([name, value]) => `${name} ${value}`).join(", ")]);
     const options = Object.entries(run.options).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
     const curves = Object.entries(run.curves).map(([name, points]) => curve(name, points)).filter(Boolean);
+    const declared = own(run.told, row.student) || [];
     return [
       lines(about),
+      declared.length ? told(declared) : null,
       curves.length ? section("Curves", ...curves) : null,
       run.command ? section("Command", command(run.command)) : null,
       options.length ? section("Options", lines(options)) : null,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.board import wording
-from vlbench.board.html.gallery import gallery, tiles_per_row
+from vlbench.board.html.gallery import Pictures, gallery, tiles_per_row
 from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script
 from vlbench.board.html.names import row_id
@@ -32,12 +32,16 @@ def details_scripts(table: Table) -> list[Html]:
                 records.append(record)
     galleries, scripts = _galleries([row for _, row in rows])
     environments: dict[str, dict[str, Any]] = {}
+    pictures = Pictures()
     content = {
-        "rows": {row_id(group, row): _row(group, row, runs, galleries) for group, row in rows},
+        "rows": {
+            row_id(group, row): {**_row(group, row, runs, galleries), "hits": _hits(group, row, pictures)}
+            for group, row in rows
+        },
         "runs": [_run(record, environments) for record in records],
         "environments": list(environments.values()),
     }
-    return [data_script("details", content), *scripts]
+    return [data_script("details", content), data_script("hits", pictures.addresses), *scripts]
 
 
 def _galleries(rows: Sequence[Row]) -> tuple[dict[int, str], list[Html]]:
@@ -77,9 +81,12 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "size": wording.bytes_text(row),
         "time": wording.time_text(row),
         "runs": [runs[id(record)] for record in row.records],
-        "hits": next((found for record in row.records[:1] if (found := hits(record, group.student))), None),
         "gallery": next((galleries[id(record)] for record in row.records if id(record) in galleries), None),
     }
+
+
+def _hits(group: Group, row: Row, pictures: Pictures) -> list[dict[str, Any]] | None:
+    return next((found for record in row.records[:1] if (found := hits(record, group.student, pictures))), None)
 
 
 def _run(record: Record, environments: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -98,11 +105,21 @@ def _run(record: Record, environments: dict[str, dict[str, Any]]) -> dict[str, A
             student: scores["mean_recall"]["mean"]
             for student, scores in ((record.get("start") or {}).get("scores") or {}).items()
         },
+        "told": {student: _told(scores) for student, scores in (record.get("plugin_scores") or {}).items()},
         "chosen": record.get("chosen") or {},
         "cost": {name: value for name, value in record["cost"].items() if value is not None},
         "environment": list(environments).index(key),
         "curves": {name: thin(values) for name, values in (record.get("curves") or {}).items() if _drawable(values)},
     }
+
+
+def _told(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Scores that plugins declare, of one student: by score and direction."""
+    return [
+        {"name": name, "direction": direction, "mean": summary["mean"], "sd": summary["sd"]}
+        for name, by_direction in scores.items()
+        for direction, summary in by_direction.items()
+    ]
 
 
 def _of_seeds(scores: Mapping[str, Any]) -> list[float]:

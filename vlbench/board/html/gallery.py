@@ -14,6 +14,8 @@ LARGEST = 112
 TILES, TILES_OF_BOARD = 24, 4_000
 """Most pictures of a row, and of a whole board: a board stays a file that opens at once."""
 FEWEST = 4
+SHARED = 2_000
+"""Most pictures that rows share."""
 
 
 def tiles_per_row(rows: int) -> int:
@@ -37,6 +39,30 @@ def gallery(folder: Path, most: int) -> dict[str, Any] | None:
     side = max(pixels.shape[2:])
     images = [_address(item) for item in pixels]
     return {"captions": captions, "source": source, "images": images, "side": min(side, LARGEST)}
+
+
+class Pictures:
+    """Pictures that several rows show, each held once; as many as a board may have."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+        self._numbers: dict[bytes, int] = {}
+
+    def number(self, pixels: Any, index: int) -> int | None:
+        """The place in ``addresses`` of one of uint8 [picture, channel, height, width]; None where there are enough.
+
+        Raises:
+            ValueError: it is no small picture.
+            IndexError: it is not there.
+        """
+        if pixels.ndim != 4 or pixels.dtype != "uint8" or pixels.shape[1] not in (1, 3) or max(pixels.shape[2:]) > 256:
+            raise ValueError(f"hits.npy is {pixels.dtype} {list(pixels.shape)}")
+        picture = pixels[index]
+        key = bytes(str(picture.shape), "ascii") + picture.tobytes()
+        if key not in self._numbers and len(self.addresses) < SHARED:
+            self._numbers[key] = len(self.addresses)
+            self.addresses.append(_address(picture))
+        return self._numbers.get(key)
 
 
 def _address(pixels: Any) -> str:

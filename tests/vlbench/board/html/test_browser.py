@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from vlbench.board.html import render_html
 from vlbench.board.leaderboard import build_table
+from vlbench.board.ranks import write_ranks
 from vlbench.board.record import find_records
 
 from .conftest import WriteRun
@@ -150,6 +152,46 @@ def test_row_opens_by_keyboard_and_gives_the_focus_back(show: Callable[..., Page
     quiet(page, tmp_path / "board.html")
 
 
+def test_row_shows_the_pairs_it_found_and_missed_and_what_plugins_tell(
+    show: Callable[..., Page], write_run: WriteRun, tmp_path: Path
+) -> None:
+    summary = {"mean": 3.25, "sd": 0.5, "seeds": [3.25]}
+    told = {"convnet": {"median-rank": {"image_to_text": summary}}}
+    folder = write_run("vldd", 30.0, plugin_scores=told)
+    keep_examples(folder, "a dog")
+    page = show(folder)
+    js(page, f'document.querySelector("{FIRST} tbody a").click()')
+    assert waited(lambda: js(page, "return document.querySelector('dialog').open"))
+    text = js(page, "return document.querySelector('dialog').innerText")
+    for part in ("first for every student: 1", "a dog", "never among the first 10: 1", "Scores of plugins", "3.25"):
+        assert part in text
+    drawn = "return [...document.querySelectorAll('dialog .hits ~ .tiles img')].map(i => i.complete && i.naturalWidth)"
+    assert waited(lambda: js(page, drawn) == [16, 16])
+    assert "median-rank" not in js(page, "return document.querySelector('main').textContent")
+    quiet(page, tmp_path / "board.html")
+
+
+def keep_examples(folder: Path, caption: str) -> None:
+    """Ranks of two queries, one found and one missed, and the pairs they belong to."""
+    write_ranks(folder, {"convnet": [{"image_to_text": [1, 400]}] * 5}, {"image_to_text": range(2)})
+    kept = {str(query): {"picture": query, "caption": caption} for query in range(2)}
+    (folder / "hits.json").write_text(json.dumps({"image_to_text": kept, caption: kept}))
+    numpy.save(folder / "hits.npy", numpy.random.default_rng(0).integers(0, 255, (2, 3, 16, 16), dtype=numpy.uint8))
+
+
+def test_paper_has_room_for_every_column_and_cuts_no_plot(show: Callable[..., Page], runs: Path) -> None:
+    page = show(runs, width=718)  # A4 without its margins
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        fits = "return [...document.querySelectorAll('.group .scroll')].every(at => at.scrollWidth <= at.clientWidth)"
+        assert js(page, fits)
+        columns = "th => getComputedStyle(th).display === 'table-cell'"
+        assert js(page, f'return [...document.querySelectorAll("{FIRST} thead tr:last-child th")].every({columns})')
+        assert js(page, "return getComputedStyle(document.querySelector('.plots figure')).breakInside") == "avoid"
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_address_of_a_row_opens_it(show: Callable[..., Page], runs: Path, tmp_path: Path) -> None:
     page = show(runs)
     name = js(page, f'return document.querySelector("{FIRST} tbody.ranked tr:nth-child(2)").id')
@@ -231,6 +273,9 @@ def test_nothing_that_a_record_says_runs(
             "plugins": [{"name": text, "version": text, "status": text}], "chosen": {text: {text: text}},
             "cost": {**record["cost"], text: text}, "data_fingerprint": text, "family": text,
         }  # fmt: skip
+        summary = {"mean": text, "sd": 1.0, "seeds": [1.0]}
+        record["plugin_scores"] = {text: {text: {text: summary}}}
+        keep_examples(folder, text)
         (folder / "record.json").write_text(json.dumps(record))
         failed = {**record, "budget": "200", "status": "failed", "scores": {}}
         (folder / "failed").mkdir()

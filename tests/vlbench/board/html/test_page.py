@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from vlbench.board.html import render_html
-from vlbench.board.html.gallery import tiles_per_row
+from vlbench.board.html.gallery import Pictures, tiles_per_row
 from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script, element
 from vlbench.board.leaderboard import build_table
@@ -106,16 +106,60 @@ def test_hits_and_misses_are_counted_over_queries_and_students(write_run: WriteR
     ranks = numpy.random.default_rng(0).integers(1, 14, (5, 40))
     ranks[:, :3], ranks[:, 5] = 1, 400
     write_ranks(folder, {"convnet": [{"image_to_text": of_seed} for of_seed in ranks]}, {"image_to_text": range(40)})
-    (found,) = hits({"folder": str(folder)}, "convnet") or []
+    (found,) = hits({"folder": str(folder)}, "convnet", Pictures()) or []
     bands = [(1, 1), (2, 5), (6, 10), (11, 100), (101, 10**9)]
     counts = [sum(low <= rank <= high for rank in ranks.ravel()) for low, high in bands]
     assert found["bands"] == [round(100 * count / 200, 1) for count in counts]
     assert found["always"]["such_as"] == [n for n in range(40) if all(rank == 1 for rank in ranks[:, n])]
     assert found["never"]["such_as"] == [n for n in range(40) if all(rank > 10 for rank in ranks[:, n])]
     assert (found["students"], found["queries"], found["direction"]) == (5, 40, "image_to_text")
-    assert hits({"folder": str(folder)}, "vit") is None
+    assert hits({"folder": str(folder)}, "vit", Pictures()) is None
     (folder / "ranks.parquet").write_bytes(b"nonsense")
-    assert hits({"folder": str(folder)}, "convnet") is None
+    assert hits({"folder": str(folder)}, "convnet", Pictures()) is None
+
+
+def test_hits_and_misses_are_shown_by_their_pairs_and_equal_pictures_are_held_once(write_run: WriteRun) -> None:
+    pixels = numpy.random.default_rng(0).integers(0, 255, (2, 3, 16, 16), dtype=numpy.uint8)
+    folders = [write_run("vldd", 30.0), write_run("herding", 20.0), write_run("k-center", 10.0)]
+    for folder in folders:
+        ranks = [{"image_to_text": [1, 400, 3, 400]}] * 5
+        write_ranks(folder, {"convnet": ranks}, {"image_to_text": range(4)})
+    for folder in folders[:2]:
+        first, second = {"picture": 0, "caption": "a dog"}, {"picture": 1, "caption": "two cats"}
+        kept = {"0": first, "3": second, "2": second}
+        (folder / "hits.json").write_text(json.dumps({"image_to_text": kept}))
+        numpy.save(folder / "hits.npy", pixels)
+    page = render_html(build_table(find_records([folders[0].parent])))
+    rows = {row["method"]: row["hits"][0] for row in details(page)["rows"].values()}
+    for method in ("vldd", "herding"):
+        assert rows[method]["always"]["shown"] == [{"caption": "a dog", "picture": 0}]
+        assert rows[method]["never"] == {
+            "count": 2, "such_as": [1, 3], "shown": [{"caption": "two cats", "picture": 1}]
+        }  # fmt: skip
+    assert rows["k-center"]["never"] == {"count": 2, "such_as": [1, 3], "shown": []}  # a run of before there were any
+    (text,) = re.findall(r'id="hits">(.*?)</script>', page)
+    assert len(json.loads(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kept", "pixels"),
+    [
+        ("[1]", None), ("{", None), ('{"image_to_text": {"0": {"picture": 5, "caption": "x"}}}', (2, 3, 16, 16)),
+        ('{"image_to_text": {"0": {"picture": "0", "caption": "x"}}}', (2, 3, 16, 16)),
+        ('{"image_to_text": {"0": {"picture": 0, "caption": "x"}}}', None),
+        ('{"image_to_text": {"0": {"picture": 0, "caption": "x"}}}', (2, 3, 16, 900)),
+        ('{"image_to_text": {"0": {"picture": 0, "caption": "x"}}}', (2, 3)),
+        (" " * (1 << 20) + "{}", None),
+    ],
+)  # fmt: skip
+def test_damaged_examples_leave_the_numbers(write_run: WriteRun, kept: str, pixels: tuple[int, ...] | None) -> None:
+    folder = write_run("vldd", 30.0)
+    write_ranks(folder, {"convnet": [{"image_to_text": [1, 400]}] * 5}, {"image_to_text": range(2)})
+    (folder / "hits.json").write_text(kept)
+    if pixels:
+        numpy.save(folder / "hits.npy", numpy.zeros(pixels, dtype=numpy.uint8))
+    (row,) = details(render_html(build_table(find_records([folder]))))["rows"].values()
+    assert row["hits"][0]["always"] == {"count": 1, "such_as": [0], "shown": []}
 
 
 def test_columns_are_headed_by_the_directions_of_the_records(make_record: MakeRecord) -> None:
