@@ -15,6 +15,7 @@ _ESCAPES = {
     "±": r"$\pm$",
     "\N{EN DASH}": "--",
     "·": r"$\cdot$",
+    "\N{MINUS SIGN}": "$-$",
     **{symbol: f"\\{symbol}" for symbol in "&%$#_{}"},
     **{symbol: f"{{{symbol}}}" for symbol in "[]*"},  # after a line's end LaTeX takes them for its arguments
 }
@@ -38,7 +39,7 @@ def _group(group: Group) -> str:
     lines = [
         "% \\usepackage{booktabs}",
         "\\begin{table}",
-        "  \\centering",
+        "  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}",  # thirteen columns on one page
         f"  \\caption{{{escape(caption)}}}",
         f"  \\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}",
         "    \\toprule",
@@ -60,8 +61,11 @@ def _cells(row: Row, columns: list[str], *, bold: bool) -> list[str]:
     values = [f"{wording.mean_text(row.cells.get(c))} {wording.spread_text(row.cells.get(c))}".strip() for c in columns]
     if row.status != "finished":
         values[-1] = row.status
-    sizes = [wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
-    cells = [escape(wording.rank_text(row)), name, *map(escape, (*values, *sizes))]
+    recovered = wording.recovered_text(row)
+    if recovered != "-":
+        recovered = recovered.replace("-", "\N{MINUS SIGN}")
+    sizes = [recovered, wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
+    cells = [escape(wording.rank_text(row).replace("-", "\N{EN DASH}")), name, *map(escape, (*values, *sizes))]
     if bold:
         mean = len(values) + 1
         cells[mean] = f"\\textbf{{{cells[mean]}}}"

@@ -24,6 +24,14 @@ def test_latex_has_one_line_per_row_of_equally_many_cells(make_record: MakeRecor
     assert text.count(r"\midrule") == 2
 
 
+def test_ranges_have_en_dashes_and_losses_a_minus(make_record: MakeRecord) -> None:
+    records = [make_record("random", 10.0, always_on=True), make_record("full", 20.0, budget="full")]
+    records += [make_record(name, 9.0 + seed % 2, seed=seed) for name in ("one", "two") for seed in range(3)]
+    text = render_latex(build_table(records))
+    assert r"1--2 & one" in text
+    assert r" & $-$7\% & " in text
+
+
 def test_no_name_is_read_as_latex(make_record: MakeRecord) -> None:
     nasty = "[x]* \\input{/etc/passwd} a_b & 50% $x$ #1 {~^}\n\\\\"
     text = render_latex(build_table([make_record(nasty, 30.0, options={"a_b": "%"}), make_record(nasty, 20.0)]))
