@@ -69,9 +69,7 @@ def _drawn(items: Any, index: Tensor | None, shown: Tensor | None = None) -> Ten
     return shown[:, None] if shown.ndim == 3 else shown
 
 
-def write_examples(
-    folder: Path, split: Split, ranks: Mapping[str, Sequence[Ranks]], *, sides: tuple[str, str]
-) -> None:
+def write_examples(folder: Path, split: Split, ranks: Mapping[str, Sequence[Ranks]], *, sides: tuple[str, str]) -> None:
     """Write ``hits.json``, and ``hits.npy`` where items can be drawn: some queries that were found, and some missed.
 
     The first holds direction -> query -> ``{"picture": ..., "caption": ...}``, the pair that the query belongs to; the
