@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vlbench.board.statistics import mean, sample_sd
@@ -40,6 +41,27 @@ class Sample:
     units: tuple[float, ...]
     images: Array | None = None
 
+    @cached_property
+    def variance(self) -> float:
+        """Of the mean of the units, interaction with images included."""
+        return sample_sd(self.units) ** 2 / len(self.units)
+
+    @cached_property
+    def effects(self) -> Array | None:
+        """Of images, over units, around 0: float64 [image]; None where there are not two images."""
+        if self.images is None or self.images.shape[1] < 2:
+            return None
+        effects: Array = self.images.mean(0) - self.images.mean()
+        return effects
+
+    @cached_property
+    def interaction(self) -> float:
+        """Variance of the mean that comes from what units and images do together; with images alone."""
+        assert self.images is not None
+        units, images = self.images.shape
+        rest = self.images - self.images.mean(0) - self.images.mean(1, keepdims=True) + self.images.mean()
+        return float((rest**2).sum()) / ((units - 1) * (images - 1) * units * images)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -66,13 +88,13 @@ class Estimate:
 
 def estimate(sample: Sample) -> Estimate:
     """A row's score; ``sample`` has at least two units."""
-    return _combine(mean(sample.units), [_unit_part(sample)], _image_part([sample]))
+    return _combine(mean(sample.units), [_unit_part(sample)], _image_part(sample))
 
 
 def difference(one: Sample, other: Sample) -> Estimate:
     """``one`` - ``other``, on the same images where both have them; each has at least two units."""
     value = mean(one.units) - mean(other.units)
-    return _combine(value, [_unit_part(one), _unit_part(other)], _image_part([one, other]))
+    return _combine(value, [_unit_part(one), _unit_part(other)], _image_part(one, other))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -86,30 +108,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _unit_part(sample: Sample) -> tuple[float, float]:
-    """Variance of the mean that comes from the units, interaction with images included; its degrees of freedom."""
-    count = len(sample.units)
-    return sample_sd(sample.units) ** 2 / count, count - 1
+    """Variance of the mean that comes from the units; its degrees of freedom."""
+    return sample.variance, len(sample.units) - 1
 
 
-def _image_part(samples: Sequence[Sample]) -> tuple[float, float] | None:
+def _image_part(*samples: Sample) -> tuple[float, float] | None:
     """Variance that comes from the images alone, of a mean (one sample) or of a difference (two)."""
-    images = [sample.images for sample in samples]
-    known = [image for image in images if image is not None]
-    count = known[0].shape[1] if known else 0
-    if len(known) < len(images) or count < 2 or any(image.shape[1] != count for image in known):
+    known = [sample.effects for sample in samples if sample.effects is not None]
+    if len(known) < len(samples) or any(len(effects) != len(known[0]) for effects in known):
         return None
-    averages = [image.mean(0) for image in known]
-    contrast = averages[0] if len(averages) == 1 else averages[0] - averages[1]
-    total = float(contrast.var(ddof=1)) / count
+    contrast = known[0] if len(known) == 1 else known[0] - known[1]
+    count = len(contrast)
+    total = float(contrast @ contrast) / ((count - 1) * count)
     # What units and images do together is in the units' part already.
-    together = sum(_interaction(image) / (len(image) * count) for image in known)
-    return max(total - together, 0.0), count - 1
-
-
-def _interaction(image: Array) -> float:
-    """Mean square of unit x image, of float64 [unit, image]."""
-    rest = image - image.mean(0) - image.mean(1, keepdims=True) + image.mean()
-    return float((rest**2).sum()) / ((len(image) - 1) * (image.shape[1] - 1))
+    return max(total - sum(sample.interaction for sample in samples), 0.0), count - 1
 
 
 def _combine(value: float, units: Sequence[tuple[float, float]], image: tuple[float, float] | None) -> Estimate:
