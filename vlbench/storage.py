@@ -1,4 +1,4 @@
-"""For methods that store what they learn: as float32, float16 or 8 bit, and what that weighs.
+"""For methods that store what they learn: as float32, float16 or 8 bit, with soft targets, and what that weighs.
 
 Examples:
     >>> import torch, vlbench
@@ -9,6 +9,7 @@ Examples:
 """
 
 from vlbench.condense.storage import pack, stored_bytes, unpack
+from vlbench.condense.targets import Targets
 from vlbench.condense.weight import artifact_bytes
 
-__all__ = ["artifact_bytes", "pack", "stored_bytes", "unpack"]
+__all__ = ["Targets", "artifact_bytes", "pack", "stored_bytes", "unpack"]

@@ -23,6 +23,7 @@ from vlbench.registry.specs import MethodSpec, resolve
 from vlbench.score.evaluate import Evaluator
 from vlbench.seeds import SeedTree
 from vlbench.towers.build import Bench, StudentConfig
+from vlbench.towers.losses import INFO_NCE
 from vlbench.towers.student import TowerConfig
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ class Workbench:
         """The student that methods see."""
         name, warmup = self.protocol.reference, self.protocol.training.warmup
         config = self.protocol.students[name]
-        return Reference(name, config, warmup, short_hash({"student": asdict(config), "warmup": asdict(warmup)}))
+        # The usual loss has no name in it, so that what was kept before there was another one is found.
+        student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
+        return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 
     def method_options(self, spec: MethodSpec, given: Mapping[str, object]) -> Any:
         """A method's options, typed and checked."""

@@ -9,12 +9,13 @@ import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from vlbench.condense.storage import unpack
+from vlbench.condense.targets import PARTS, Targets, check_targets
 from vlbench.errors import ArtifactError
 from vlbench.files import write_whole
 
@@ -75,6 +76,7 @@ class DistilledPairs:
         rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
         start: the real pairs they started from, where they did; the harness scores them beside the result.
         scales: side name -> float32 [pair, 2], scale and offset of a side that is stored as 8 bit levels.
+        targets: how much items match across pairs; None: each matches that of its own pair alone.
         folder: where it was loaded from, for :meth:`show`.
 
     Examples:
@@ -95,6 +97,7 @@ class DistilledPairs:
     start: Selection | None = None
     folder: Path | None = field(default=None, kw_only=True, compare=False, repr=False)
     scales: dict[str, Tensor] = field(default_factory=dict)
+    targets: Targets | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.sides.values())))
@@ -161,6 +164,8 @@ def _check_distilled(artifact: DistilledPairs, train: Split) -> None:
     for branch, rate in artifact.rates.items():
         if not math.isfinite(rate):
             raise ArtifactError(f"the inner rate of {branch!r} is not finite.")
+    if artifact.targets is not None:
+        check_targets(artifact.targets, len(artifact))
     for side, tensor in artifact.sides.items():
         if len(tensor) != len(artifact):
             raise ArtifactError(f"sides differ in length: {side} has {len(tensor)}, expected {len(artifact)}.")
@@ -210,6 +215,9 @@ def save_artifact(artifact: Artifact, folder: Path | str) -> None:
             "fingerprint": artifact.fingerprint,
             "rates": artifact.rates,
         }
+        if artifact.targets is not None:
+            tensors |= {f"targets.{part}": tensor for part, tensor in artifact.targets.tensors.items()}
+            about["target_rank"] = artifact.targets.rank
         if artifact.start is not None:
             tensors["start"] = artifact.start.indices
             about["start_mean_sides"] = list(artifact.start.mean_sides)
@@ -252,9 +260,20 @@ def _read(folder: Path) -> Artifact:
         if "start" in tensors:
             start = Selection(tensors["start"], about["fingerprint"], tuple(about["start_mean_sides"]))
         ordered = {side: sides[side] for side in about["spaces"]}
-        return DistilledPairs(ordered, about["spaces"], about["fingerprint"], about["rates"], start, scales)
+        return DistilledPairs(
+            ordered, about["spaces"], about["fingerprint"], about["rates"], start, scales, _targets(about, tensors)
+        )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name}: no readable artifact there ({type(error).__name__}: {error}).") from error
+
+
+def _targets(about: dict[str, Any], tensors: dict[str, Tensor]) -> Targets | None:
+    if "target_rank" not in about:
+        return None
+    targets = Targets(*(tensors[f"targets.{part}"] for part in PARTS))
+    if targets.left.ndim != 2 or targets.rank != about["target_rank"]:
+        raise ValueError(f"target_rank is {about['target_rank']!r}, targets.left is {list(targets.left.shape)}")
+    return targets
 
 
 def _picture(folder: Path | None) -> Image:

@@ -32,8 +32,8 @@ def artifact_bytes(artifact: Artifact, train: Split) -> int:
 
     Real pairs: each distinct item once, images as the decoded pixels that are trained on, losslessly coded, captions as
     UTF-8; an averaged side counts the items that are averaged. Learned pairs: every tensor, losslessly coded, with the
-    scales of quantised ones, and learned step sizes. The pairs that learning started from are not trained on and do not
-    count.
+    scales of quantised ones, soft targets and learned step sizes. The pairs that learning started from are not trained
+    on and do not count.
 
     Args:
         artifact: checked before.
@@ -51,7 +51,8 @@ def artifact_bytes(artifact: Artifact, train: Split) -> int:
     """
     if isinstance(artifact, Selection):
         return int(pair_bytes(artifact, train).sum())
-    tensors = [*artifact.sides.values(), *artifact.scales.values()]
+    soft = artifact.targets.tensors if artifact.targets is not None else {}
+    tensors = [*artifact.sides.values(), *artifact.scales.values(), *(part for part in soft.values() if part.numel())]
     return sum(int(item_bytes(tensor).sum()) for tensor in tensors) + RATE_BYTES * len(artifact.rates)
 
 

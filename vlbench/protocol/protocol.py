@@ -13,6 +13,7 @@ from vlbench.score.train import Recipe
 from vlbench.towers.build import StudentConfig
 from vlbench.towers.heads import HeadConfig
 from vlbench.towers.lora import LoraConfig
+from vlbench.towers.losses import INFO_NCE
 from vlbench.towers.student import TowerConfig
 
 if TYPE_CHECKING:
@@ -185,8 +186,13 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    _check_keys(rest, {"temperature", "learn_temperature"}, where)
-    return StudentConfig(towers, float(rest.get("temperature", 0.07)), bool(rest.get("learn_temperature", False)))
+    _check_keys(rest, {"temperature", "learn_temperature", "loss"}, where)
+    return StudentConfig(
+        towers,
+        float(rest.get("temperature", 0.07)),
+        bool(rest.get("learn_temperature", False)),
+        rest.get("loss", INFO_NCE),
+    )
 
 
 def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:

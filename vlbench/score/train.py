@@ -13,6 +13,7 @@ from torch import Tensor
 from vlbench.errors import DivergedError, ProtocolError
 
 if TYPE_CHECKING:
+    from vlbench.condense.targets import Targets
     from vlbench.seeds import SeedTree
     from vlbench.towers.student import Parameters, Student
 
@@ -112,6 +113,7 @@ class TrainingSet:
         live: sides whose entries are computed anew in every batch, as with dropout in a frozen encoder: side ->
             (positions [n], seed) -> entries [n, ...].
         rates: branch -> step size that the pairs bring, as learned with them; see :attr:`Recipe.learned_rates`.
+        targets: of the pairs, in their order; None: a pair's items match each other alone.
 
     Unless the recipe passes over pairs, a batch never holds two pairs of one first-side item (two captions of one image
     would count as negatives of each other); which of an item's pairs is used is drawn each time.
@@ -134,9 +136,10 @@ class TrainingSet:
         *,
         live: Mapping[str, Callable[[Tensor, int], Tensor]] | None = None,
         rates: Mapping[str, float] | None = None,
+        targets: Targets | None = None,
     ) -> None:
         self.take, self.pairs, self.sides = take, pairs, sides
-        self.live, self.rates = live or {}, rates or {}
+        self.live, self.rates, self._targets = live or {}, rates or {}, targets
         order = torch.argsort(pairs[:, 0], stable=True)
         _, counts = torch.unique_consecutive(pairs[order, 0], return_counts=True)
         self._order, self._counts = order, counts
@@ -174,6 +177,10 @@ class TrainingSet:
             live = seed is not None and side in self.live
             entries[side] = self.live[side](index, seed) if live else self.take(side, index)  # type: ignore[arg-type]
         return entries
+
+    def targets(self, positions: Tensor) -> Tensor | None:
+        """Soft targets [n, n] of the pairs at some positions of ``pairs`` [n], where they bring any."""
+        return self._targets.matrix(positions) if self._targets is not None else None
 
 
 Observe = Callable[[int, Tensor, Entries, "Parameters"], None]
@@ -218,7 +225,7 @@ def train(
         entries = _add_noise(student, entries, recipe.noise, seeds, step)
         entries = _augment(student, entries, recipe.augment, seeds, step)
         with student.training(seeds.integer("dropout", step)):
-            gradient, _ = student.gradient(entries, parameters)
+            gradient, _ = student.gradient(entries, parameters, targets=data.targets(positions))
         shrink = recipe.shrink(step, length)
         if recipe.clip:
             _shorten(gradient, recipe.clip)

@@ -65,7 +65,11 @@ def _distilled(artifact: DistilledPairs, student: Student) -> TrainingSet:
     entries = {side: side_entries(artifact, student.towers[side]).to(student.device) for side in student.sides}
     pairs = torch.arange(len(artifact))[:, None].expand(-1, 2)
     return TrainingSet(
-        lambda side, index: entries[side][index.to(student.device)], pairs, student.sides, rates=artifact.rates
+        lambda side, index: entries[side][index.to(student.device)],
+        pairs,
+        student.sides,
+        rates=artifact.rates,
+        targets=artifact.targets.to(student.device) if artifact.targets is not None else None,
     )
 
 

@@ -8,18 +8,21 @@ import torch
 from torch import Tensor
 
 from vlbench.condense.artifacts import DistilledPairs
+from vlbench.condense.targets import Targets
 from vlbench.errors import DataError
 from vlbench.score.evaluate import Evaluator
 from vlbench.score.train import TrainingSet
 from vlbench.score.training_sets import training_set
 from vlbench.study.finished import Finished, scored
+from vlbench.towers.student import Student
 
 
 def contributions(run: Finished) -> dict[str, Any]:
-    """Score the start, the learned items of each side alone, and all of it, each with its own recipe chosen on val.
+    """Score the start, each learned part alone, and all of it, each with its own recipe chosen on val.
 
     Returns:
-        part -> scores as a record holds them; parts: ``start``, ``<side> only`` for each side, ``all``.
+        part -> scores as a record holds them; parts: ``start``, ``<side> only`` for each side, ``all``; where there are
+        soft targets also ``targets only`` and ``targets off``, both sides as learned without them.
 
     Raises:
         DataError: the artifact was not learned, or names no start.
@@ -41,18 +44,25 @@ def contributions(run: Finished) -> dict[str, Any]:
 
 
 def parts(artifact: DistilledPairs, evaluator: Evaluator) -> dict[str, TrainingSet]:
-    """Part -> what a student trains on: pair i is pair i of the start, with the learned value on some sides."""
-    student = evaluator.student
+    """Part -> what a student trains on: pair i is pair i of the start, with the learned value of some parts."""
+    student, soft = evaluator.student, artifact.targets
     assert artifact.start is not None
     start = training_set(artifact.start, student, evaluator.entries["train"])
     real = start.entries(torch.arange(len(artifact)))
     learned = training_set(artifact, student, evaluator.entries["train"]).entries(torch.arange(len(artifact)))
-    mixed: dict[str, dict[str, Tensor]] = {"start": real}
-    mixed |= {f"{side} only": {**real, side: learned[side]} for side in student.sides}
-    mixed["all"] = learned
-    pairs = torch.arange(len(artifact))[:, None].expand(-1, 2)
-    return {name: _fixed(entries, pairs, student.sides) for name, entries in mixed.items()}
+    mixed: dict[str, tuple[dict[str, Tensor], Targets | None]] = {"start": (real, None)}
+    mixed |= {f"{side} only": ({**real, side: learned[side]}, None) for side in student.sides}
+    if soft is not None:
+        mixed |= {"targets only": (real, soft), "targets off": (learned, None)}
+    mixed["all"] = (learned, soft)
+    return {name: _fixed(entries, targets, student) for name, (entries, targets) in mixed.items()}
 
 
-def _fixed(entries: dict[str, Tensor], pairs: Tensor, sides: tuple[str, str]) -> TrainingSet:
-    return TrainingSet(lambda side, index: entries[side][index.to(entries[side].device)], pairs, sides)
+def _fixed(entries: dict[str, Tensor], targets: Targets | None, student: Student) -> TrainingSet:
+    count = len(next(iter(entries.values())))
+    return TrainingSet(
+        lambda side, index: entries[side][index.to(student.device)],
+        torch.arange(count)[:, None].expand(-1, 2),
+        student.sides,
+        targets=targets.to(student.device) if targets is not None else None,
+    )

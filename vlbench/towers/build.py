@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vlbench.errors import ProtocolError
+from vlbench.towers.losses import INFO_NCE, LOSSES
 from vlbench.towers.student import Standardise, Student, Tower, TowerConfig
 
 if TYPE_CHECKING:
@@ -29,11 +30,17 @@ class StudentConfig:
         towers: side -> tower.
         temperature: similarities are divided by it.
         learn_temperature: it is trained too, from there on, as the branch ``temperature``.
+        loss: ``info-nce`` or ``wbce``, see :mod:`vlbench.towers.losses`.
     """
 
     towers: dict[str, TowerConfig]
     temperature: float = 0.07
     learn_temperature: bool = False
+    loss: str = INFO_NCE
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ProtocolError(f"loss = {self.loss!r} is not allowed. Allowed: {', '.join(LOSSES)}.")
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class Bench:
             towers,
             temperature=config.temperature,
             learn_temperature=config.learn_temperature,
+            objective=config.loss,
             device=self.device,
         )
 

@@ -25,6 +25,7 @@ from vlbench.towers.encoders import Encoder
 from vlbench.towers.functional import FlatParameters
 from vlbench.towers.heads import HeadConfig, build_head, start_head
 from vlbench.towers.lora import LoraConfig, add_adapters
+from vlbench.towers.losses import INFO_NCE, LOSSES
 
 Parameters = dict[str, Tensor]
 """Branch name -> flat vector [parameter]."""
@@ -187,13 +188,14 @@ class Tower:
 
 
 class Student:
-    """Two towers and symmetric InfoNCE on cosine similarities (van den Oord et al. 2018; Radford et al. 2021).
+    """Two towers and a loss on their cosine similarities; see :mod:`vlbench.towers.losses`.
 
     Attributes:
         name: in the protocol.
         sides: both side names.
         towers: side name -> tower.
         temperature: similarities are divided by it, or by what is learned from there on.
+        objective: name of the loss.
         device: where entries and parameters live.
 
     Examples:
@@ -216,9 +218,10 @@ class Student:
         *,
         temperature: float,
         learn_temperature: bool = False,
+        objective: str = INFO_NCE,
         device: str = "cpu",
     ) -> None:
-        self.name, self.temperature, self.device = name, temperature, device
+        self.name, self.temperature, self.objective, self.device = name, temperature, objective, device
         self.towers = {side: tower.to(device) for side, tower in towers.items()}
         first, second = towers
         self.sides: tuple[str, str] = (first, second)
@@ -262,23 +265,36 @@ class Student:
         """Entries of a side -> unit embeddings [item, embedding]."""
         return self.towers[side].embed(entries, parameters)
 
-    def loss(self, entries: dict[str, Tensor], parameters: Parameters, *, temperature: float | None = None) -> Tensor:
-        """Symmetric InfoNCE of a batch whose i-th entries belong together; a scalar in nats.
+    def loss(
+        self,
+        entries: dict[str, Tensor],
+        parameters: Parameters,
+        *,
+        temperature: float | None = None,
+        targets: Tensor | None = None,
+    ) -> Tensor:
+        """Loss of a batch; a scalar in nats.
 
-        ``temperature``, where given, stands in for the student's own.
+        Args:
+            entries: side -> [n, ...].
+            parameters: branch -> flat vector.
+            temperature: stands in for the student's own.
+            targets: [n, n], how much entry i of the first side matches entry j of the second, from 0 to 1; None: i
+                matches i alone.
         """
         one, two = (self.embed(side, entries[side], parameters) for side in self.sides)
         learned = TEMPERATURE in self.branches and temperature is None
         fixed = temperature or self.temperature
         logits = one @ two.T * parameters[TEMPERATURE].exp() if learned else one @ two.T / fixed
-        target = torch.arange(len(logits), device=logits.device)
-        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        return LOSSES[self.objective](logits, targets)
 
-    def gradient(self, entries: dict[str, Tensor], parameters: Parameters) -> tuple[Parameters, Tensor]:
+    def gradient(
+        self, entries: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None
+    ) -> tuple[Parameters, Tensor]:
         """Gradient of the loss for every branch, and the loss, both without graph."""
         leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
         with torch.enable_grad():  # whatever the caller has switched off
-            loss = self.loss(entries, leaves)
+            loss = self.loss(entries, leaves, targets=targets)
             gradients = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, gradients, strict=True)), loss.detach()
 

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from vlbench.board.badge import read_evidence
 from vlbench.board.ranks import read_ranks, write_ranks
 from vlbench.board.record import find_records
 from vlbench.claims.rescore import interval
+from vlbench.claims.verify import verify
 from vlbench.errors import DataError
 
 from .conftest import Claims, repack
@@ -170,6 +172,33 @@ def test_an_artifact_put_in_the_place_of_another_is_caught_by_retraining(claims:
     result = invoke("--plugin", claims.suite, "verify", repack(run, tmp_path / "claim.zip"))
     assert result.exit_code == 1
     assert "REFUSED" in result.stdout
+
+
+Spoil = Callable[[dict[str, torch.Tensor], dict[str, Any]], object]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda tensors, about: about.pop("target_rank"), "bytes is"),
+        (lambda tensors, about: about.update(target_rank=19), "target_rank is 19, targets.left is [20, 20]"),
+        (lambda tensors, about: about.update(target_rank=None), "target_rank is None"),
+        (lambda tensors, about: tensors.pop("targets.right"), "targets.right"),
+        (lambda tensors, about: tensors.update({"targets.left": torch.eye(20).double()}), "left is torch.float64"),
+        (lambda tensors, about: tensors["targets.diagonal"].fill_(math.nan), "diagonal holds a number that is not"),
+        (lambda tensors, about: tensors.update({"targets.right": torch.eye(20)}), "claimed"),
+    ],
+)
+def test_a_change_of_targets_is_refused_though_all_hashes_are_right(
+    claims: Claims, tmp_path: Path, spoil: Spoil, reason: str
+) -> None:
+    run = Path(shutil.copytree(claims.distilled, tmp_path / claims.distilled.name))
+    tensors, about = load_file(run / "artifact.safetensors"), json.loads((run / "artifact.json").read_text())
+    spoil(tensors, about)
+    save_file(tensors, run / "artifact.safetensors")
+    (run / "artifact.json").write_text(json.dumps(about))
+    found = verify(repack(run, tmp_path / "claim.zip"), registry=claims.verifier(), retrain=reason == "claimed")
+    assert reason in " ".join(check.detail for check in found.checks if check.outcome == "failed")
 
 
 def test_pictures_that_are_not_those_of_the_artifact_are_refused(claims: Claims, tmp_path: Path) -> None:

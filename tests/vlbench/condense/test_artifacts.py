@@ -14,6 +14,7 @@ from vlbench.condense.artifacts import (
     save_artifact,
 )
 from vlbench.condense.storage import pack, unpack
+from vlbench.condense.targets import Targets
 from vlbench.errors import ArtifactError
 from vlbench.testing import toy_dataset
 
@@ -37,6 +38,13 @@ def packed(storage="uint8", **fields):
     return replace(distilled(sides=sides, scales={} if scales is None else {"text": scales}), **fields)
 
 
+def soft(rank=2, dtype=torch.float32, **fields):
+    """Targets of three pairs."""
+    draw = torch.Generator().manual_seed(0)
+    drawn = [torch.rand(shape, generator=draw).to(dtype) for shape in ((3,), (3, rank), (3, rank))]
+    return replace(Targets(*drawn), **fields)
+
+
 def check(artifact):
     check_artifact(artifact, train=TRAIN, fingerprint=DATA.fingerprint)
 
@@ -47,6 +55,9 @@ def test_good_artifacts_pass():
     check(distilled(rates={"image": 0.1}, start=selection()))
     check(packed())
     check(packed("float16"))
+    for rank in (0, 3):
+        check(distilled(targets=soft(rank)))
+    check(distilled(targets=soft(dtype=torch.float16)))
 
 
 def with_side(side, tensor):
@@ -75,6 +86,14 @@ def with_side(side, tensor):
         (distilled(scales={"text": torch.ones(3, 2)}), "expected uint8 with finite"),
         (packed(scales={"text": torch.ones(2, 2)}), "expected uint8 with finite"),
         (packed(scales={"text": torch.full((3, 2), torch.nan)}), "expected uint8 with finite"),
+        (distilled(targets=torch.eye(3)), "targets are Tensor, expected vlbench.Targets"),
+        (distilled(targets=soft(4)), "have rank 4. 3 pairs need no more than 3"),
+        (distilled(targets=soft(left=torch.zeros(3, 1))), r"right is torch.float32 \[3, 2\], expected \[3, 1\]"),
+        (distilled(targets=soft(diagonal=torch.ones(2))), r"diagonal is torch.float32 \[2\], expected \[3\]"),
+        (distilled(targets=soft(left=torch.ones(3))), r"left is torch.float32 \[3\]"),
+        (distilled(targets=soft(right=torch.zeros(3, 2).half())), "right is torch.float16"),
+        (distilled(targets=soft(dtype=torch.float64)), "diagonal is torch.float64"),
+        (distilled(targets=soft(right=torch.full((3, 2), torch.nan))), "right holds a number that is not finite"),
     ],
 )
 def test_a_bad_artifact_is_refused_with_its_reason(artifact, words):
@@ -101,6 +120,30 @@ def test_distilled_pairs_survive_the_disk_with_the_order_of_their_sides(tmp_path
     assert (loaded.spaces, loaded.rates, loaded.fingerprint) == (artifact.spaces, artifact.rates, artifact.fingerprint)
     assert loaded.start.indices.tolist() == [7, 5, 2]
     assert loaded.start.mean_sides == ("text",)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_targets_survive_the_disk_and_an_artifact_without_them_says_nothing_of_them(rank, tmp_path):
+    save_artifact(distilled(targets=soft(rank)), tmp_path)
+    loaded = load_artifact(tmp_path)
+    for part, tensor in soft(rank).tensors.items():
+        assert torch.equal(loaded.targets.tensors[part], tensor)
+    assert json.loads((tmp_path / "artifact.json").read_text())["target_rank"] == rank
+    save_artifact(distilled(), tmp_path)
+    assert load_artifact(tmp_path).targets is None
+    for file in ("artifact.json", "artifact.safetensors"):
+        assert b"target" not in (tmp_path / file).read_bytes()
+
+
+def test_targets_of_a_batch_are_the_diagonal_and_the_product_between_nothing_and_all():
+    made = soft(diagonal=torch.tensor([1.0, 0.5, -1.0]), left=torch.tensor([[1.0, 2], [0, -1], [3, 0]]))
+    at = [2, 0]
+    for row, i in enumerate(at):
+        for column, j in enumerate(at):
+            entry = sum(float(made.left[i, k] * made.right[j, k]) for k in range(2)) + (i == j) * float(
+                made.diagonal[i]
+            )
+            assert float(made.matrix(torch.tensor(at))[row, column]) == pytest.approx(min(max(entry, 0), 1))
 
 
 def test_views_and_graphs_are_stored_as_plain_values(tmp_path):

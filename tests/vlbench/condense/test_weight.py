@@ -20,7 +20,7 @@ from vlbench.condense.weight import (
     pair_bytes,
     residuals,
 )
-from vlbench.storage import artifact_bytes, pack
+from vlbench.storage import Targets, artifact_bytes, pack
 from vlbench.testing import toy_dataset
 
 DATA = toy_dataset()
@@ -116,6 +116,14 @@ def test_coarser_storage_weighs_less_and_scales_count():
     assert 6 * 512 * 3 < full < 6 * 512 * 4
     assert 6 * 512 < half < 6 * 512 * 2
     assert 6 * 8 < eight <= 6 * (512 + 8)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_targets_weigh_all_their_numbers(rank):
+    parts = [torch.from_numpy(GENERATOR.normal(size=shape)).float() for shape in ((6,), (6, rank), (6, rank))]
+    made = learned()
+    more = artifact_bytes(replace(made, targets=Targets(*parts)), TRAIN) - artifact_bytes(made, TRAIN)
+    assert more == 6 * 4 * (1 + 2 * rank)
 
 
 def test_a_saved_artifact_weighs_the_same(tmp_path):

@@ -45,6 +45,12 @@ def test_a_length_given_for_the_student_is_that_of_every_setting_and_of_nothing_
     assert (changed.hash != plain.hash, changed.overrides) == (True, {f"student.{key}": "10"})
 
 
+def test_the_loss_of_a_student_is_part_of_the_protocol():
+    plain, other = (load_protocol("scenes", REGISTRY, o) for o in ({}, {"students.convnet.loss": "wbce"}))
+    assert [protocol.students["convnet"].loss for protocol in (plain, other)] == ["info-nce", "wbce"]
+    assert other.hash != plain.hash
+
+
 def test_a_named_student_is_the_one_written_out_and_can_be_changed_like_it():
     plain = load_protocol("scenes", REGISTRY)
     named = load_protocol("scenes", REGISTRY, {"students.convnet": "convnet"})
@@ -66,6 +72,7 @@ def test_a_named_student_is_the_one_written_out_and_can_be_changed_like_it():
         ({"training.seeds": "0"}, "at least 1"),
         ({"training.grid": "[]"}, "1 to 12"),
         ({"students.convnet.image.train": "half"}, "frozen, lora, all"),
+        ({"students.convnet.loss": "clip"}, "Allowed: info-nce, wbce"),
         ({"students.other": "convnet-c"}, "no student called 'convnet-c'. Did you mean 'convnet-b'"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from vlbench.condense.artifacts import DistilledPairs, Selection
+from vlbench.condense.targets import Targets
 from vlbench.errors import ArtifactError, DivergedError, ProtocolError
 from vlbench.score.train import Recipe, TrainingSet, train
 from vlbench.score.training_sets import full_selection, training_set
@@ -129,6 +130,30 @@ def test_distilled_vectors_enter_as_the_encoders_own_features_do(toys):
     found = training_set(distilled, student, entries).entries(torch.arange(6))
     real = training_set(Selection(torch.arange(6), dataset.fingerprint), student, entries).entries(torch.arange(6))
     torch.testing.assert_close(found, real)
+
+
+@pytest.mark.parametrize("batch", [12, 5])
+def test_students_train_on_the_targets_of_the_pairs_in_their_batch(toys, batch):
+    dataset, _, student, _ = toys
+    draw = torch.Generator().manual_seed(0)
+    drawn = [torch.rand(shape, generator=draw) for shape in ((12,), (12, 3), (12, 3))]
+    sides = {side: torch.randn(12, 16, generator=draw) for side in SIDES}
+    spaces = {side: tower.space for side, tower in student.towers.items()}
+    artifact = DistilledPairs(sides, spaces, dataset.fingerprint, targets=Targets(*drawn))
+    data, seeds = training_set(artifact, student, toys[3]), SeedTree(0)
+    found = train(student, data, Recipe(4, batch, 0.2, momentum=0.0, schedule="constant"), seeds)
+    expected = student.start(seeds.child("start"))
+    for step in range(4):
+        at = data.positions(step, batch, seeds)
+        block = (drawn[1] @ drawn[2].T + torch.diag(drawn[0])).clamp(0, 1)[at][:, at]
+        leaves = {name: flat.requires_grad_() for name, flat in expected.items()}
+        one, two = (student.embed(side, data.entries(at)[side], leaves) for side in SIDES)
+        logits = one @ two.T / 0.07
+        both = logits - logits.logsumexp(1, keepdim=True) / 2 - logits.logsumexp(0, keepdim=True) / 2
+        loss = -(block * both).sum() / block.sum()
+        steps = torch.autograd.grad(loss, list(leaves.values()))
+        expected = {name: (leaves[name] - 0.2 * part).detach() for name, part in zip(leaves, steps, strict=True)}
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_vectors_of_another_space_are_refused(toys):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
@@ -66,6 +68,21 @@ def test_parts_stand_between_the_start_and_the_whole(study_plugin: str, runs: Ru
     assert means["start"] == pytest.approx(record["start"]["scores"]["convnet"]["mean_recall"]["mean"], abs=3)
     assert means["text only"] == pytest.approx(means["start"], abs=0.01), "this method leaves the text as it was"
     assert means["image only"] == pytest.approx(means["all"], abs=0.01)
+
+
+def test_soft_targets_are_a_part_of_their_own(study_plugin: str, runs: Runs, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs["brighter"], tmp_path / "soft"))
+    artifact = vlbench.load_artifact(run)
+    assert isinstance(artifact, vlbench.DistilledPairs)
+    one = torch.eye(len(artifact))
+    shifted = vlbench.Targets(torch.zeros(len(artifact)), one, one.roll(1, 1))
+    save_artifact(replace(artifact, targets=shifted), run)
+    found = answer(study_plugin, "contributions", run)
+    means = {part: scores["mean_recall"]["mean"] for part, scores in found.items()}
+    assert list(means) == ["start", "image only", "text only", "targets only", "targets off", "all"]
+    own = record_of(run)["scores"]["convnet"]["mean_recall"]["mean"]
+    assert means["targets off"] == pytest.approx(own, abs=0.01)
+    assert max(means["targets only"], means["all"]) < own / 2, "these targets teach what does not match"
 
 
 def test_contributions_of_real_pairs_are_refused_by_name(study_plugin: str, runs: Runs) -> None:

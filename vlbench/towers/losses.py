@@ -1,0 +1,49 @@
+"""What students minimise: losses of a batch's similarities, against hard or soft targets.
+
+Targets T [n, n] say how much entry i of the first side matches entry j of the second, from 0 to 1; without them T is
+the identity: i matches i alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+INFO_NCE = "info-nce"
+
+
+def info_nce(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None) -> Float[Tensor, ""]:
+    """Symmetric InfoNCE (van den Oord et al. 2018; Radford et al. 2021); with targets, its mean weighted by them.
+
+    With p(j | i) the softmax of row i, q(i | j) that of column j, and w = T / sum(T):
+    -1/2 sum_ij w_ij (log p(j | i) + log q(i | j)). The identity gives w = 1 / n on the diagonal, which is InfoNCE.
+    Scaling all targets changes nothing: they say what matches, not how large a student's steps are. (LoRS's extended
+    InfoNCE is the same with w = T / n.) A batch in which nothing matches has loss 0.
+    """
+    if targets is None:
+        own = torch.arange(len(logits), device=logits.device)
+        return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    weights = targets / targets.sum().clamp_min(torch.finfo(targets.dtype).tiny)
+    return -(weights * (logits.log_softmax(1) + logits.log_softmax(0))).sum() / 2
+
+
+def wbce(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None) -> Float[Tensor, ""]:
+    """Weighted binary cross-entropy of LoRS (ICML 2024) and RepBlend (NeurIPS 2025).
+
+    The cross-entropy of sigmoid(logits) with the targets, entry by entry; the mean over entries with targets above 0.5
+    and the mean over all others are averaged. A group without entries adds nothing.
+    """
+    if targets is None:
+        targets = torch.eye(len(logits), dtype=logits.dtype, device=logits.device)
+    entries = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    matching = (targets > 0.5).to(entries.dtype)
+    means = [(entries * group).sum() / group.sum().clamp_min(1) for group in (matching, 1 - matching)]
+    return (means[0] + means[1]) / 2
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {INFO_NCE: info_nce, "wbce": wbce}
+"""Name in a protocol -> loss of logits [n, n] and targets [n, n]."""
