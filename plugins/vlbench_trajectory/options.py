@@ -28,6 +28,10 @@ class VLDDOptions:
     storage: Literal["float32", "float16", "uint8"] = option(
         "float32", help="how text vectors, and pixels that are not 8 bit, are stored and trained against"
     )
+    targets: Literal["none", "learned"] = option(
+        "none", help="'learned': how much each image matches the texts of other pairs is learned too, as in LoRS"
+    )
+    target_rank: int = option(10, help="rank of learned targets beside their diagonal; 0: a weight for each pair")
     preset: Literal["default", "paper"] = option(
         "default", help="settings that are not given: ours, or those published"
     )
@@ -52,4 +56,5 @@ class VLDDOptions:
     )
     item_rate: float | None = option(None, help="outer learning rate of pixels, at unit RMS" + _AUTO)
     vector_rate: float | None = option(None, help="outer learning rate of text vectors, at unit RMS" + _AUTO)
+    target_rate: float | None = option(None, help="outer learning rate of soft targets" + _AUTO)
     step_rate: float | None = option(None, help="outer learning rate of the inner step sizes, in log space" + _AUTO)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlbench.storage import pack, unpack
+from vlbench_trajectory.targets import LearnedTargets
 
 if TYPE_CHECKING:
     from vlbench.students import Tower
@@ -68,7 +69,7 @@ class LearnedItems:
         storage: what they are rounded to when a student reads them; None for 8-bit items, rounded at the end.
     """
 
-    is_items = True
+    is_items, rate = True, "item_rate"
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class LearnedVectors:
         storage: what they are rounded to, in the encoder's own space, when a student reads them.
     """
 
-    is_items = False
+    is_items, rate = False, "vector_rate"
 
     def __init__(
         self, tower: Tower, real: Float[Tensor, "pair width"], *, literal: bool = False, storage: Storage = "float32"
@@ -146,7 +147,7 @@ class LearnedVectors:
         return variable * self._scale
 
 
-Learned = LearnedItems | LearnedVectors
+Learned = LearnedItems | LearnedVectors | LearnedTargets
 
 
 def as_stored(values: Float[Tensor, "pair ..."], storage: Storage | None) -> Float[Tensor, "pair ..."]:

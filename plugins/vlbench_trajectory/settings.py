@@ -40,6 +40,7 @@ class Settings:
     item_rate: float
     vector_rate: float
     step_rate: float
+    target_rate: float = 0.1
     first_range: int = 0
     optimiser: Literal["adam", "sgd"] = "adam"
     literal: bool = False
@@ -122,11 +123,12 @@ def automatic(task: Task) -> Settings:
 def paper(items: int) -> Settings:
     """The published settings (VLDD's command for 100 pairs of Flickr30k).
 
-    An epoch, the distance between snapshots, is a pass over the train images; theirs is one over all captions.
+    An epoch, the distance between snapshots, is a pass over the train images; theirs is one over all captions. The rate
+    of soft targets, which it does not learn, is LoRS's for those pairs.
     """
     epoch = max(1, items // 128)
     return Settings(
         experts=20, expert_steps=3 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1, span=1,
         inner_steps=8, inner_batch=100, outer_steps=2000, averaged=1, share=1.0, item_rate=1000.0, vector_rate=1000.0,
-        step_rate=1e-2, first_range=1, optimiser="sgd", literal=True, inner_rate=0.1,
+        step_rate=1e-2, target_rate=10.0, first_range=1, optimiser="sgd", literal=True, inner_rate=0.1,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from vlbench_trajectory.matching import (
 )  # fmt: skip
 from vlbench_trajectory.outer import Outer, Variables, outer_start, outer_step
 from vlbench_trajectory.settings import Settings
+from vlbench_trajectory.targets import TARGETS, as_targets
 
 if TYPE_CHECKING:
     from vlbench.students import Student
@@ -60,7 +61,7 @@ class Stage:
     Args:
         student: whose training is matched.
         trajectories: its experts.
-        learned: learned side -> how its variable becomes entries.
+        learned: learned side, or soft targets -> how its variable becomes entries.
         settings: of the stage.
         seeds: step k draws from index k.
     """
@@ -76,7 +77,7 @@ class Stage:
     ) -> None:
         self.student, self.trajectories, self.learned = student, trajectories, learned
         self.settings, self.seeds = settings, seeds
-        rates = {side: settings.item_rate if how.is_items else settings.vector_rate for side, how in learned.items()}
+        rates = {side: getattr(settings, how.rate) for side, how in learned.items()}
         self.outer = Outer(settings.optimiser, rates | {RATES: settings.step_rate}, settings.outer_steps)
 
     def begin(self, number: int, variables: Variables, entries: Entries) -> State:
@@ -185,7 +186,9 @@ class Stage:
         def loss(entries: Entries, parameters: Parameters, inner: int) -> Tensor:
             with self.student.training(self.seeds.integer("dropout", step * self.settings.inner_steps + inner)):
                 temperature = self.settings.inner_temperature or None
-                return self.student.loss(entries, parameters, temperature=temperature)
+                rows = entries.get(TARGETS)
+                targets = as_targets(rows).matrix(torch.arange(len(rows))) if rows is not None else None
+                return self.student.loss(entries, parameters, temperature=temperature, targets=targets)
 
         return loss
 

@@ -13,6 +13,7 @@ from vlbench import Selection
 from vlbench.errors import OptionError
 from vlbench.storage import stored_bytes
 from vlbench_trajectory.pixels import Basis, Learned, LearnedItems, LearnedVectors
+from vlbench_trajectory.targets import TARGETS, LearnedTargets, first_rows
 
 if TYPE_CHECKING:
     from vlbench import Budget, Context, SeedTree, TrainView
@@ -28,7 +29,7 @@ class Start:
     Attributes:
         selection: the real pairs that were drawn.
         real: side -> their inputs [pair, ...] where items are a tensor, else their entries [pair, width].
-        first: the same, with noise on the sides that start from it.
+        first: the same, with noise on the sides that start from it, and rows of soft targets where those are learned.
         bounds: side whose items are a tensor -> least and greatest valid input.
         eight_bit: those of them whose items are 8 bit, and are stored so.
     """
@@ -42,6 +43,8 @@ class Start:
     def learned(self, student: Student, options: VLDDOptions, settings: Settings) -> dict[str, Learned]:
         """Learned side -> how its variable becomes entries of a student."""
         how: dict[str, Learned] = {}
+        if TARGETS in self.first:
+            how[TARGETS] = LearnedTargets()
         for side in student.sides if options.learn == "both" else (options.learn,):
             tower, literal = student.towers[side], settings.literal
             if side in self.bounds:
@@ -71,6 +74,8 @@ def pair_bytes(train: TrainView, student: Student, options: VLDDOptions) -> int:
         else:
             numbers = items[0].numel() if isinstance(items, Tensor) else student.towers[side].width
             total += stored_bytes(numbers, options.storage)
+    if options.targets == "learned":
+        total += stored_bytes(1 + 2 * options.target_rank, "float32")
     return total
 
 
@@ -103,6 +108,9 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
     for side in options.noise:
         drawn = noise(side, real[side], context.seeds)
         first[side] = drawn.clamp(*bounds[side]) if side in bounds else drawn
+    if options.targets == "learned":
+        rows = first_rows(count, min(options.target_rank, count), context.seeds.generator("targets"))
+        first[TARGETS] = rows.to(context.device)
     eight_bit = tuple(side for side in bounds if train.items(side).dtype == torch.uint8)
     return Start(selection, real, first, bounds, eight_bit)
 
@@ -117,6 +125,8 @@ def noise(side: str, real: Float[Tensor, "pair channel ..."], seeds: SeedTree) -
 
 def _check(train: TrainView, student: Student, options: VLDDOptions) -> None:
     sides = ", ".join(train.sides)
+    if options.target_rank < 0:
+        raise OptionError(f"method 'vldd': target_rank={options.target_rank}. It is at least 0.")
     if options.learn not in ("both", *train.sides):
         raise OptionError(f"method 'vldd': learn={options.learn!r} is no side. Allowed: both, {sides}.")
     for side in options.noise:

@@ -14,6 +14,7 @@ from vlbench_trajectory.experts import train_experts
 from vlbench_trajectory.settings import Settings, Task, Trained, resolve
 from vlbench_trajectory.stage import Stage, State
 from vlbench_trajectory.start import Start, draw_start
+from vlbench_trajectory.targets import TARGETS, as_targets
 
 if TYPE_CHECKING:
     from vlbench import Budget, Context, TrainView
@@ -110,6 +111,7 @@ class VLDD(Method):
             rates,
             start.selection if real else None,
             {side: scale.cpu() for side, scale in scales.items() if scale is not None},
+            as_targets(state.variables[TARGETS]).to("cpu") if TARGETS in stage.learned else None,
         )
 
 

@@ -1,17 +1,23 @@
 """The gradient of trajectory matching against plain unrolling."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
 
 from vlbench_trajectory.matching import Segment, inner_path, match, matching_loss
+from vlbench_trajectory.targets import TARGETS, as_targets, first_rows
 
 PAIRS, STEPS = 6, 5
+ALL = torch.arange(PAIRS)
 
 
-def double_student(toy_run, train):
+def double_student(toy_run, train, loss="info-nce"):
     """The toy student in float64, with entries of its first train pairs."""
-    student, entries = toy_run(train=train).context().variant()
+    run = toy_run(train=train)
+    run.config = dataclasses.replace(run.config, loss=loss)
+    student, entries = run.context().variant()
     for tower in student.towers.values():
         tower.trained.double()
     rows = torch.arange(PAIRS)
@@ -31,7 +37,14 @@ def problem(student, generator):
 
 def of(student):
     """A student's loss as matching wants it."""
-    return lambda entries, parameters, step: student.loss(entries, parameters)
+
+    def loss(entries, parameters, step=0):
+        rows = entries.get(TARGETS)
+        return student.loss(
+            entries, parameters, targets=rows if rows is None else as_targets(rows).matrix(ALL[: len(rows)])
+        )
+
+    return loss
 
 
 def unrolled(student, entries, segment, *, rates, batches):
@@ -40,7 +53,7 @@ def unrolled(student, entries, segment, *, rates, batches):
     rates = {branch: rate.clone().requires_grad_() for branch, rate in rates.items()}
     now = {branch: value.clone().requires_grad_() for branch, value in segment.start.items()}
     for batch in batches:
-        loss = student.loss({side: value[batch] for side, value in entries.items()}, now)
+        loss = of(student)({side: value[batch] for side, value in entries.items()}, now)
         gradient = torch.autograd.grad(loss, list(now.values()), create_graph=True)
         now = {branch: now[branch] - rates[branch] * part for branch, part in zip(now, gradient, strict=True)}
     total = torch.stack(list(matching_loss(now, segment).values())).sum()
@@ -48,14 +61,20 @@ def unrolled(student, entries, segment, *, rates, batches):
     return total, dict(zip(entries, back, strict=False)), dict(zip(rates, back[len(entries) :], strict=True))
 
 
-@pytest.mark.parametrize("train", ["frozen", "lora", "all"])
-def test_gradient_equals_that_of_unrolling_every_inner_step(toy_run, generator, train):
-    student, entries = double_student(toy_run, train)
+@pytest.mark.parametrize(
+    ("train", "loss", "soft"),
+    [("frozen", "info-nce", False), ("lora", "info-nce", False), ("all", "info-nce", False),
+     ("frozen", "info-nce", True), ("frozen", "wbce", True)],
+)  # fmt: skip
+def test_gradient_equals_that_of_unrolling_every_inner_step(toy_run, generator, train, loss, soft):
+    student, entries = double_student(toy_run, train, loss)
+    if soft:
+        entries[TARGETS] = first_rows(PAIRS, 2, generator).double() + 0.3 * torch.rand(PAIRS, 5, generator=generator)
     segment, rates, batches = problem(student, generator)
     total, by_entries, by_rates = unrolled(student, entries, segment, rates=rates, batches=batches)
-    found = match(of(student), entries, segment, rates=rates, batches=batches, sides=student.sides)
+    found = match(of(student), entries, segment, rates=rates, batches=batches, sides=tuple(entries))
     assert found.loss == pytest.approx(float(total.detach()), rel=1e-10)
-    for side in student.sides:
+    for side in entries:
         assert (found.entries[side] - by_entries[side]).norm() <= 1e-8 * by_entries[side].norm()
     for branch in rates:
         torch.testing.assert_close(found.rates[branch], by_rates[branch], rtol=1e-8, atol=0)

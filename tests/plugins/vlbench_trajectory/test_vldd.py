@@ -75,19 +75,22 @@ def test_what_is_trained_is_what_is_matched(toy_run, train, branches):
 
 
 @pytest.mark.parametrize("train", ["frozen", "lora"])
-@pytest.mark.parametrize("share", [1.0, 0.5])
-def test_a_resumed_run_equals_an_uninterrupted_one(toy_run, tmp_path, train, share):
+@pytest.mark.parametrize(("share", "targets"), [(1.0, "none"), (0.5, "learned")])
+def test_a_resumed_run_equals_an_uninterrupted_one(toy_run, tmp_path, train, share, targets):
     run = toy_run(train=train)
     whole_context = run.context()
-    whole = run.condense(8, share=share, context=whole_context)
+    whole = run.condense(8, share=share, targets=targets, context=whole_context)
     killed, resumed = run.context(observer=Killer(28)), run.context()
     killed.work = resumed.work = tmp_path
     with pytest.raises(Killed):
-        run.condense(8, share=share, context=killed)
-    again = run.condense(8, share=share, context=resumed)
+        run.condense(8, share=share, targets=targets, context=killed)
+    again = run.condense(8, share=share, targets=targets, context=resumed)
     for side in whole.sides:
         assert torch.equal(whole.sides[side], again.sides[side])
     assert whole.rates == again.rates
+    assert (whole.targets is None) == (targets == "none")
+    for part, tensor in whole.targets.tensors.items() if whole.targets else ():
+        assert torch.equal(tensor, again.targets.tensors[part])
     assert whole_context.curves == resumed.curves
 
 
@@ -122,6 +125,30 @@ def test_coarser_text_vectors_leave_room_for_more_pairs_in_as_many_bytes(toy_run
         assert artifact_bytes(artifact, run.dataset.split("train")) <= 5000
     assert kept["float16"].sides["text"].dtype == torch.float16
     assert set(kept["uint8"].scales) == {"text"}
+
+
+def test_learned_targets_are_of_the_rank_asked_for_and_weigh_in_a_budget_of_bytes(toy_run):
+    run = toy_run()
+    artifact = run.condense("5kB", targets="learned", target_rank=3, outer_steps=3)
+    assert len(artifact) == 4992 // (192 + 64 + 4 * (1 + 2 * 3))
+    assert artifact_bytes(artifact, run.dataset.split("train")) <= 5000
+    assert artifact.targets.rank == 3
+    assert run.condense(1, targets="learned", target_rank=3, outer_steps=3).targets.rank == 1
+    with pytest.raises(OptionError, match=r"target_rank=-1\. It is at least 0"):
+        run.condense(targets="learned", target_rank=-1)
+
+
+def test_learned_targets_leave_the_identity_and_lower_the_matching_loss(toy_run):
+    run, ends = toy_run(), {}
+    for targets in ("none", "learned"):
+        context = run.context()
+        artifact = run.condense(10, targets=targets, target_rank=3, context=context)
+        ends[targets] = sum(context.curves["matching_loss"][-5:])
+    matrix = artifact.targets.matrix(torch.arange(10))
+    assert bool(((matrix >= 0) & (matrix <= 1)).all())
+    assert float((matrix.diag() - 1).abs().max()) > 0.05
+    assert bool(artifact.targets.right.any())
+    assert ends["learned"] < ends["none"]
 
 
 def test_a_side_can_start_from_noise_and_the_artifact_then_names_no_starting_pairs(toy_run):
