@@ -40,7 +40,7 @@ class Settings:
     item_rate: float
     vector_rate: float
     step_rate: float
-    target_rate: float = 0.1
+    target_rate: float = 0.03
     first_range: int = 0
     optimiser: Literal["adam", "sgd"] = "adam"
     literal: bool = False
