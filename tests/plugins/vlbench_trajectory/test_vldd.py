@@ -138,17 +138,19 @@ def test_learned_targets_are_of_the_rank_asked_for_and_weigh_in_a_budget_of_byte
         run.condense(targets="learned", target_rank=-1)
 
 
-def test_learned_targets_leave_the_identity_and_lower_the_matching_loss(toy_run):
+def test_targets_learned_alone_leave_the_identity_and_lower_the_matching_loss(toy_run):
     run, ends = toy_run(), {}
+    alone = {"item_rate": 0, "vector_rate": 0, "step_rate": 0, "target_rate": 0.03, "target_rank": 3}
+    alone |= {"experts": 1, "start_range": 0, "averaged": 1}  # one segment, so that every step lowers the same loss
     for targets in ("none", "learned"):
         context = run.context()
-        artifact = run.condense(10, targets=targets, target_rank=3, context=context)
+        artifact = run.condense(10, targets=targets, context=context, **alone)
         ends[targets] = sum(context.curves["matching_loss"][-5:])
     matrix = artifact.targets.matrix(torch.arange(10))
     assert bool(((matrix >= 0) & (matrix <= 1)).all())
     assert float((matrix.diag() - 1).abs().max()) > 0.05
     assert bool(artifact.targets.right.any())
-    assert ends["learned"] < ends["none"]
+    assert ends["learned"] < 0.99 * ends["none"]
 
 
 def test_a_side_can_start_from_noise_and_the_artifact_then_names_no_starting_pairs(toy_run):
