@@ -28,7 +28,7 @@ class Targets:
     Examples:
         >>> import torch, vlbench
         >>> near = torch.tensor([[1.0], [1.0], [0.0]])  # the first two pairs are of one kind
-        >>> soft = vlbench.Targets(torch.full((3,), 0.5), left=near / 2, right=near)
+        >>> soft = vlbench.storage.Targets(torch.full((3,), 0.5), left=near / 2, right=near)
         >>> soft.matrix(torch.tensor([0, 1]))
         tensor([[1.0000, 0.5000],
                 [0.5000, 1.0000]])
@@ -69,7 +69,7 @@ def check_targets(targets: object, pairs: int) -> None:
         ArtifactError: wrong type or shape, a rank beyond the number of pairs, or not finite.
     """
     if not isinstance(targets, Targets):
-        raise ArtifactError(f"targets are {type(targets).__name__}, expected vlbench.Targets.")
+        raise ArtifactError(f"targets are {type(targets).__name__}, expected vlbench.storage.Targets.")
     rank = targets.left.shape[-1] if targets.left.ndim else 0
     shapes = {"diagonal": (pairs,), "left": (pairs, rank), "right": (pairs, rank)}
     for part, tensor in targets.tensors.items():

@@ -70,7 +70,7 @@ class Shifted(vlbench.Method):
         vectors = text.standardise.inverse(context.training_set(start).entries(torch.arange(budget.pairs))["text"])
         sides = {"image": train.items("image")[: budget.pairs].clone(), "text": vectors}
         left = torch.eye(budget.pairs)
-        targets = vlbench.Targets(torch.zeros(budget.pairs), left, left.roll(1, 1))
+        targets = vlbench.storage.Targets(torch.zeros(budget.pairs), left, left.roll(1, 1))
         context.curve("loss", 1.5)
         spaces = {"image": "items", "text": text.space}
         return vlbench.DistilledPairs(sides, spaces, train.fingerprint, {}, start, targets=targets)

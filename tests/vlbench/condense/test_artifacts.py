@@ -14,8 +14,8 @@ from vlbench.condense.artifacts import (
     save_artifact,
 )
 from vlbench.condense.storage import pack, unpack
-from vlbench.condense.targets import Targets
 from vlbench.errors import ArtifactError
+from vlbench.storage import Targets
 from vlbench.testing import toy_dataset
 
 DATA = toy_dataset()
@@ -86,7 +86,7 @@ def with_side(side, tensor):
         (distilled(scales={"text": torch.ones(3, 2)}), "expected uint8 with finite"),
         (packed(scales={"text": torch.ones(2, 2)}), "expected uint8 with finite"),
         (packed(scales={"text": torch.full((3, 2), torch.nan)}), "expected uint8 with finite"),
-        (distilled(targets=torch.eye(3)), "targets are Tensor, expected vlbench.Targets"),
+        (distilled(targets=torch.eye(3)), "targets are Tensor, expected vlbench.storage.Targets"),
         (distilled(targets=soft(4)), "have rank 4. 3 pairs need no more than 3"),
         (distilled(targets=soft(left=torch.zeros(3, 1))), r"right is torch.float32 \[3, 2\], expected \[3, 1\]"),
         (distilled(targets=soft(diagonal=torch.ones(2))), r"diagonal is torch.float32 \[2\], expected \[3\]"),

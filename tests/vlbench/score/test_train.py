@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from vlbench.condense.artifacts import DistilledPairs, Selection
-from vlbench.condense.targets import Targets
 from vlbench.errors import ArtifactError, DivergedError, ProtocolError
 from vlbench.score.train import Recipe, TrainingSet, train
 from vlbench.score.training_sets import full_selection, training_set
 from vlbench.seeds import SeedTree
+from vlbench.storage import Targets
 from vlbench.testing import toy_bench, toy_context, toy_dataset, toy_student
 
 SIDES = ("image", "text")

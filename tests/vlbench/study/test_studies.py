@@ -75,7 +75,7 @@ def test_soft_targets_are_a_part_of_their_own(study_plugin: str, runs: Runs, tmp
     artifact = vlbench.load_artifact(run)
     assert isinstance(artifact, vlbench.DistilledPairs)
     one = torch.eye(len(artifact))
-    shifted = vlbench.Targets(torch.zeros(len(artifact)), one, one.roll(1, 1))
+    shifted = vlbench.storage.Targets(torch.zeros(len(artifact)), one, one.roll(1, 1))
     save_artifact(replace(artifact, targets=shifted), run)
     found = answer(study_plugin, "contributions", run)
     means = {part: scores["mean_recall"]["mean"] for part, scores in found.items()}
