@@ -43,9 +43,10 @@ from vlbench.errors import DivergedError, VlbenchError
 from vlbench.execute import execute
 from vlbench.files import write_whole
 from vlbench.observe import AS_RECORDED, Observer, RunRequest, SilentObserver
+from vlbench.registry.calls import make
 from vlbench.registry.code import code_hash
 from vlbench.registry.options import options_for_each
-from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.registry.specs import MethodSpec
 from vlbench.row import row_words
 from vlbench.score.declared import declared_scores
 from vlbench.score.retrieval import clusters
@@ -222,7 +223,7 @@ def _condense_and_score(work: Workbench, record: Record, cell: Cell, folder: Pat
 
 
 def _condense(work: Workbench, record: Record, spec: MethodSpec, cell: Cell, folder: Path) -> Artifact:
-    method = resolve(spec.target)(work.method_options(spec, cell.options))
+    method = make(work.registry, "method", cell.name, work.method_options(spec, cell.options))
     seeds = SeedTree(cell.seed).child("condense")
     view, context = work.context(spec, seeds)
     budget = Budget.parse(cell.budget)

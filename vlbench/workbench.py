@@ -18,8 +18,9 @@ from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
+from vlbench.registry.calls import make
 from vlbench.registry.options import parse_options
-from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.registry.specs import MethodSpec
 from vlbench.score.evaluate import Evaluator
 from vlbench.seeds import SeedTree
 from vlbench.towers.build import Bench, StudentConfig
@@ -80,7 +81,7 @@ class Workbench:
         self.observer.phase("data", None, name)
         store = self.cache.root / "data" / name
         store.mkdir(parents=True, exist_ok=True)
-        dataset = as_dataset(resolve(spec.target)(options, store), f"data set {name!r}: {spec.target}")
+        dataset = as_dataset(make(self.registry, "data set", name, options, store), f"data set {name!r}: {spec.target}")
         self.observer.done()
         return dataset
 
@@ -98,7 +99,7 @@ class Workbench:
         """A tower's encoder, as its plugin makes it."""
         spec = self.registry.encoder(config.encoder)
         options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
-        encoder: Encoder = resolve(spec.target)(options)
+        encoder: Encoder = make(self.registry, "encoder", config.encoder, options)
         return encoder
 
     @cached_property

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError, VlbenchError
@@ -25,6 +27,32 @@ def call(registry: Registry, kind: str, name: str, /, **offered: object) -> Any:
     """
     with blamed(registry, kind, name):
         return taking(resolve(registry.declared(kind)[name].target), offered)
+
+
+def make(registry: Registry, kind: str, name: str, *given: object) -> Any:
+    """What the target of a declared name gives for the documented arguments, in their order.
+
+    Errors that speak to the user pass as they are.
+
+    Raises:
+        PluginError: it cannot be imported, or raised something else; the plugin and the line are named.
+    """
+    target = resolve(registry.declared(kind)[name].target)
+    try:
+        return target(*given)
+    except VlbenchError:
+        raise
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        who = f"{kind} {name!r} of plugin {registry.owner(kind, name)!r}"
+        raise PluginError(f"{who} raised {cause}{line_of(error, __file__)}.") from error
+
+
+def line_of(error: BaseException, *own: str) -> str:
+    """Where an error was raised, as `` (every_nth.py, line 3)``; nothing where that is in one of our ``own`` files."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    last = frames[-1]
+    return "" if last.filename in own else f" ({Path(last.filename).name}, line {last.lineno})"
 
 
 def taking(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pluggy
 from vlbench.errors import PluginError
 from vlbench.registry import find, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
+from vlbench.registry.calls import line_of
 from vlbench.registry.find import Found, RefusedError
 from vlbench.registry.heavy import HeavyImports
 from vlbench.registry.names import nearest
@@ -100,7 +100,8 @@ def _load(found: Found) -> object:
     except ModuleNotFoundError as error:
         raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-        raise RefusedError("import error", _cause(error) + _line(error)) from error
+        line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, find.__file__)  # it says its own
+        raise RefusedError("import error", _cause(error) + line) from error
 
 
 def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
@@ -182,15 +183,6 @@ def _foreign_code() -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
-def _line(error: BaseException) -> str:
-    """Where an import failed, as `` (every_nth.py, line 3)``; a SyntaxError says it by itself."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    last = frames[-1]
-    if isinstance(error, SyntaxError) or Path(last.filename) in (Path(__file__), Path(find.__file__)):
-        return ""
-    return f" ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _short(value: object) -> str:
