@@ -45,7 +45,7 @@ def vlbench_encoders():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--method", "bare"], "method 'bare' of plugin 'raising' raised TypeError: Bare.__init__() takes 1 positional"),
+        (["--method", "bare"], "method 'bare' of plugin 'raising' raised TypeError: Bare.__init__() takes"),
         (
             ["--method", "random", "--set", "data.name=careless", "--set", "data.options={}"],
             "data set 'careless' of plugin 'raising' raised KeyError: 'train' (raising.py, line 12).",
