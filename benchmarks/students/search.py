@@ -34,7 +34,7 @@ FRESH_SEEDS = 3
 Axes = dict[str, list[float]]
 EFFORTS: dict[str, list[tuple[int, int]]] = {
     "heads": [(200, 100), (400, 100), (600, 256), (1200, 256)],
-    "encoder": [(100, 100), (600, 256)],
+    "encoder": [(100, 100), (200, 100), (600, 256)],
 }
 AXES: dict[str, Axes] = {
     "heads": {"rate": [0.1, 0.3, 0.6], "weight_decay": [1e-3, 1e-2], "noise": [0.0, 0.5, 1.0]},
