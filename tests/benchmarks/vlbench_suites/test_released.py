@@ -25,7 +25,7 @@ RELEASED = {
     "flickr30k-vldd-vit-lora": "309000d012ea3c96",
     "flickr8k-vldd": "e69bd0b3e97cd0e5",
     "scenes": "6509797308ff7e56",
-    "scenes-encoder": "a93ddd52cf874325",
+    "scenes-encoder": "52544431100fda86",
     "scenes-mini": "dba9ec8eece7e2ca",
     "scenes-vit": "54f8c924d794fa0c",
 }
