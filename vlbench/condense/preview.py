@@ -40,9 +40,7 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     if shown is None or not isinstance(train.items[second], list):
         return
     captions, source = nearest_texts(artifact, train, evaluator, most=MOST)
-    buffer = io.BytesIO()
-    np.save(buffer, shown.numpy())
-    write_whole(folder / "preview.npy", buffer.getvalue())
+    _write_pixels(folder / "preview.npy", shown)
     content = {"captions": captions, "caption_source": source}
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
 
@@ -53,16 +51,19 @@ def pictures(artifact: Artifact, train: Split, side: str, *, most: int) -> Tenso
     Items of another type are scaled to the train range; None where they are no pictures.
     """
     items = train.items[side]
-    if not isinstance(artifact, DistilledPairs):
-        return _drawn(items, train.pairs[artifact.indices[:most], list(train.items).index(side)])
-    return _drawn(items, None, artifact.values(side)[:most]) if artifact.spaces[side] == ITEMS else None
-
-
-def _drawn(items: Any, index: Tensor | None, shown: Tensor | None = None) -> Tensor | None:
-    """Some of the items, or learned ones; None where items are no pictures."""
-    if not isinstance(items, Tensor) or items.ndim not in (3, 4) or (items.ndim == 4 and items.shape[1] not in (1, 3)):
+    if not _are_pictures(items):
         return None
-    shown = items[index] if shown is None else shown
+    if not isinstance(artifact, DistilledPairs):
+        return _drawn(items[train.pairs[artifact.indices[:most], list(train.items).index(side)]], items)
+    return _drawn(artifact.values(side)[:most], items) if artifact.spaces[side] == ITEMS else None
+
+
+def _are_pictures(items: Any) -> bool:
+    return isinstance(items, Tensor) and (items.ndim == 3 or (items.ndim == 4 and items.shape[1] in (1, 3)))
+
+
+def _drawn(shown: Tensor, items: Tensor) -> Tensor:
+    """Some of the items, or learned ones of their form, as uint8 [picture, channel, height, width]."""
     if shown.dtype != torch.uint8:
         low, high = float(items.min()), float(items.max())
         shown = ((shown.float() - low) / max(high - low, 1e-12) * 255).round().clamp(0, 255).to(torch.uint8)
@@ -92,11 +93,10 @@ def write_examples(folder: Path, split: Split, ranks: Mapping[str, Sequence[Rank
                 places = {query: (columns[:, 0] == query).nonzero() for query in queries[:EXAMPLES]}
                 chosen[name] |= {query: int(at[0]) for query, at in places.items() if len(at)}
     items = sorted({int(split.pairs[at, 0]) for of_name in chosen.values() for at in of_name.values()})
-    drawn = _drawn(split.items[first], torch.tensor(items, dtype=torch.long)) if items else None
+    pixels = split.items[first]
+    drawn = _drawn(pixels[torch.tensor(items)], pixels) if items and _are_pictures(pixels) else None
     if drawn is not None:
-        buffer = io.BytesIO()
-        np.save(buffer, _small(drawn).numpy())
-        write_whole(folder / "hits.npy", buffer.getvalue())
+        _write_pixels(folder / "hits.npy", _small(drawn))
 
     def example(at: int) -> dict[str, Any]:
         item, text = split.pairs[at].tolist()
@@ -105,6 +105,12 @@ def write_examples(folder: Path, split: Split, ranks: Mapping[str, Sequence[Rank
 
     content = {name: {str(query): example(at) for query, at in of_name.items()} for name, of_name in chosen.items()}
     write_whole(folder / "hits.json", json.dumps(content, indent=1).encode())
+
+
+def _write_pixels(path: Path, pixels: Tensor) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, pixels.numpy())
+    write_whole(path, buffer.getvalue())
 
 
 def _small(pictures: Tensor) -> Tensor:

@@ -44,8 +44,11 @@ def make(registry: Registry, kind: str, name: str, *given: object) -> Any:
         raise
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
-        who = f"{kind} {name!r} of plugin {registry.owner(kind, name)!r}"
-        raise PluginError(f"{who} raised {cause}{line_of(error, __file__)}.") from error
+        raise PluginError(f"{_who(registry, kind, name)} raised {cause}{line_of(error, __file__)}.") from error
+
+
+def _who(registry: Registry, kind: str, name: str) -> str:
+    return f"{kind} {name!r} of plugin {registry.owner(kind, name)!r}"
 
 
 def line_of(error: BaseException, *own: str) -> str:
@@ -77,7 +80,7 @@ def taking(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:
 @contextlib.contextmanager
 def blamed(registry: Registry, kind: str, name: str) -> Iterator[None]:
     """Foreign code: whatever it raises names its plugin; what it prints and sets stays without effect on the run."""
-    who = f"{kind} {name!r} of plugin {registry.owner(kind, name)!r}"
+    who = _who(registry, kind, name)
     settings = Settings()
     try:
         with contextlib.redirect_stdout(sys.stderr):
