@@ -2,7 +2,7 @@
 
 The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
 promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
-:mod:`vlbench.storage` for those that store what they learn, :mod:`vlbench.reading` for readers of a user's files. Each
+:mod:`vlbench.artifacts` for those that store what they learn, :mod:`vlbench.data` for readers of a user's files. Each
 is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 from vlbench import errors
 
 if TYPE_CHECKING:
-    from vlbench import reading, storage, students
+    from vlbench import artifacts, data, students
+    from vlbench.artifacts.artifact import DistilledPairs, Selection, load_artifact
     from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
-    from vlbench.condense.artifacts import DistilledPairs, Selection, load_artifact
-    from vlbench.condense.context import Context
-    from vlbench.condense.method import Method, Selector
     from vlbench.data.fingerprint import fingerprint
     from vlbench.data.pairs import PairDataset, Split
     from vlbench.data.views import TrainView
+    from vlbench.encoders.base import Encoder
+    from vlbench.methods.context import Context
+    from vlbench.methods.method import Method, Selector
     from vlbench.registry.api import PLUGIN_API
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
         StudentSpec,
         SuiteSpec,
     )
-    from vlbench.run import run
+    from vlbench.runs.pipeline import run
     from vlbench.seeds import SeedTree
-    from vlbench.towers.encoders import Encoder
 
 __version__ = "0.1.0"
 
@@ -76,9 +76,9 @@ __all__ = [
 _MODULES = {
     "vlbench.board.notebook": ("leaderboard",),
     "vlbench.budget": ("Budget",),
-    "vlbench.condense.artifacts": ("DistilledPairs", "Selection", "load_artifact"),
-    "vlbench.condense.context": ("Context",),
-    "vlbench.condense.method": ("Method", "Selector"),
+    "vlbench.artifacts.artifact": ("DistilledPairs", "Selection", "load_artifact"),
+    "vlbench.methods.context": ("Context",),
+    "vlbench.methods.method": ("Method", "Selector"),
     "vlbench.data.fingerprint": ("fingerprint",),
     "vlbench.data.pairs": ("PairDataset", "Split"),
     "vlbench.data.views": ("TrainView",),
@@ -93,9 +93,9 @@ _MODULES = {
         "StudentSpec",
         "SuiteSpec",
     ),
-    "vlbench.run": ("run",),
+    "vlbench.runs.pipeline": ("run",),
     "vlbench.seeds": ("SeedTree",),
-    "vlbench.towers.encoders": ("Encoder",),
+    "vlbench.encoders.base": ("Encoder",),
 }
 SUBMODULES = ("reading", "storage", "students")
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

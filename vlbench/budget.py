@@ -19,7 +19,7 @@ _HOW = "Give one, as in --budget 500 or --budget 5MB"
 class Budget:
     """A number of image-text pairs, or of bytes, at least 1.
 
-    One text form serves the command line, TOML and records. Bytes are those of :func:`vlbench.storage.artifact_bytes`.
+    One text form serves the command line, TOML and records. Bytes are those of :func:`vlbench.artifacts.artifact_bytes`.
 
     Attributes:
         amount: how many.
@@ -31,7 +31,7 @@ class Budget:
         >>> budget.pairs, str(budget)
         (500, '500')
         >>> in_bytes = vlbench.Budget.parse("1.5 MB")
-        >>> str(in_bytes), in_bytes.fitting(vlbench.storage.stored_bytes(3072, "uint8"))
+        >>> str(in_bytes), in_bytes.pairs_that_fit(vlbench.artifacts.stored_bytes(3072, "uint8"))
         ('1500kB', 487)
         >>> vlbench.Budget.parse("-3")
         Traceback (most recent call last):
@@ -73,15 +73,15 @@ class Budget:
         if self.unit == "pairs":
             return self.amount
         raise BudgetError(
-            f"budget {self} counts bytes, and the method reads budget.pairs alone. Ask budget.fitting(bytes_per_pair) "
+            f"budget {self} counts bytes, and the method reads budget.pairs alone. Ask budget.pairs_that_fit(bytes_per_pair) "
             "or context.fit(selection, budget) in it, or give a number of pairs, as in --budget 500."
         )
 
-    def fitting(self, bytes_per_pair: int, *, beside: int = 0) -> int:
+    def pairs_that_fit(self, bytes_per_pair: int, *, beside: int = 0) -> int:
         """How many pairs fit that weigh at most so much each: for who makes pairs; the number itself in pairs.
 
         Args:
-            bytes_per_pair: of both sides, as stored; see :func:`vlbench.storage.stored_bytes`.
+            bytes_per_pair: of both sides, as stored; see :func:`vlbench.artifacts.stored_bytes`.
             beside: bytes of what comes once, such as learned step sizes.
 
         Raises:
@@ -97,7 +97,7 @@ class Budget:
             )
         return count
 
-    def check_fits(self, available: int, *, unit: str = "pairs") -> None:
+    def check_available(self, available: int, *, unit: str = "pairs") -> None:
         """Raise BudgetError if the train split has fewer than this many distinct choices."""
         if self.unit == "pairs" and self.amount > available:
             raise BudgetError(
@@ -105,7 +105,7 @@ class Budget:
                 f"Ask for at most --budget {available}."
             )
 
-    def check_kept(self, method: str, *, pairs: int, size: int) -> None:
+    def check_artifact_size(self, method: str, *, pairs: int, size: int) -> None:
         """Raise ArtifactError if an artifact of so many pairs and bytes is over this budget."""
         if self.unit == "bytes" and size > self.amount:
             raise ArtifactError(

@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vlbench.cost import Meter
-from vlbench.towers.functional import FlatParameters
+from vlbench.runs.meter import Meter
+from vlbench.students.functional import FlatParameters
 from vlbench_scenes.encoders import convnet
 from vlbench_trajectory.matching import Entries, Parameters, Segment, match, matching_loss
 
 
-def unrolled(loss: Callable[..., Tensor], entries: Entries, segment: Segment, rate: Tensor, steps: int) -> Tensor:
+def unrolled(loss: Callable[..., Tensor], tower_inputs: Entries, segment: Segment, rate: Tensor, steps: int) -> Tensor:
     """Gradient of the matching loss with respect to the images, through the graph of all steps."""
-    images = entries["image"].clone().requires_grad_()
+    images = tower_inputs["image"].clone().requires_grad_()
     parameters = {branch: flat.clone().requires_grad_() for branch, flat in segment.start.items()}
     for step in range(steps):
-        value = loss({**entries, "image": images}, parameters, step)
+        value = loss({**tower_inputs, "image": images}, parameters, step)
         gradients = torch.autograd.grad(value, list(parameters.values()), create_graph=True)
         parameters = {b: p - rate * g for (b, p), g in zip(parameters.items(), gradients, strict=True)}
     total = torch.stack(list(matching_loss(parameters, segment).values())).sum()
@@ -41,20 +41,20 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
     flat = FlatParameters(network, [name for name, _ in network.named_parameters()])
     start = flat.gather(network)
     segment = Segment({"image": start}, {"image": start + 0.01 * torch.randn_like(start)})
-    entries = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
+    tower_inputs = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
     rates = {"image": torch.tensor(1e-4)}  # a smooth path: at 0.002 rounding is amplified until no two ways agree
 
-    def loss(entries: Entries, parameters: Parameters, _: int) -> Tensor:
-        features = functional_call(network, flat.named(parameters["image"]), (entries["image"],))
-        logits = F.normalize(features, dim=1) @ entries["text"].T / 0.07
+    def loss(tower_inputs: Entries, parameters: Parameters, _: int) -> Tensor:
+        features = functional_call(network, flat.named(parameters["image"]), (tower_inputs["image"],))
+        logits = F.normalize(features, dim=1) @ tower_inputs["text"].T / 0.07
         return F.cross_entropy(logits, torch.arange(len(logits)))
 
     def ours(steps: int) -> Tensor:
         batches = [torch.arange(pairs)] * steps
-        return match(loss, entries, segment, rates=rates, batches=batches, sides=("image",)).entries["image"]
+        return match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=("image",)).tower_inputs["image"]
 
     def full(steps: int) -> Tensor:
-        return unrolled(loss, entries, segment, rates["image"], steps)
+        return unrolled(loss, tower_inputs, segment, rates["image"], steps)
 
     for steps in counts:
         results, lines = [], []

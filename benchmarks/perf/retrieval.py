@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vlbench.cost import Meter
-from vlbench.score.retrieval import CUTS, Ranks, mean_recall, rank_embeddings, score_ranks
+from vlbench.evaluation.retrieval import CUTS, Ranks, mean_recall, rank_embeddings, score_ranks
+from vlbench.runs.meter import Meter
 
 
 def seconds(work: Callable[[], object]) -> float:

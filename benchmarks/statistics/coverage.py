@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import numpy
 
-from vlbench.board.inference import LEVEL, Estimate, Sample, difference, estimate
-from vlbench.board.ranking import rank
+from vlbench.board.statistics.intervals import LEVEL, Estimate, Sample, difference, estimate
+from vlbench.board.statistics.ranking import rank
 
 Array = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float64]]
 Generator = numpy.random.Generator
@@ -181,8 +181,8 @@ ADVERSE = {
 
 def from_runs(folder: Path) -> dict[str, Components]:
     """Components of every row under ``folder`` that has several runs with ranks."""
-    from vlbench.board.images import image_scores
-    from vlbench.board.record import find_records
+    from vlbench.board.per_image import image_scores
+    from vlbench.records.record import find_records
 
     rows: dict[str, list[Array]] = {}
     for record in find_records([folder]):

@@ -17,18 +17,19 @@ from pathlib import Path
 
 import click
 
+from vlbench.artifacts.artifact import Artifact
 from vlbench.budget import Budget
-from vlbench.condense.artifacts import Artifact
 from vlbench.errors import DivergedError
-from vlbench.observe import PlainObserver, RunRequest
+from vlbench.evaluation.evaluate import Evaluator
+from vlbench.evaluation.retrieval import mean_recall
+from vlbench.progress import PlainObserver
 from vlbench.registry.loader import load_registry
 from vlbench.registry.specs import resolve
-from vlbench.score.evaluate import Evaluator
-from vlbench.score.retrieval import mean_recall
-from vlbench.score.train import Recipe, TrainingSet, train
-from vlbench.score.training_sets import full_selection, training_set
+from vlbench.runs.request import RunRequest
+from vlbench.runs.session import Session
 from vlbench.seeds import SeedTree
-from vlbench.workbench import Workbench
+from vlbench.students.training import Recipe, TrainingSet, train
+from vlbench.students.training_sets import full_selection, training_set
 
 FRESH_SEEDS = 3
 Axes = dict[str, list[float]]
@@ -55,7 +56,9 @@ def wide_grid(kind: str, narrow: tuple[Recipe, ...]) -> list[Recipe]:
 def value(evaluator: Evaluator, data: TrainingSet, recipe: Recipe, seeds: SeedTree) -> float:
     """Mean recall on val in percent; 0 where training diverges."""
     try:
-        return mean_recall(evaluator.score(train(evaluator.student, data, recipe, seeds), evaluator.entries["val"]))
+        return mean_recall(
+            evaluator.score(train(evaluator.student, data, recipe, seeds), evaluator.tower_inputs["val"])
+        )
     except DivergedError:
         return 0.0
 
@@ -65,7 +68,7 @@ def first(found: tuple[float, Recipe]) -> float:
     return found[0]
 
 
-def rows(work: Workbench, budgets: list[int]) -> Iterator[tuple[str, Artifact]]:
+def rows(work: Session, budgets: list[int]) -> Iterator[tuple[str, Artifact]]:
     """The rows that students are tuned on."""
     for budget in budgets:
         for name in ("random", "mean-caption"):
@@ -83,7 +86,7 @@ def rows(work: Workbench, budgets: list[int]) -> Iterator[tuple[str, Artifact]]:
 @click.option("--out", type=click.Path(path_type=Path), help="Write every value as JSON lines.")
 def main(suite: str, budgets: tuple[int, ...], only: tuple[str, ...], out: Path | None) -> None:
     """Print, for each row, the best of the suite's grid and of a wide one."""
-    work = Workbench(load_registry(), RunRequest(suite=suite), PlainObserver())
+    work = Session(load_registry(), RunRequest(suite=suite), PlainObserver())
     evaluator = work.evaluator(work.protocol.reference)
     frozen = all(tower.frozen for tower in evaluator.student.towers.values())
     narrow = work.protocol.training.grid
@@ -92,7 +95,7 @@ def main(suite: str, budgets: tuple[int, ...], only: tuple[str, ...], out: Path 
     for name, artifact in rows(work, list(budgets)):
         if only and not name.startswith(only):
             continue
-        data = training_set(artifact, evaluator.student, evaluator.entries["train"])
+        data = training_set(artifact, evaluator.student, evaluator.tower_inputs["train"])
         found = []
         for recipe in grid:
             found.append((value(evaluator, data, recipe, SeedTree(0).child("search")), recipe))

@@ -23,7 +23,7 @@ class Forgetting(vlbench.Method):
     def condense(self, train: vlbench.TrainView, budget: vlbench.Budget, context: vlbench.Context) -> vlbench.Selection:
         """Train once on the candidates, count, sort, keep the first."""
         candidates = context.candidates(repeat_images=self.options.repeat_images)
-        budget.check_fits(len(candidates))
+        budget.check_available(len(candidates))
         mean_sides = train.sides[1:] if self.options.captions == "mean" else ()
         record = self._observed_run(vlbench.Selection(candidates, train.fingerprint, mean_sides), context)
         order = record.order(context.seeds.generator("ties"), most_first=self.options.order == "most")
@@ -39,8 +39,8 @@ class Forgetting(vlbench.Method):
         context.observer.phase("forgetting", steps, "a training run in which forgetting is counted")
 
         @torch.no_grad()
-        def observe(_: int, positions: Tensor, entries: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
-            one, two = (context.student.embed(side, entries[side], parameters) for side in context.student.sides)
+        def observe(_: int, positions: Tensor, tower_inputs: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
+            one, two = (context.student.embed(side, tower_inputs[side], parameters) for side in context.student.sides)
             record.see(positions, both_first(one @ two.T).cpu())
             context.observer.advance()
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench.reading import EncodedImage
 from vlbench_pairs.rows import Row
 
 IMAGE_COLUMNS = ("image", "img", "filename", "image_name")

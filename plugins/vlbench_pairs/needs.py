@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vlbench.reading import NeededFile
+from vlbench.data import NeededFile
 from vlbench_pairs.files import anchored, listed
 from vlbench_pairs.options import PairsOptions
 

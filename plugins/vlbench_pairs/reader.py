@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlbench import PairDataset, Split, fingerprint
+from vlbench.data import EncodedImage, cached_images
 from vlbench.errors import DataError, OptionError
-from vlbench.reading import EncodedImage, cached_images
 from vlbench_pairs.captions import TOKEN_LINE, apply_lists, read_csv, read_token
 from vlbench_pairs.counts import check_counts, keep_captions
 from vlbench_pairs.files import anchored, listed, read_json, read_text, split_paths

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench.reading import EncodedImage
 from vlbench_pairs.files import existing_paths
 
 

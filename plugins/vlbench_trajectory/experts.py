@@ -33,7 +33,7 @@ def train_experts(context: Context, variant: str, settings: Settings) -> list[Tr
         variant: of :meth:`Context.variant`.
         settings: of the stage.
     """
-    student, data = context.variant(variant)[0], context.full_set(variant)
+    student, data = context.student_with(variant)[0], context.full_set(variant)
     trained = any(not tower.frozen for tower in student.towers.values())
     recipe = Recipe(
         settings.expert_steps,
@@ -49,7 +49,7 @@ def train_experts(context: Context, variant: str, settings: Settings) -> list[Tr
         key = {"variant": variant, "expert": index, "interval": settings.interval, "recipe": repr(recipe)}
         seeds = SeedTree(0).child("vldd expert", index)
         compute = partial(trajectory, student, data, recipe, settings.interval, seeds=seeds)
-        trajectories.append(context.kept("experts", key, compute))
+        trajectories.append(context.cached("experts", key, compute))
         context.observer.advance()
     return trajectories
 

@@ -21,7 +21,7 @@ Entries = dict[str, Tensor]
 Rates = dict[str, Tensor]
 """Branch name -> inner step size, a scalar."""
 Loss = Callable[[Entries, Parameters, int], Tensor]
-"""Student's loss on a batch of entries, of parameters, at an inner step (which seeds dropout, where there is any)."""
+"""Student's loss on a batch of tower_inputs, of parameters, at an inner step (which seeds dropout, where there is any)."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Matched:
 
     Attributes:
         ratios: branch -> squared distance left, as a share of the segment's; their sum is the loss.
-        entries: side -> gradient with respect to the entries [pair, ...].
+        tower_inputs: side -> gradient with respect to the tower_inputs [pair, ...].
         rates: branch -> gradient with respect to the inner step size, a scalar.
     """
 
     ratios: dict[str, float]
-    entries: Entries
+    tower_inputs: Entries
     rates: Rates
 
     @property
@@ -61,27 +61,27 @@ def matching_loss(end: Parameters, segment: Segment) -> dict[str, Float[Tensor, 
 
 
 def inner_path(
-    loss: Loss, entries: Entries, start: Parameters, rates: Rates, batches: Sequence[Int[Tensor, " batch"]]
+    loss: Loss, tower_inputs: Entries, start: Parameters, rates: Rates, batches: Sequence[Int[Tensor, " batch"]]
 ) -> list[Parameters]:
     """Parameters before the first and after every inner step of plain SGD, without graph.
 
     Args:
         loss: of the student.
-        entries: of all learned pairs.
+        tower_inputs: of all learned pairs.
         start: parameters before the first step.
         rates: step size of every branch.
-        batches: positions in ``entries`` that each step trains on.
+        batches: positions in ``tower_inputs`` that each step trains on.
     """
     path = [{branch: flat.detach() for branch, flat in start.items()}]
     for step, batch in enumerate(batches):
-        gradient = _gradient(loss, _take(entries, batch), path[-1], step)
+        gradient = _gradient(loss, _take(tower_inputs, batch), path[-1], step)
         path.append({branch: flat - rates[branch] * gradient[branch] for branch, flat in path[-1].items()})
     return path
 
 
 def match(
     loss: Loss,
-    entries: Entries,
+    tower_inputs: Entries,
     segment: Segment,
     *,
     rates: Rates,
@@ -96,23 +96,23 @@ def match(
 
     Args:
         loss: of the student.
-        entries: of all learned pairs, without graph.
+        tower_inputs: of all learned pairs, without graph.
         segment: what is matched.
         rates: step size of every branch.
-        batches: positions in ``entries`` that each inner step trains on.
-        sides: for which entries a gradient is wanted.
+        batches: positions in ``tower_inputs`` that each inner step trains on.
+        sides: for which tower_inputs a gradient is wanted.
     """
-    entries = {side: values.detach() for side, values in entries.items()}
+    tower_inputs = {side: values.detach() for side, values in tower_inputs.items()}
     rates = {branch: rate.detach() for branch, rate in rates.items()}
-    path = inner_path(loss, entries, segment.start, rates, batches)
+    path = inner_path(loss, tower_inputs, segment.start, rates, batches)
     ratios = {branch: float(ratio) for branch, ratio in matching_loss(path[-1], segment).items()}
     pull = {
         branch: 2 * (path[-1][branch] - target) / _length(segment, branch) for branch, target in segment.target.items()
     }
-    entry_gradient = {side: torch.zeros_like(entries[side]) for side in sides}
+    entry_gradient = {side: torch.zeros_like(tower_inputs[side]) for side in sides}
     rate_gradient = {branch: torch.zeros_like(rate) for branch, rate in rates.items()}
     for step in reversed(range(len(batches))):
-        batch = _take(entries, batches[step])
+        batch = _take(tower_inputs, batches[step])
         cotangent = {branch: -rates[branch] * pull[branch] for branch in pull}
         gradient, by_parameters, by_entries = _pull_back(loss, batch, path.pop(-2), cotangent, step=step, sides=sides)
         for branch in pull:
@@ -124,11 +124,11 @@ def match(
 
 
 def _pull_back(
-    loss: Loss, entries: Entries, parameters: Parameters, cotangent: Parameters, *, step: int, sides: Sequence[str]
+    loss: Loss, tower_inputs: Entries, parameters: Parameters, cotangent: Parameters, *, step: int, sides: Sequence[str]
 ) -> tuple[Parameters, Parameters, Entries]:
-    """The student's gradient g, and cotangent^T dg with respect to parameters and to entries."""
+    """The student's gradient g, and cotangent^T dg with respect to parameters and to tower_inputs."""
     leaves = {branch: flat.detach().requires_grad_() for branch, flat in parameters.items()}
-    inputs = {side: values.detach().requires_grad_(side in sides) for side, values in entries.items()}
+    inputs = {side: values.detach().requires_grad_(side in sides) for side, values in tower_inputs.items()}
     gradient = torch.autograd.grad(loss(inputs, leaves, step), list(leaves.values()), create_graph=True)
     product = torch.stack([part @ cotangent[branch] for branch, part in zip(leaves, gradient, strict=True)]).sum()
     wanted = [*leaves.values(), *(inputs[side] for side in sides)]
@@ -140,13 +140,13 @@ def _pull_back(
     )
 
 
-def _gradient(loss: Loss, entries: Entries, parameters: Parameters, step: int) -> Parameters:
+def _gradient(loss: Loss, tower_inputs: Entries, parameters: Parameters, step: int) -> Parameters:
     leaves = {branch: flat.detach().requires_grad_() for branch, flat in parameters.items()}
-    return dict(zip(leaves, torch.autograd.grad(loss(entries, leaves, step), list(leaves.values())), strict=True))
+    return dict(zip(leaves, torch.autograd.grad(loss(tower_inputs, leaves, step), list(leaves.values())), strict=True))
 
 
-def _take(entries: Entries, batch: Int[Tensor, " batch"]) -> Entries:
-    return {side: values[batch] for side, values in entries.items()}
+def _take(tower_inputs: Entries, batch: Int[Tensor, " batch"]) -> Entries:
+    return {side: values[batch] for side, values in tower_inputs.items()}
 
 
 def _length(segment: Segment, branch: str) -> Float[Tensor, ""]:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.storage import pack, unpack
+from vlbench.artifacts import pack, unpack
 from vlbench_trajectory.targets import LearnedTargets
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ class LearnedItems:
         scaled = variable * self._scale
         return (to_pixels(scaled) if self._spectral else scaled) + self._centre
 
-    def entries(self, variable: Float[Tensor, "pair ..."]) -> Tensor:
+    def tower_inputs(self, variable: Float[Tensor, "pair ..."]) -> Tensor:
         """What the student's trained part reads [pair, ...]; differentiable."""
-        return self._tower.enter(as_stored(self.inputs(variable), self._storage))
+        return self._tower.encode_frozen(as_stored(self.inputs(variable), self._storage))
 
     def project(self, variable: Float[Tensor, "pair ..."], rate: float = 0.0) -> Float[Tensor, "pair ..."]:
         """The nearest variable whose inputs are valid, after the pull that goes with an update of size ``rate``."""
@@ -114,8 +114,8 @@ class LearnedVectors:
 
     Args:
         tower: of that side; its encoder is frozen.
-        real: entries of the real pairs that learning starts from [pair, width].
-        literal: the variable is the entries without scale.
+        real: tower_inputs of the real pairs that learning starts from [pair, width].
+        literal: the variable is the tower_inputs without scale.
         storage: what they are rounded to, in the encoder's own space, when a student reads them.
     """
 
@@ -127,16 +127,16 @@ class LearnedVectors:
         self._tower, self._storage = tower, storage
         self._scale = 1.0 if literal else max(float(real.square().mean().sqrt()), 1e-6)
 
-    def variable(self, entries: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
-        """What is learned, for given entries."""
-        return entries / self._scale
+    def variable(self, tower_inputs: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+        """What is learned, for given tower_inputs."""
+        return tower_inputs / self._scale
 
-    def entries(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
+    def tower_inputs(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
         """What the student's trained part reads; differentiable."""
         if self._storage == "float32":
             return variable * self._scale
         vectors = self._tower.standardise.inverse(variable * self._scale)
-        return self._tower.enter_features(as_stored(vectors, self._storage))
+        return self._tower.from_features(as_stored(vectors, self._storage))
 
     def project(self, variable: Float[Tensor, "pair width"], _rate: float = 0.0) -> Float[Tensor, "pair width"]:
         """Every vector is valid."""

@@ -44,14 +44,14 @@ class State:
         stage: its number.
         step: outer steps done in it.
         variables: what is learned: a tensor for each learned side [pair, ...], and the inner step sizes.
-        entries: of all pairs on every side, as last computed.
+        tower_inputs: of all pairs on every side, as last computed.
         moments: the outer optimiser's.
     """
 
     stage: int
     step: int
     variables: Variables
-    entries: Entries
+    tower_inputs: Entries
     moments: Variables
 
 
@@ -61,7 +61,7 @@ class Stage:
     Args:
         student: whose training is matched.
         trajectories: its experts.
-        learned: learned side, or soft targets -> how its variable becomes entries.
+        learned: learned side, or soft targets -> how its variable becomes tower_inputs.
         settings: of the stage.
         seeds: step k draws from index k.
     """
@@ -80,19 +80,21 @@ class Stage:
         rates = {side: getattr(settings, how.rate) for side, how in learned.items()}
         self.outer = Outer(settings.optimiser, rates | {RATES: settings.step_rate}, settings.outer_steps)
 
-    def begin(self, number: int, variables: Variables, entries: Entries) -> State:
+    def begin(self, number: int, variables: Variables, tower_inputs: Entries) -> State:
         """The state before the first step, with inner step sizes from a line search.
 
         Args:
             number: of the stage.
             variables: of the learned sides [pair, ...].
-            entries: of the other sides [pair, ...].
+            tower_inputs: of the other sides [pair, ...].
         """
         with torch.no_grad():
-            entries = entries | {side: how.entries(variables[side]) for side, how in self.learned.items()}
-        rates = self._first_rates(entries)
+            tower_inputs = tower_inputs | {
+                side: how.tower_inputs(variables[side]) for side, how in self.learned.items()
+            }
+        rates = self._first_rates(tower_inputs)
         variables = variables | {RATES: rates if self.settings.literal else rates.log()}
-        return State(number, 0, variables, entries, outer_start(variables))
+        return State(number, 0, variables, tower_inputs, outer_start(variables))
 
     def rates(self, variables: Variables) -> Rates:
         """Inner step size of every branch."""
@@ -105,9 +107,9 @@ class Stage:
         Raises:
             DivergedError: a number is not finite.
         """
-        entries, graphs = self._enter(state)
+        tower_inputs, graphs = self._enter(state)
         matched = [
-            self._match(entries, segment, state, batches=self._batches(state.step, index, entries))
+            self._match(tower_inputs, segment, state, batches=self._batches(state.step, index, tower_inputs))
             for index, segment in enumerate(self._segments(state.step))
         ]
         gradients = self._gradients(matched, state.variables, graphs)
@@ -121,11 +123,11 @@ class Stage:
                 f"matching diverged at outer step {state.step}: a learned value is not finite. "
                 "Lower item_rate, vector_rate and step_rate, or leave them out."
             )
-        return State(state.stage, state.step + 1, variables, entries, moments), loss
+        return State(state.stage, state.step + 1, variables, tower_inputs, moments), loss
 
     def _enter(self, state: State) -> tuple[Entries, dict[str, tuple[Tensor, Tensor, Tensor]]]:
-        """New entries, and for each learned side: rows that were computed, their variable and their entries."""
-        entries, graphs = dict(state.entries), {}
+        """New tower_inputs, and for each learned side: rows that were computed, their variable and their tower_inputs."""
+        tower_inputs, graphs = dict(state.tower_inputs), {}
         for index, (side, how) in enumerate(self.learned.items()):
             count = len(state.variables[side])
             rows = torch.arange(count)
@@ -134,18 +136,18 @@ class Stage:
                 generator = self.seeds.generator("rows", state.step * len(self.learned) + index)
                 rows = torch.randperm(count, generator=generator)[: max(1, round(share * count))].sort().values
             variable = state.variables[side][rows].detach().requires_grad_()
-            fresh = how.entries(variable)
-            entries[side] = state.entries[side].index_copy(0, rows, fresh.detach())
+            fresh = how.tower_inputs(variable)
+            tower_inputs[side] = state.tower_inputs[side].index_copy(0, rows, fresh.detach())
             graphs[side] = (rows, variable, fresh)
-        return entries, graphs
+        return tower_inputs, graphs
 
     def _gradients(
         self, matched: list[Matched], variables: Variables, graphs: dict[str, tuple[Tensor, Tensor, Tensor]]
     ) -> Variables:
-        """Mean over segments, carried back from entries to variables."""
+        """Mean over segments, carried back from tower_inputs to variables."""
         gradients = {}
         for side, (rows, variable, fresh) in graphs.items():
-            by_entry = torch.stack([one.entries[side][rows] for one in matched]).mean(0)
+            by_entry = torch.stack([one.tower_inputs[side][rows] for one in matched]).mean(0)
             (by_variable,) = torch.autograd.grad(fresh, variable, by_entry)
             gradients[side] = torch.zeros_like(variables[side]).index_copy_(0, rows, by_variable)
         by_rate = torch.stack([torch.stack(list(one.rates.values())) for one in matched]).mean(0)
@@ -153,9 +155,9 @@ class Stage:
             by_rate = by_rate * variables[RATES].exp()
         return gradients | {RATES: by_rate}
 
-    def _match(self, entries: Entries, segment: Segment, state: State, *, batches: list[Tensor]) -> Matched:
+    def _match(self, tower_inputs: Entries, segment: Segment, state: State, *, batches: list[Tensor]) -> Matched:
         return match(
-            self._loss(state.step), entries, segment, rates=self.rates(state.variables), batches=batches,
+            self._loss(state.step), tower_inputs, segment, rates=self.rates(state.variables), batches=batches,
             sides=tuple(self.learned),
         )  # fmt: skip
 
@@ -171,8 +173,8 @@ class Stage:
             for _ in range(settings.averaged)
         ]  # fmt: skip
 
-    def _batches(self, step: int, segment: int, entries: Entries) -> list[Tensor]:
-        count = len(next(iter(entries.values())))
+    def _batches(self, step: int, segment: int, tower_inputs: Entries) -> list[Tensor]:
+        count = len(next(iter(tower_inputs.values())))
         size, steps = self.settings.inner_batch, self.settings.inner_steps
         if size == 0 or size >= count:
             return [torch.arange(count, device=self.student.device)] * steps
@@ -183,39 +185,39 @@ class Stage:
         return [order[at : at + size] for at in range(0, steps * size, size)]
 
     def _loss(self, step: int) -> Loss:
-        def loss(entries: Entries, parameters: Parameters, inner: int) -> Tensor:
+        def loss(tower_inputs: Entries, parameters: Parameters, inner: int) -> Tensor:
             with self.student.training(self.seeds.integer("dropout", step * self.settings.inner_steps + inner)):
                 temperature = self.settings.inner_temperature or None
-                rows = entries.get(TARGETS)
+                rows = tower_inputs.get(TARGETS)
                 targets = as_targets(rows).matrix(torch.arange(len(rows))) if rows is not None else None
-                return self.student.loss(entries, parameters, temperature=temperature, targets=targets)
+                return self.student.loss(tower_inputs, parameters, temperature=temperature, targets=targets)
 
         return loss
 
-    def _first_rates(self, entries: Entries) -> Tensor:
+    def _first_rates(self, tower_inputs: Entries) -> Tensor:
         """Inner step sizes [branch] under which the starting pairs come nearest to a segment's target."""
         branches = list(self.student.branches)
         if self.settings.inner_rate > 0:
             return torch.full((len(branches),), self.settings.inner_rate, device=self.student.device)
         segment = self._segments(0)[0]
-        batches = self._batches(0, 0, entries)
+        batches = self._batches(0, 0, tower_inputs)
 
         def distance(factors: dict[str, float]) -> float:
             rates = {branch: unit[branch] * factors[branch] for branch in branches}
-            end = inner_path(self._loss(0), entries, segment.start, rates, batches)[-1]
+            end = inner_path(self._loss(0), tower_inputs, segment.start, rates, batches)[-1]
             value = float(torch.stack(list(matching_loss(end, segment).values())).sum())
             return value if math.isfinite(value) else math.inf
 
-        unit = self._unit_rates(entries, segment, batches)
+        unit = self._unit_rates(tower_inputs, segment, batches)
         factors = search(distance, dict.fromkeys(branches, 1.0), branches)
         for branch in branches:
             factors = search(distance, factors, [branch])
         return torch.stack([unit[branch] * factors[branch] for branch in branches])
 
-    def _unit_rates(self, entries: Entries, segment: Segment, batches: list[Tensor]) -> Rates:
+    def _unit_rates(self, tower_inputs: Entries, segment: Segment, batches: list[Tensor]) -> Rates:
         """Step sizes under which steps along the first gradient would cover the segment's length."""
         one = dict.fromkeys(segment.start, torch.ones((), device=self.student.device))
-        first = inner_path(self._loss(0), entries, segment.start, one, batches[:1])[-1]
+        first = inner_path(self._loss(0), tower_inputs, segment.start, one, batches[:1])[-1]
         return {
             branch: (segment.target[branch] - start).norm()
             / ((first[branch] - start).norm().clamp_min(1e-12) * len(batches))

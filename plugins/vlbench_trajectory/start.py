@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlbench import Selection
+from vlbench.artifacts import stored_bytes
 from vlbench.errors import OptionError
-from vlbench.storage import stored_bytes
 from vlbench_trajectory.pixels import Basis, Learned, LearnedItems, LearnedVectors
 from vlbench_trajectory.targets import TARGETS, LearnedTargets, first_rows
 
@@ -28,7 +28,7 @@ class Start:
 
     Attributes:
         selection: the real pairs that were drawn.
-        real: side -> their inputs [pair, ...] where items are a tensor, else their entries [pair, width].
+        real: side -> their inputs [pair, ...] where items are a tensor, else their tower_inputs [pair, width].
         first: the same, with noise on the sides that start from it, and rows of soft targets where those are learned.
         bounds: side whose items are a tensor -> least and greatest valid input.
         eight_bit: those of them whose items are 8 bit, and are stored so.
@@ -41,7 +41,7 @@ class Start:
     eight_bit: tuple[str, ...]
 
     def learned(self, student: Student, options: VLDDOptions, settings: Settings) -> dict[str, Learned]:
-        """Learned side -> how its variable becomes entries of a student."""
+        """Learned side -> how its variable becomes tower_inputs of a student."""
         how: dict[str, Learned] = {}
         if TARGETS in self.first:
             how[TARGETS] = LearnedTargets()
@@ -59,9 +59,9 @@ class Start:
         return how
 
     @torch.no_grad()
-    def entries(self, student: Student, side: str) -> Tensor:
+    def tower_inputs(self, student: Student, side: str) -> Tensor:
         """What a student reads of the first pairs [pair, ...]."""
-        return student.towers[side].enter(self.first[side]) if side in self.bounds else self.first[side]
+        return student.towers[side].encode_frozen(self.first[side]) if side in self.bounds else self.first[side]
 
 
 def pair_bytes(train: TrainView, student: Student, options: VLDDOptions) -> int:
@@ -89,9 +89,9 @@ def draw_start(train: TrainView, budget: Budget, context: Context, options: VLDD
     student = context.student
     _check(train, student, options)
     candidates = context.candidates()
-    budget.check_fits(len(candidates), unit=f"{train.sides[0]}s")
+    budget.check_available(len(candidates), unit=f"{train.sides[0]}s")
     rates_bytes = 4 * len(student.branches)
-    count = min(budget.fitting(pair_bytes(train, student, options), beside=rates_bytes), len(candidates))
+    count = min(budget.pairs_that_fit(pair_bytes(train, student, options), beside=rates_bytes), len(candidates))
     order = torch.randperm(len(candidates), generator=context.seeds.generator("start pairs"))[:count]
     mean_sides = train.sides[1:] if options.captions == "mean" and options.preset == "default" else ()
     selection = Selection(candidates[order], train.fingerprint, mean_sides)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.storage import Targets
+from vlbench.artifacts import Targets
 
 TARGETS = "soft targets"
 """Stands among the names of learned sides: what is learned of each pair is a row of numbers there, too."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vlbench import DistilledPairs, Method
-from vlbench.storage import pack
+from vlbench.artifacts import pack
 from vlbench_trajectory.experts import train_experts
 from vlbench_trajectory.settings import Settings, Task, Trained, resolve
 from vlbench_trajectory.stage import Stage, State
@@ -65,7 +65,7 @@ class VLDD(Method):
         self, plan: Plan, index: int, start: Start, context: Context, *, state: State | None
     ) -> tuple[Stage, State]:
         """One stage from the first pairs, from the stage before, or from a checkpoint within it."""
-        student, _ = context.variant(plan.variant)
+        student, _ = context.student_with(plan.variant)
         learned = start.learned(student, self.options, plan.settings)
         experts = train_experts(context, plan.variant, plan.settings)
         seeds = context.seeds.child("stage", index)
@@ -74,7 +74,7 @@ class VLDD(Method):
             before = {side: how.variable(start.first[side]) for side, how in learned.items()}
             if state is not None:
                 before = {side: state.variables[side] for side in learned}
-            others = {side: start.entries(student, side) for side in student.sides if side not in learned}
+            others = {side: start.tower_inputs(student, side) for side in student.sides if side not in learned}
             state = stage.begin(index, before, others)
         total = plan.settings.outer_steps
         context.observer.phase("matching", total - state.step, plan.variant or student.name)
@@ -135,7 +135,7 @@ def save_state(context: Context, state: State) -> None:
     """Keep a state as named tensors."""
     tensors = {"stage": torch.tensor(state.stage), "step": torch.tensor(state.step)}
     tensors["curve"] = torch.tensor(context.curves["matching_loss"], dtype=torch.float64)
-    for group in ("variables", "entries", "moments"):
+    for group in ("variables", "tower_inputs", "moments"):
         tensors |= {f"{group}/{name}": value for name, value in getattr(state, group).items()}
     context.save_checkpoint(tensors)
 
@@ -147,7 +147,7 @@ def load_state(context: Context) -> tuple[int, State | None]:
         return 0, None
     for value in kept["curve"].tolist():
         context.curve("matching_loss", value)
-    groups: dict[str, dict[str, Tensor]] = {"variables": {}, "entries": {}, "moments": {}}
+    groups: dict[str, dict[str, Tensor]] = {"variables": {}, "tower_inputs": {}, "moments": {}}
     for name, value in kept.items():
         group, slash, key = name.partition("/")
         if slash:

@@ -87,5 +87,5 @@ def test_selected_sounds_are_counted_and_drawn_as_they_are(out: Path):
     captions = [train.items["text"][i] for i in train.pairs[artifact.indices, 1].tolist()]
     sounds, words = 20 * 32 * 32 * 4, sum(len(caption) for caption in captions)
     assert words < record["cost"]["bytes"] < sounds + words
-    assert record["cost"]["bytes"] == vlbench.storage.artifact_bytes(artifact, train)
+    assert record["cost"]["bytes"] == vlbench.artifacts.artifact_bytes(artifact, train)
     assert (out / record["id"] / "preview.npy").exists()

@@ -50,22 +50,22 @@ def test_budget_refuses_what_is_no_size(text, words):
 
 def test_a_budget_of_bytes_says_what_fits_and_has_no_number_of_pairs():
     budget = Budget.parse("10kB")
-    assert budget.fitting(999) == 10
-    assert budget.fitting(999, beside=20) == 9
-    assert Budget(7).fitting(10**9) == 7
+    assert budget.pairs_that_fit(999) == 10
+    assert budget.pairs_that_fit(999, beside=20) == 9
+    assert Budget(7).pairs_that_fit(10**9) == 7
     with pytest.raises(BudgetError, match="10kB holds no pair of this method, which weighs 10,001 bytes"):
-        budget.fitting(10_001)
+        budget.pairs_that_fit(10_001)
     with pytest.raises(BudgetError, match=r"counts bytes.*budget\.fitting"):
         _ = budget.pairs
 
 
 def test_an_artifact_over_its_budget_is_refused_by_name_with_both_numbers():
-    Budget.parse("1kB").check_kept("nth", pairs=9, size=1000)
+    Budget.parse("1kB").check_artifact_size("nth", pairs=9, size=1000)
     with pytest.raises(ArtifactError, match=r"'nth' weighs 1,001 bytes, over the budget of 1kB \(1,000 bytes\)"):
-        Budget.parse("1kB").check_kept("nth", pairs=9, size=1001)
-    Budget(3).check_kept("nth", pairs=3, size=10**9)
+        Budget.parse("1kB").check_artifact_size("nth", pairs=9, size=1001)
+    Budget(3).check_artifact_size("nth", pairs=3, size=10**9)
     with pytest.raises(ArtifactError, match="'nth' holds 4 pairs, over the budget of 3"):
-        Budget(3).check_kept("nth", pairs=4, size=1)
+        Budget(3).check_artifact_size("nth", pairs=4, size=1)
 
 
 @pytest.mark.parametrize("text", ["0", "-5", 0, -1])
@@ -75,11 +75,11 @@ def test_budget_refuses_less_than_one_pair(text):
 
 
 def test_budget_rejects_more_pairs_than_the_data_has():
-    Budget(60).check_fits(60)
+    Budget(60).check_available(60)
     with pytest.raises(
         BudgetError, match=r"budget 61 is more than the train split offers: 60 images.*at most --budget 60"
     ):
-        Budget(61).check_fits(60, unit="images")
+        Budget(61).check_available(60, unit="images")
 
 
 def test_budgets_are_ordered_by_pairs():

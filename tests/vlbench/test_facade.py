@@ -72,7 +72,7 @@ def test_run_stays_a_function_after_its_module_is_imported() -> None:
 def test_import_is_light() -> None:
     code = """
 import sys, vlbench
-vlbench.hookimpl, vlbench.option, vlbench.MethodSpec, vlbench.Selector, vlbench.Method, vlbench.reading.NeededFile
+vlbench.hookimpl, vlbench.option, vlbench.MethodSpec, vlbench.Selector, vlbench.Method, vlbench.data.NeededFile
 print([m for m in ("torch", "click", "rich", "numpy", "timm", "transformers", "peft", "faiss") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

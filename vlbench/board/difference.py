@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
-from vlbench.board.sampling import Record
+from vlbench.board.statistics.samples import Record
 
 NEW, GONE, CHANGED, MOVED = "new", "gone", "changed", "moved"
 _NAMED = 3

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vlbench.board.badge import weakest
 from vlbench.board.columns import short_names
-from vlbench.board.entries import entries
-from vlbench.board.inference import Sample
-from vlbench.board.ranking import Difference, rank
-from vlbench.board.sampling import MEAN_RECALL as MEAN_RECALL
-from vlbench.board.sampling import RECALLS, Record, interval, is_provisional, samples, summaries
-from vlbench.board.statistics import mean, sample_sd
+from vlbench.board.derived_rows import entries
+from vlbench.board.statistics.intervals import Sample
+from vlbench.board.statistics.ranking import Difference, rank
+from vlbench.board.statistics.samples import MEAN_RECALL as MEAN_RECALL
+from vlbench.board.statistics.samples import RECALLS, Record, interval, is_provisional, samples, summaries
 from vlbench.budget import Budget
 from vlbench.cache import short_hash
+from vlbench.records.evidence import weakest
+from vlbench.records.summary import mean, sample_sd
 
 DECIDING = ("protocol_version", "protocol_hash", "data_fingerprint")
 """Fields of a record in which rows of one suite must agree to be compared."""
@@ -65,7 +65,7 @@ class Row:
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
         home: mean recall on the student that the pairs were made for, where the row is of another one.
-        badge: how far all its records were checked, see :mod:`vlbench.board.badge`; "" if one was not.
+        badge: how far all its records were checked, see :mod:`vlbench.records.evidence`; "" if one was not.
     """
 
     method: str

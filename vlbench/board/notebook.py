@@ -7,12 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vlbench.board import wording
+from vlbench.board import format as wording
+from vlbench.board.combine import read_table
 from vlbench.board.html.markup import Child, Html, element, join
 from vlbench.board.html.table import empty, group_table
 from vlbench.board.leaderboard import Table, build_table
-from vlbench.board.merging import read_table
-from vlbench.observe import seconds_text
+from vlbench.progress import seconds_text
 
 WIDTH = 100
 """Characters in a line of a board as plain text."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy
 from PIL import Image, ImageDraw, ImageFont
 
-from vlbench.board.record import read_record
 from vlbench.errors import DataError
+from vlbench.records.record import read_record
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 

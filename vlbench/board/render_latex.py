@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
 
 _ESCAPES = {

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.published import Manner, Published, metrics_of, protocols, published, sources_of
 
 _WARNING = (

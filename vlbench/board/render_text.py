@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
 
 

@@ -23,7 +23,7 @@ def command(context: click.Context, run: Path, every: int, published: bool, suit
     Trains the run's students again and scores val and test along the way. The last step and the one that is best on val
     may be ranked; the best on test is what released scripts report, and stands here to show its bias.
     """
-    from vlbench.study.checkpoints import choose_checkpoints
+    from vlbench.analysis.checkpoints import choose_checkpoints
 
     with opened(context, [run], suite) as (finished,):
         result = choose_checkpoints(finished, every=every, published=published)

@@ -20,7 +20,7 @@ def command(context: click.Context, run: Path, suite: str, as_json: bool) -> Non
 
     Where there are soft targets: the start with them (targets only), and both learned sides without (targets off).
     """
-    from vlbench.study.contributions import contributions
+    from vlbench.analysis.contributions import contributions
 
     with opened(context, [run], suite) as (finished,):
         result = contributions(finished)

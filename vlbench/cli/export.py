@@ -28,7 +28,7 @@ def command(context: click.Context, run: Path, suite: str, target: Path) -> None
     Of real pairs the table gives position and name in the train split. A learned text vector is told by the train text
     nearest to it; the vector itself is in the run's artifact.safetensors.
     """
-    from vlbench.study.export import export
+    from vlbench.analysis.export import export
 
     with opened(context, [run], suite) as (finished,):
         table = export(finished, target)

@@ -73,10 +73,10 @@ def command(
 
 
 def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool, mixed: bool) -> str:
-    from vlbench.board.merging import read_table
+    from vlbench.board.combine import read_table
     from vlbench.board.render_text import echo_width
     from vlbench.errors import PluginError
-    from vlbench.registry.calls import call
+    from vlbench.registry.invoke import call
 
     registry = load(context)
     registry.format(form)

@@ -24,9 +24,9 @@ def command(old: Path, new: Path, form: str) -> None:
     """
     from vlbench.board.difference import compare
     from vlbench.board.leaderboard import build_table
-    from vlbench.board.record import find_records
     from vlbench.board.render_difference import render_difference
     from vlbench.board.render_text import echo_width
+    from vlbench.records.record import find_records
 
     difference = compare(build_table(find_records([old])), build_table(find_records([new])))
     if form == "json":

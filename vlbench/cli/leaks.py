@@ -21,12 +21,12 @@ from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
 @click.pass_context
 def command(context: click.Context, run: Path, suite: str, target: Path | None, as_json: bool) -> None:
     """Ask whether made pairs are nearer to test items than real train items are. A flag, not a verdict."""
-    from vlbench.study.leaks import audit
+    from vlbench.analysis.leaks import audit
 
     with opened(context, [run], suite) as (finished,):
         result = audit(finished)
         if target is not None:
-            from vlbench.study.picture import draw_nearest
+            from vlbench.analysis.picture import draw_nearest
 
             target = draw_nearest(finished, result, target)
     if as_json:

@@ -51,7 +51,7 @@ def command(context: click.Context, name: str, options: tuple[str, ...], as_json
 
 def _given(options: Mapping[str, str], found: Sequence[Subject]) -> list[dict[str, str]]:
     """The options of each subject: ``name.key`` goes to what has that name, ``key`` to all that declare it."""
-    from vlbench.registry.names import unknown
+    from vlbench.registry.suggestions import unknown
     from vlbench.testing.conformance import check_options
 
     given: list[dict[str, str]] = [{} for _ in found]

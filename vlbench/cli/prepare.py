@@ -10,7 +10,7 @@ import click
 from vlbench.cli.shared import key_values, load, no_network
 
 if TYPE_CHECKING:
-    from vlbench.prepare import Preparation
+    from vlbench.runs.prepare import Preparation
 
 
 @click.command("prepare")
@@ -28,8 +28,8 @@ def command(
     Afterwards every run of the suite works with --offline, and needs no --data.
     """
     from vlbench.cli.progress import observer
-    from vlbench.observe import RunRequest
-    from vlbench.prepare import prepare
+    from vlbench.runs.prepare import prepare
+    from vlbench.runs.request import RunRequest
 
     registry = load(context)
     request = RunRequest(suite=suite, device=device, overrides=key_values(overrides, flag="--set"), data=data)

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from vlbench.observe import Observer, PlainObserver, seconds_text
+from vlbench.progress import Observer, PlainObserver, seconds_text
 
 
 class RichObserver:

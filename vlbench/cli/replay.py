@@ -12,7 +12,7 @@ from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
 from vlbench.errors import DataError
 
 if TYPE_CHECKING:
-    from vlbench.claims.replay import Drift, Replayed
+    from vlbench.verification.replay import Drift, Replayed
 
 
 @click.command("replay")
@@ -33,9 +33,9 @@ def command(
     RECORD is a record.json, a run's folder or a bundle. The exit code is 0 if the recorded scores lie inside the
     interval of the new ones. Beside a run's folder, the badge is written down.
     """
-    from vlbench.claims import replay as claims
     from vlbench.cli.progress import observer
-    from vlbench.workbench import Workbench
+    from vlbench.runs.session import Session
+    from vlbench.verification import replay as claims
 
     registry = load(context)
     with claims.scratch_folder() as scratch, observer() as watching:
@@ -45,7 +45,7 @@ def command(
         found: dict[str, Any] = {"command": words}
         if not as_json:
             click.echo(shlex.join(words))
-        drifts = list(claims.drifts(source.record, Workbench(registry, request, watching)))
+        drifts = list(claims.drifts(source.record, Session(registry, request, watching)))
         found["drift"] = [drift._asdict() for drift in drifts]
         if not as_json:
             _echo_drifts(drifts)

@@ -15,8 +15,8 @@ from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
-    from vlbench.observe import RunRequest
     from vlbench.registry.registry import Registry
+    from vlbench.runs.request import RunRequest
 
 Record = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
     The same command again finds the finished run. One that was stopped goes on from its last checkpoint.
     """
     from vlbench.budget import Budget
-    from vlbench.observe import RunRequest
+    from vlbench.runs.request import RunRequest
 
     registry = load(context)
     unique = list(dict.fromkeys(methods))
@@ -121,7 +121,7 @@ def _run(
     registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest
 ) -> Sequence[Record]:
     from vlbench.cli.progress import observer
-    from vlbench.run import run_many
+    from vlbench.runs.pipeline import run_many
 
     try:
         with observer() as watching:

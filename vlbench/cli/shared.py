@@ -16,8 +16,8 @@ import click
 from vlbench.errors import DataError, OptionError
 
 if TYPE_CHECKING:
+    from vlbench.analysis.finished import Finished
     from vlbench.registry.registry import Registry
-    from vlbench.study.finished import Finished
 
 
 def load(context: click.Context) -> Registry:
@@ -30,8 +30,8 @@ def load(context: click.Context) -> Registry:
 @contextmanager
 def opened(context: click.Context, runs: Sequence[Path], suite: str) -> Iterator[list[Finished]]:
     """Finished runs, opened while progress is shown."""
+    from vlbench.analysis.finished import open_runs
     from vlbench.cli.progress import observer
-    from vlbench.study.finished import open_runs
 
     registry = load(context)
     with observer() as watching:

@@ -27,12 +27,12 @@ def command(
 
     RUNS are of one suite and one budget; random and mean-caption must be among them.
     """
-    from vlbench.study.strength import strength
+    from vlbench.analysis.strength import strength
 
     with opened(context, runs, suite) as finished:
         result = strength(finished, seeds=seeds)
     if target is not None:
-        from vlbench.study.picture import draw_strength
+        from vlbench.analysis.picture import draw_strength
 
         draw_strength(result, target)
     if as_json:

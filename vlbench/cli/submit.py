@@ -17,7 +17,7 @@ def command(run: Path, target: Path | None) -> None:
 
     RUN is a run's folder, or its name inside the folder runs. The same run gives the same bytes.
     """
-    from vlbench.claims.submit import submit
+    from vlbench.verification.submit import submit
 
     written = submit(run_folder(run), target)
     click.echo(f"Written to {readable_path(written)} ({written.stat().st_size:,} bytes)")

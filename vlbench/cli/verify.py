@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.board.badge import SELF_REPORTED
 from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
+from vlbench.records.evidence import SELF_REPORTED
 
 if TYPE_CHECKING:
-    from vlbench.claims.checks import Check
-    from vlbench.claims.verify import Verification
+    from vlbench.verification.checks import Check
+    from vlbench.verification.verify import Verification
 
 
 @click.command("verify")
@@ -36,9 +36,9 @@ def command(
 
     The exit code is 0 if nothing failed and, without --no-retrain, the students agree.
     """
-    from vlbench.claims.verify import verify
     from vlbench.cli.progress import observer
-    from vlbench.observe import RunRequest
+    from vlbench.runs.request import RunRequest
+    from vlbench.verification.verify import verify
 
     registry = load(context)
     with observer() as watching:

@@ -1,1 +1,29 @@
-"""Items, their relation and their splits."""
+"""For data sets that read a user's files: images decoded once, and files that ``vlbench prepare`` asks for. Light.
+
+Examples:
+    >>> import vlbench
+    >>> from pathlib import Path
+    >>> def vlbench_prepare_files(options):  # DatasetSpec(files=...)
+    ...     return [vlbench.data.NeededFile(Path(options.root) / "captions.json")]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vlbench.lazy import lazy_name
+
+if TYPE_CHECKING:
+    from vlbench.data.images import EncodedImage, cached_images
+    from vlbench.registry.specs import NeededFile
+
+__all__ = ["EncodedImage", "NeededFile", "cached_images"]
+
+_MODULES = {
+    "vlbench.data.images": ("EncodedImage", "cached_images"),
+    "vlbench.registry.specs": ("NeededFile",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    return lazy_name(__name__, _MODULES, name)

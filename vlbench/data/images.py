@@ -40,7 +40,7 @@ class EncodedImage:
         >>> import vlbench
         >>> from pathlib import Path
         >>> file = Path("photographs/dog.jpg")
-        >>> image = vlbench.reading.EncodedImage("dog.jpg", str(file), stamp="mtime 1700000000", read=file.read_bytes)
+        >>> image = vlbench.data.EncodedImage("dog.jpg", str(file), stamp="mtime 1700000000", read=file.read_bytes)
         >>> image.name  # nothing is read before the pixels are wanted
         'dog.jpg'
     """
@@ -119,8 +119,8 @@ def cached_images(images: Sequence[EncodedImage], size: int, store: Path) -> Ten
         >>> from PIL import Image
         >>> buffer = io.BytesIO()
         >>> Image.new("RGB", (64, 48), "red").save(buffer, "PNG")
-        >>> image = vlbench.reading.EncodedImage("red.png", "red.png", stamp="1", read=buffer.getvalue)
-        >>> vlbench.reading.cached_images([image], 32, Path(tempfile.mkdtemp())).shape
+        >>> image = vlbench.data.EncodedImage("red.png", "red.png", stamp="1", read=buffer.getvalue)
+        >>> vlbench.data.cached_images([image], 32, Path(tempfile.mkdtemp())).shape
         torch.Size([1, 3, 32, 32])
     """
     import numpy as np

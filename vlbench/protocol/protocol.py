@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from vlbench.cache import short_hash
 from vlbench.errors import ProtocolError
 from vlbench.registry.options import parse_options
-from vlbench.score.train import Recipe
-from vlbench.towers.build import StudentConfig
-from vlbench.towers.heads import HeadConfig
-from vlbench.towers.lora import LoraConfig
-from vlbench.towers.losses import INFO_NCE
-from vlbench.towers.student import TowerConfig
+from vlbench.students.build import StudentConfig
+from vlbench.students.heads import HeadConfig
+from vlbench.students.lora import LoraConfig
+from vlbench.students.losses import INFO_NCE
+from vlbench.students.student import TowerConfig
+from vlbench.students.training import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,7 +207,7 @@ def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
 
 
 def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    from vlbench.registry.names import unknown
+    from vlbench.registry.suggestions import unknown
 
     for key in table:
         if key not in known:

@@ -13,12 +13,12 @@ import pluggy
 from vlbench.errors import PluginError
 from vlbench.registry import find, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
-from vlbench.registry.calls import line_of
-from vlbench.registry.find import Found, RefusedError
+from vlbench.registry.discovery import Found, RefusedError
 from vlbench.registry.heavy import HeavyImports
-from vlbench.registry.names import nearest
+from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
+from vlbench.registry.suggestions import nearest
 
 _PREFIX = "vlbench_"
 OFFERED: dict[str, dict[str, object]] = {}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from vlbench.errors import OptionError, PluginError, VlbenchError
 from vlbench.registry.convert import UnfitError, convert, type_text
-from vlbench.registry.names import unknown
+from vlbench.registry.suggestions import unknown
 
 Options = TypeVar("Options")
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from vlbench.registry.names import unknown
 from vlbench.registry.specs import (
     DatasetSpec,
     Declaration,
@@ -16,6 +15,7 @@ from vlbench.registry.specs import (
     StudentSpec,
     SuiteSpec,
 )
+from vlbench.registry.suggestions import unknown
 
 T = TypeVar("T")
 

@@ -77,7 +77,7 @@ class NeededFile:
         >>> from pathlib import Path
         >>> def files(options):  # what DatasetSpec(..., files="my_memes:files") names
         ...     path = Path(options.root) / "memes.csv"
-        ...     return [vlbench.reading.NeededFile(path, path.exists(), "memes.csv of the paper's page")]
+        ...     return [vlbench.data.NeededFile(path, path.exists(), "memes.csv of the paper's page")]
         >>> from types import SimpleNamespace
         >>> files(SimpleNamespace(root="nowhere"))[0].there
         False

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vlbench.testing.conformance import check_dataset, check_encoder, check_method, check_plugin, check_suite
-    from vlbench.testing.marks import parametrize_with_checks
+    from vlbench.testing.parametrize import parametrize_with_checks
     from vlbench.testing.results import CheckResult
-    from vlbench.testing.toys import toy_bench, toy_context, toy_dataset, toy_student
+    from vlbench.testing.toys import toy_builder, toy_context, toy_dataset, toy_student
 
 __all__ = [
     "CheckResult",
@@ -24,7 +24,7 @@ __all__ = [
     "check_plugin",
     "check_suite",
     "parametrize_with_checks",
-    "toy_bench",
+    "toy_builder",
     "toy_context",
     "toy_dataset",
     "toy_student",
@@ -34,7 +34,7 @@ _MODULES = {
     "conformance": ("check_dataset", "check_encoder", "check_method", "check_plugin", "check_suite"),
     "marks": ("parametrize_with_checks",),
     "results": ("CheckResult",),
-    "toys": ("toy_bench", "toy_context", "toy_dataset", "toy_student"),
+    "toys": ("toy_builder", "toy_context", "toy_dataset", "toy_student"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

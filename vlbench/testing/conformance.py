@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.registry.loader import load_registry
-from vlbench.registry.names import unknown
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.registry import KINDS, Plugin, Registry
 from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, SuiteSpec, resolve
+from vlbench.registry.suggestions import unknown
 from vlbench.testing.results import Check, CheckResult, require, run_checks
 
 Options = Mapping[str, object]
@@ -202,9 +202,9 @@ def _trials(subject: Subject, options: Options) -> Any:
 
         return SuiteTrials(spec, subject.registry)
     if isinstance(spec, MethodSpec):
-        from vlbench.testing.trials import MethodTrials
+        from vlbench.testing.harness import MethodHarness
 
-        return _in_a_folder(functools.partial(MethodTrials, spec, options=options))
+        return _in_a_folder(functools.partial(MethodHarness, spec, options=options))
     if isinstance(spec, DatasetSpec):
         from vlbench.testing.datasets import DatasetTrials
 

@@ -21,7 +21,7 @@ from vlbench.errors import VlbenchError
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import DatasetSpec, resolve
 from vlbench.testing.results import Check, error_text, listed, require
-from vlbench.testing.watch import GENERATORS, SETTINGS, changes, kept_as_they_were, watched
+from vlbench.testing.side_effects import GENERATORS, SETTINGS, changes, restored_global_state, watched
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class DatasetTrials:
     def load(self, store: Path, **more: object) -> Loaded:
         """Load, observed; ``more`` are options in place of those given."""
         options: Any = parse_options(self.spec.options, {**self.given, **more}, owner=f"data set {self.spec.name!r}")
-        with kept_as_they_were(), watched((store,)) as seen:
+        with restored_global_state(), watched((store,)) as seen:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
             dataset = as_dataset(resolve(self.spec.target)(options, store), self.spec.target)

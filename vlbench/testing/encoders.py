@@ -19,8 +19,8 @@ from vlbench.registry.options import parse_options
 from vlbench.registry.registry import Registry
 from vlbench.registry.specs import EncoderSpec, resolve
 from vlbench.testing.results import Check, listed, require
+from vlbench.testing.side_effects import GENERATORS, SETTINGS, changes, restored_global_state
 from vlbench.testing.toys import toy_dataset
-from vlbench.testing.watch import GENERATORS, SETTINGS, changes, kept_as_they_were
 
 ITEMS = 6
 IMAGE_SIZES = (32, 224, 64, 8)
@@ -47,7 +47,7 @@ class EncoderTrials:
     def make(self) -> Any:
         """The encoder, constructed as a run constructs it."""
         options: object = parse_options(self.spec.options, self._options, owner=f"encoder {self.spec.name!r}")
-        with kept_as_they_were():
+        with restored_global_state():
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
             encoder = resolve(self.spec.target)(options)

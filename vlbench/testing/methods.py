@@ -1,4 +1,4 @@
-"""The rules that a method must keep, each called with :class:`vlbench.testing.trials.MethodTrials`."""
+"""The rules that a method must keep, each called with :class:`vlbench.testing.harness.MethodHarness`."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ import contextlib
 import dataclasses
 from unittest import SkipTest
 
-from vlbench.budget import Budget
-from vlbench.condense.artifacts import (
+from vlbench.artifacts.artifact import (
     Artifact,
     check_artifact,
     load_artifact,
     save_artifact,
 )
-from vlbench.condense.method import Method
+from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError, VlbenchError
+from vlbench.evaluation.evaluate import embed_split
+from vlbench.evaluation.retrieval import chance, mean_recall, score_embeddings
+from vlbench.methods.method import Method
 from vlbench.registry.specs import resolve
-from vlbench.score.evaluate import embed_split
-from vlbench.score.retrieval import chance, mean_recall, score_embeddings
-from vlbench.score.train import train
-from vlbench.score.training_sets import training_set
 from vlbench.seeds import SeedTree
-from vlbench.testing.growth import grows_faster
+from vlbench.students.training import train
+from vlbench.students.training_sets import training_set
+from vlbench.testing.harness import ALL, PAIRS, InterruptedTrial, MethodHarness
 from vlbench.testing.results import Check, error_text, listed, require
-from vlbench.testing.toys import TOY_RECIPE, toy_bench, toy_student
-from vlbench.testing.trials import ALL, PAIRS, InterruptedTrial, MethodTrials
-from vlbench.testing.watch import GENERATORS, changes, kept_as_they_were, watched
+from vlbench.testing.scaling import grows_faster
+from vlbench.testing.side_effects import GENERATORS, changes, restored_global_state, watched
+from vlbench.testing.toys import TOY_RECIPE, toy_builder, toy_student
 
 SIZES = (150, 300, 600)
 """Train images, with two captions each, at which work is counted."""
 TEACHING = Budget(20)
-BYTES_ADVICE = "What fits is told by budget.fitting(bytes_per_pair), or by context.fit(selection, budget)."
+BYTES_ADVICE = "What fits is told by budget.pairs_that_fit(bytes_per_pair), or by context.fit(selection, budget)."
 TEACHING_MARGIN = 10.0
 """Points of mean recall above chance that a student of so many toy pairs must reach; random pairs give about 40."""
 
 
-def check_construction_only_stores_options(trials: MethodTrials) -> None:
+def check_construction_only_stores_options(trials: MethodHarness) -> None:
     """Constructing the method stores its options, a frozen dataclass, and does nothing else."""
     spec, folder = trials.spec, trials.fresh_folder()
     target = resolve(spec.target)
     is_method = isinstance(target, type) and issubclass(target, Method)
     require(is_method, f"{spec.target} is no subclass of vlbench.Method. Write class Name(vlbench.Method).")
-    with kept_as_they_were(), watched((folder,)) as seen:
+    with restored_global_state(), watched((folder,)) as seen:
         before = {name: read() for name, read in GENERATORS.items()}
         method = trials.method()
         drawn = changes(GENERATORS, before)
@@ -52,7 +52,7 @@ def check_construction_only_stores_options(trials: MethodTrials) -> None:
     require(not seen.writes, f"the constructor writes {', '.join(seen.writes)}.")
 
 
-def check_result_is_valid(trials: MethodTrials) -> None:
+def check_result_is_valid(trials: MethodHarness) -> None:
     """The artifact is of the declared family, finite, of the data's shapes, and points at train pairs, each once."""
     artifact = trials.trial().artifact
     try:
@@ -61,7 +61,7 @@ def check_result_is_valid(trials: MethodTrials) -> None:
         raise AssertionError(str(error)) from error
 
 
-def check_budget_is_never_exceeded(trials: MethodTrials) -> None:
+def check_budget_is_never_exceeded(trials: MethodHarness) -> None:
     """At most as many pairs as asked for: one, an odd number, all; more than there are is refused or not used up."""
     for budget in (Budget(1), PAIRS, ALL):
         try:
@@ -72,11 +72,11 @@ def check_budget_is_never_exceeded(trials: MethodTrials) -> None:
         require(got > 0, f"asked for {budget} pairs, it returned none.")
     more = Budget(ALL.amount + 1)
     asked = f"asked for {more} pairs, more than there are images,"
-    artifact = _unless_refused(trials, more, asked, "Call budget.check_fits(available) first.")
+    artifact = _unless_refused(trials, more, asked, "Call budget.check_available(available) first.")
     require(artifact is None or len(artifact) <= more.amount, f"{asked} it returned {len(artifact or ())}.")
 
 
-def check_budget_of_bytes_is_kept(trials: MethodTrials) -> None:
+def check_budget_of_bytes_is_kept(trials: MethodHarness) -> None:
     """Never more bytes than asked for, and no less than half of them while there is data; all bytes may be refused."""
     weight = trials.weight(trials.trial(TEACHING).artifact)
     budget = Budget(weight, "bytes")
@@ -93,7 +93,7 @@ def check_budget_of_bytes_is_kept(trials: MethodTrials) -> None:
     _unless_refused(trials, Budget(100 * weight, "bytes"), asked, "Keep no more pairs than there are candidates.")
 
 
-def _unless_refused(trials: MethodTrials, budget: Budget, asked: str, advice: str) -> Artifact | None:
+def _unless_refused(trials: MethodHarness, budget: Budget, asked: str, advice: str) -> Artifact | None:
     """What it makes of a budget that it may refuse, but not stumble over."""
     try:
         return trials.run(trials.fresh_folder(), budget).artifact
@@ -103,7 +103,7 @@ def _unless_refused(trials: MethodTrials, budget: Budget, asked: str, advice: st
         raise AssertionError(f"{asked} it fails with {error_text(error)}. {advice}") from error
 
 
-def check_artifact_survives_save_and_load(trials: MethodTrials) -> None:
+def check_artifact_survives_save_and_load(trials: MethodHarness) -> None:
     """What is loaded is what was saved, and a student can be trained on it with nothing else of the method."""
     artifact = trials.trial().artifact
     folder = trials.fresh_folder()
@@ -114,23 +114,23 @@ def check_artifact_survives_save_and_load(trials: MethodTrials) -> None:
         trials.stored(loaded) == trials.stored(artifact),
         "an artifact that was saved and loaded differs from the original.",
     )
-    bench = toy_bench(trials.dataset, folder / "cache")
-    student = bench.student("toy", toy_student())
-    data = training_set(loaded, student, bench.entries(student, "train"))
+    builder = toy_builder(trials.dataset, folder / "cache")
+    student = builder.student("toy", toy_student())
+    data = training_set(loaded, student, builder.tower_inputs(student, "train"))
     train(student, data, dataclasses.replace(TOY_RECIPE, steps=2), SeedTree(0))
 
 
-def check_result_teaches(trials: MethodTrials) -> None:
+def check_result_teaches(trials: MethodHarness) -> None:
     """A student trained on the artifact retrieves better than chance."""
     artifact = trials.trial(TEACHING).artifact
-    bench = toy_bench(trials.dataset, trials.folder / "shared")
-    student = bench.student("toy", toy_student())
+    builder = toy_builder(trials.dataset, trials.folder / "shared")
+    student = builder.student("toy", toy_student())
     parameters = train(
-        student, training_set(artifact, student, bench.entries(student, "train")), TOY_RECIPE, SeedTree(0)
+        student, training_set(artifact, student, builder.tower_inputs(student, "train")), TOY_RECIPE, SeedTree(0)
     )
     split = trials.dataset.split("val")
     counts = {side: split.count(side) for side in trials.dataset.sides}
-    embeddings = embed_split(student, parameters, bench.entries(student, "val"))
+    embeddings = embed_split(student, parameters, builder.tower_inputs(student, "val"))
     reached, floor = mean_recall(score_embeddings(embeddings, split.pairs)), mean_recall(chance(counts, split.pairs))
     require(
         reached > floor + TEACHING_MARGIN,
@@ -138,7 +138,7 @@ def check_result_teaches(trials: MethodTrials) -> None:
     )
 
 
-def check_same_seed_gives_same_bytes(trials: MethodTrials) -> None:
+def check_same_seed_gives_same_bytes(trials: MethodHarness) -> None:
     """The same seed gives the same artifact, bit for bit."""
     first, again = trials.trial().artifact, trials.run(trials.fresh_folder()).artifact
     require(
@@ -147,7 +147,7 @@ def check_same_seed_gives_same_bytes(trials: MethodTrials) -> None:
     )
 
 
-def check_other_seed_gives_other_bytes(trials: MethodTrials) -> None:
+def check_other_seed_gives_other_bytes(trials: MethodHarness) -> None:
     """Another seed gives another artifact; the same one where the spec declares the method deterministic."""
     first = trials.trial().artifact
     same = [_same(trials, first, trials.trial(seed=seed).artifact) for seed in (1, 2)]
@@ -162,7 +162,7 @@ def check_other_seed_gives_other_bytes(trials: MethodTrials) -> None:
         )
 
 
-def check_order_of_runs_is_irrelevant(trials: MethodTrials) -> None:
+def check_order_of_runs_is_irrelevant(trials: MethodHarness) -> None:
     """A run gives the same artifact whatever other seeds and budgets ran before it, the cache of all runs included."""
     cache = trials.fresh_folder()
     for budget, seed in ((PAIRS, 1), (Budget(PAIRS.amount + 2), 0)):
@@ -170,12 +170,12 @@ def check_order_of_runs_is_irrelevant(trials: MethodTrials) -> None:
     after = trials.run(trials.fresh_folder(), cache=cache).artifact
     require(
         _same(trials, after, trials.trial().artifact),
-        "a run after others, with their cache, differs from a run alone. The key of context.kept(...) must name all "
+        "a run after others, with their cache, differs from a run alone. The key of context.cached(...) must name all "
         "that the result depends on: seed, budget, options.",
     )
 
 
-def check_interrupted_run_resumes_to_same_bytes(trials: MethodTrials) -> None:
+def check_interrupted_run_resumes_to_same_bytes(trials: MethodHarness) -> None:
     """A run that was killed, half-way or at its last step, and started again ends with the same artifact."""
     whole = trials.trial()
     for steps in sorted({max(1, whole.steps // 2), max(1, whole.steps)}):
@@ -190,11 +190,11 @@ def check_interrupted_run_resumes_to_same_bytes(trials: MethodTrials) -> None:
         )
 
 
-def _same(trials: MethodTrials, one: Artifact, other: Artifact) -> bool:
+def _same(trials: MethodHarness, one: Artifact, other: Artifact) -> bool:
     return trials.stored(one) == trials.stored(other)
 
 
-def check_global_random_state_is_untouched(trials: MethodTrials) -> None:
+def check_global_random_state_is_untouched(trials: MethodHarness) -> None:
     """The global generators of Python, numpy and torch are left alone."""
     drawn = trials.trial(seed=1).generators
     require(
@@ -204,34 +204,34 @@ def check_global_random_state_is_untouched(trials: MethodTrials) -> None:
     )
 
 
-def check_process_settings_are_untouched(trials: MethodTrials) -> None:
+def check_process_settings_are_untouched(trials: MethodHarness) -> None:
     """Threads, default dtype, grad mode, environment variables and the current folder are as before."""
     changed = trials.trial(seed=1).settings
     require(not changed, f"it changes settings of the process: {listed(changed)}. Put them back, or leave them.")
 
 
-def check_inputs_are_unchanged(trials: MethodTrials) -> None:
+def check_inputs_are_unchanged(trials: MethodHarness) -> None:
     """Train data, options and the reference student's encoders are as before."""
     changed = trials.trial().inputs
     require(not changed, f"it changes its inputs: {listed(changed)}. Work on a copy.")
 
 
-def check_val_and_test_are_not_touched(trials: MethodTrials) -> None:
+def check_val_and_test_are_not_touched(trials: MethodHarness) -> None:
     """Test data is never touched; val data only where the spec declares ``sees_val``."""
     touched = trials.trial().touched
     require(not touched, f"it touches data that it must not see: {listed(touched)}.")
 
 
-def check_nothing_is_written_elsewhere(trials: MethodTrials) -> None:
+def check_nothing_is_written_elsewhere(trials: MethodHarness) -> None:
     """Files appear in the context's work folder and cache only."""
     writes = trials.trial().writes
     require(
         not writes,
-        f"it writes outside its folder: {listed(writes)}. Use context.save_checkpoint, context.kept or context.work.",
+        f"it writes outside its folder: {listed(writes)}. Use context.save_checkpoint, context.cached or context.work.",
     )
 
 
-def check_network_is_not_used(trials: MethodTrials) -> None:
+def check_network_is_not_used(trials: MethodHarness) -> None:
     """No address is looked up and no connection made."""
     connections = trials.trial().connections
     require(
@@ -240,10 +240,10 @@ def check_network_is_not_used(trials: MethodTrials) -> None:
     )
 
 
-def check_cost_grows_as_declared(trials: MethodTrials) -> None:
+def check_cost_grows_as_declared(trials: MethodHarness) -> None:
     """Work and memory grow with the train pairs no faster than ``MethodSpec(cost=...)`` says, linearly by default.
 
-    Counted at three sizes and the same budget; see :mod:`vlbench.testing.growth` for what is and is not seen.
+    Counted at three sizes and the same budget; see :mod:`vlbench.testing.scaling` for what is and is not seen.
     """
     counted = [trials.count(images) for images in SIZES]
     power = {"linear": 1, "quadratic": 2}[trials.spec.cost]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from vlbench.condense.context import Context
     from vlbench.data.pairs import PairDataset
     from vlbench.data.views import TrainView
-    from vlbench.towers.student import Student
+    from vlbench.methods.context import Context
+    from vlbench.students.student import Student
 
 
 @pytest.fixture(scope="session")

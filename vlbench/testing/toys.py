@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from vlbench.cache import Cache
-from vlbench.condense.context import Context, Reference
 from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
 from vlbench.data.pairs import Items, PairDataset, Split
 from vlbench.data.views import TrainView
-from vlbench.observe import Observer, SilentObserver
-from vlbench.score.train import Recipe
+from vlbench.encoders.base import Encoder
+from vlbench.methods.context import Context, Reference
+from vlbench.progress import Observer, SilentObserver
 from vlbench.seeds import SeedTree
-from vlbench.towers.build import Bench, StudentConfig
-from vlbench.towers.encoders import Encoder
-from vlbench.towers.heads import HeadConfig
-from vlbench.towers.student import TowerConfig
+from vlbench.students.build import StudentBuilder, StudentConfig
+from vlbench.students.heads import HeadConfig
+from vlbench.students.student import TowerConfig
+from vlbench.students.training import Recipe
 
 COUNTS = {"train": 60, "val": 20, "test": 20}
 CAPTIONS = 2
@@ -98,9 +98,9 @@ TOY_RECIPE = Recipe(steps=60, batch=20, rate=0.1)
 """Teaches the toy student to retrieve far better than chance from the toy train split, in some 50 ms."""
 
 
-def toy_bench(dataset: PairDataset, cache: Path) -> Bench:
+def toy_builder(dataset: PairDataset, cache: Path) -> StudentBuilder:
     """Builds toy students; keeps features under ``cache``."""
-    return Bench(dataset, lambda config: ToyEncoder(config.encoder.removeprefix("toy-")), Cache(cache))
+    return StudentBuilder(dataset, lambda config: ToyEncoder(config.encoder.removeprefix("toy-")), Cache(cache))
 
 
 def toy_context(
@@ -119,8 +119,8 @@ def toy_context(
     config = toy_student()
     reference = Reference("toy", config, TOY_RECIPE, f"toy {config} {TOY_RECIPE}")
     view = TrainView(dataset, sees_val=sees_val)
-    bench = toy_bench(dataset, cache or folder / "cache")
-    context = Context(view, bench, reference, SeedTree(seed), observer or SilentObserver())
+    builder = toy_builder(dataset, cache or folder / "cache")
+    context = Context(view, builder, reference, SeedTree(seed), observer or SilentObserver())
     context.work = folder / "work"
     context.work.mkdir(parents=True, exist_ok=True)
     return view, context

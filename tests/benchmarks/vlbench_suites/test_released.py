@@ -11,10 +11,11 @@ import torch
 from click.testing import CliRunner
 
 import vlbench.cli.main
-from vlbench.observe import RunRequest, SilentObserver
+from vlbench.progress import SilentObserver
 from vlbench.protocol.load import load_protocol
 from vlbench.registry.loader import load_registry
-from vlbench.workbench import Workbench
+from vlbench.runs.request import RunRequest
+from vlbench.runs.session import Session
 
 REGISTRY = load_registry()
 RELEASED = {
@@ -44,16 +45,16 @@ def mocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bench(
+def builder(
     mocks: Path, stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Workbench]]:
+) -> Iterator[Callable[..., Session]]:
     """Suite and further overrides -> a workbench on the mock of its data set."""
     monkeypatch.setenv("VLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "suites-cache"))
 
-    def make(suite: str, **more: str) -> Workbench:
+    def make(suite: str, **more: str) -> Session:
         overrides = stand_ins(suite) | {key.replace("__", "."): value for key, value in more.items()}
         data = mocks / suite.split("-")[0]
-        return Workbench(REGISTRY, RunRequest(suite=suite, overrides=overrides, data=data), SilentObserver())
+        return Session(REGISTRY, RunRequest(suite=suite, overrides=overrides, data=data), SilentObserver())
 
     return make
 
@@ -79,14 +80,16 @@ def test_a_suite_of_the_literature_is_the_papers_protocol(suite: str) -> None:
 
 
 @pytest.mark.parametrize("suite", LITERATURE)
-def test_a_suite_of_the_literature_builds_and_trains_its_student(suite: str, bench: Callable[..., Workbench]) -> None:
-    work = bench(suite)
+def test_a_suite_of_the_literature_builds_and_trains_its_student(suite: str, builder: Callable[..., Session]) -> None:
+    work = builder(suite)
     evaluator = work.evaluator(work.protocol.reference)
-    student, entries = evaluator.student, evaluator.entries["train"]
+    student, tower_inputs = evaluator.student, evaluator.tower_inputs["train"]
     heads, trained = {"image", "text"}, student.towers["image"].config.train
     assert set(student.branches) == ({"image-lora", "text"} if trained == "lora" else heads)
     parameters = student.start(vlbench.SeedTree(0))
-    batch = {side: entries.take(side, entries.pairs[::40, column]) for column, side in enumerate(student.sides)}
+    batch = {
+        side: tower_inputs.take(side, tower_inputs.pairs[::40, column]) for column, side in enumerate(student.sides)
+    }
     gradient, loss = student.gradient(batch, parameters)
     assert torch.isfinite(loss)
     assert all(float(part.abs().sum()) > 0 for part in gradient.values())
@@ -94,12 +97,12 @@ def test_a_suite_of_the_literature_builds_and_trains_its_student(suite: str, ben
     assert first.shape == second.shape == (len(batch["text"]), 24)
 
 
-def test_the_students_vectors_are_those_of_the_libraries(bench: Callable[..., Workbench], encoders: Path) -> None:
+def test_the_students_vectors_are_those_of_the_libraries(builder: Callable[..., Session], encoders: Path) -> None:
     from transformers import AutoTokenizer, BertModel, CLIPModel
 
     texts = ["a red bar on the left", "a blue circle"]
     for suite, name in (("flickr30k-vldd", "bert"), ("flickr30k-vldd-clip", "clip")):
-        encoder = bench(suite).evaluator("nfnet").student.towers["text"].encoder
+        encoder = builder(suite).evaluator("nfnet").student.towers["text"].encoder
         tokens = AutoTokenizer.from_pretrained(encoders / name)(texts, padding=True, return_tensors="pt")
         with torch.no_grad():
             if name == "bert":
@@ -110,16 +113,16 @@ def test_the_students_vectors_are_those_of_the_libraries(bench: Callable[..., Wo
 
 
 def test_a_frozen_encoder_drops_out_in_training_only_where_the_protocol_says_so(
-    bench: Callable[..., Workbench],
+    builder: Callable[..., Session],
 ) -> None:
-    from vlbench.score.training_sets import full_selection, training_set
+    from vlbench.students.training_sets import full_selection, training_set
 
     drawn = {}
     for dropout in ("false", "true"):
-        evaluator = bench("flickr30k-heads", students__nfnet__text__dropout=dropout).evaluator("nfnet")
-        entries = evaluator.entries["train"]
-        data = training_set(full_selection(entries.pairs, "f"), evaluator.student, entries)
-        drawn[dropout] = [data.entries(torch.arange(6), seed)["text"] for seed in (None, 1, 1, 2)]
+        evaluator = builder("flickr30k-heads", students__nfnet__text__dropout=dropout).evaluator("nfnet")
+        tower_inputs = evaluator.tower_inputs["train"]
+        data = training_set(full_selection(tower_inputs.pairs, "f"), evaluator.student, tower_inputs)
+        drawn[dropout] = [data.tower_inputs(torch.arange(6), seed)["text"] for seed in (None, 1, 1, 2)]
     plain, (scored, first, again, other) = drawn["false"], drawn["true"]
     assert all(torch.equal(one, scored) for one in plain)
     assert torch.equal(first, again)

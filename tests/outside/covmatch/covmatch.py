@@ -45,13 +45,13 @@ class CovMatch(vlbench.Method):
         import torch
 
         first, second = train.sides
-        towers, images = context.variant("frozen")[0].towers, train.items(first)
-        pair_bytes = images[0].nbytes + vlbench.storage.stored_bytes(towers[second].width, "float32")
+        towers, images = context.student_with("frozen")[0].towers, train.items(first)
+        pair_bytes = images[0].nbytes + vlbench.artifacts.stored_bytes(towers[second].width, "float32")
         candidates = context.candidates()
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
-        kept = candidates[order[: budget.fitting(pair_bytes)]]
+        kept = candidates[order[: budget.pairs_that_fit(pair_bytes)]]
         start = vlbench.Selection(kept, train.fingerprint, mean_sides=(second,))
-        vectors = context.training_set(start, "frozen").entries(torch.arange(len(start)))[second]
+        vectors = context.training_set(start, "frozen").tower_inputs(torch.arange(len(start)))[second]
         items = images[train.pairs[kept, 0]]
         state = {"pixels": towers[first].encoder.inputs(items).to(vectors), "vectors": vectors.clone()}
         self._learn(state, towers[first], train, context)
@@ -81,7 +81,7 @@ class CovMatch(vlbench.Method):
         while int(state["step"]) < options.steps:
             learned = {name: state[name].detach().requires_grad_(bool(rates[name])) for name in rates}
             with torch.set_grad_enabled(True):
-                loss = covariance_loss(tower.enter(learned["pixels"]), learned["vectors"], target, means)
+                loss = covariance_loss(tower.encode_frozen(learned["pixels"]), learned["vectors"], target, means)
             names = [name for name in rates if rates[name]]
             for name, gradient in zip(names, torch.autograd.grad(loss, [learned[n] for n in names]), strict=True):
                 adam(state, name, gradient, rates[name] * cosine(int(state["step"]), options.steps))
@@ -101,7 +101,7 @@ def cross_covariance(context: vlbench.Context) -> Tensor:
     product = torch.zeros(first.width, second.width, device=context.device)
     count, ones, twos = len(data.pairs), product.new_zeros(first.width), product.new_zeros(second.width)
     for at in torch.arange(count).split(CHUNK):
-        one, two = data.entries(at).values()
+        one, two = data.tower_inputs(at).values()
         product += one.T @ two
         ones += one.sum(0)
         twos += two.sum(0)

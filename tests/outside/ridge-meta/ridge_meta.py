@@ -25,13 +25,13 @@ class RidgeMeta(vlbench.Method):
 
         options, student, (first, second) = self.options, context.student, train.sides
         images, tower = train.items(first), student.towers[second]
-        pair_bytes = images[0].nbytes + vlbench.storage.stored_bytes(tower.width, "float32")
+        pair_bytes = images[0].nbytes + vlbench.artifacts.stored_bytes(tower.width, "float32")
         candidates = context.candidates()  # one train pair of each image
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
-        kept = candidates[order[: budget.fitting(pair_bytes)]]
+        kept = candidates[order[: budget.pairs_that_fit(pair_bytes)]]
         start = vlbench.Selection(kept, train.fingerprint, mean_sides=(second,))
-        entries = context.training_set(start, "frozen").entries(torch.arange(len(start)))
-        x, t = entries[first], entries[second].clone().requires_grad_()  # standardised, [pair, width]
+        tower_inputs = context.training_set(start, "frozen").tower_inputs(torch.arange(len(start)))
+        x, t = tower_inputs[first], tower_inputs[second].clone().requires_grad_()  # standardised, [pair, width]
         kernel = x @ x.T
         solve = x.T @ torch.linalg.inv(kernel + options.ridge * kernel.diagonal().mean() * torch.eye(len(x)).to(x))
         real, draw = context.full_set("frozen"), context.seeds.child("batches")
@@ -39,7 +39,7 @@ class RidgeMeta(vlbench.Method):
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.steps)
         context.observer.phase("text vectors", options.steps)
         for step in range(options.steps):
-            batch = real.entries(real.positions(step, options.batch, draw))  # real pairs, [batch, width]
+            batch = real.tower_inputs(real.positions(step, options.batch, draw))  # real pairs, [batch, width]
             mapped = normalize(batch[first] @ solve @ t, dim=1)
             logits = mapped @ normalize(batch[second], dim=1).T / student.temperature
             target = torch.arange(len(logits)).to(logits.device)

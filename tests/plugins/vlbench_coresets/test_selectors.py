@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vlbench import Budget
-from vlbench.condense.method import Selector
+from vlbench.methods.method import Selector
 from vlbench.registry.specs import resolve
 from vlbench.testing import toy_context, toy_dataset
 from vlbench_coresets.herding import herding
@@ -125,7 +125,7 @@ def test_more_pairs_than_images_are_refused(name, tmp_path):
 
 
 def test_random_pairs_do_not_train_a_student_for_features(tmp_path, monkeypatch):
-    monkeypatch.setattr("vlbench.condense.context.train", lambda *args, **kwargs: pytest.fail("a student was trained"))
+    monkeypatch.setattr("vlbench.methods.context.train", lambda *args, **kwargs: pytest.fail("a student was trained"))
     assert len(run("random", tmp_path)[0]) == 12
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from vlbench.cli.main import main
 from vlbench.errors import BudgetError, PluginError
-from vlbench.execute import execute
 from vlbench.registry.loader import load_registry
+from vlbench.runs.executors import execute
 
 PLUGIN = """
 from dataclasses import dataclass

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from vlbench import Budget, SeedTree, TrainView
-from vlbench.condense.context import Context, Reference
-from vlbench.observe import SilentObserver
+from vlbench.methods.context import Context, Reference
+from vlbench.progress import SilentObserver
 from vlbench.registry.options import parse_options
-from vlbench.testing.toys import TOY_RECIPE, toy_bench, toy_dataset, toy_student
+from vlbench.testing.toys import TOY_RECIPE, toy_builder, toy_dataset, toy_student
 from vlbench_trajectory.options import VLDDOptions
 from vlbench_trajectory.vldd import VLDD
 
@@ -19,7 +19,7 @@ class ToyRun:
 
     def __init__(self, folder, train="frozen", dropout=0.0):
         self.dataset = toy_dataset()
-        self.bench = toy_bench(self.dataset, folder / "cache")
+        self.builder = toy_builder(self.dataset, folder / "cache")
         self.config = toy_student(train=train, dropout=dropout)
         self.folder = folder
 
@@ -27,7 +27,7 @@ class ToyRun:
         """A context of its own; what is kept between runs is shared."""
         reference = Reference("toy", self.config, TOY_RECIPE, repr(self.config))
         view = TrainView(self.dataset)
-        return Context(view, self.bench, reference, SeedTree(seed), observer or SilentObserver())
+        return Context(view, self.builder, reference, SeedTree(seed), observer or SilentObserver())
 
     def condense(self, pairs=12, *, context=None, **options):
         """The artifact of a short run."""

@@ -14,14 +14,16 @@ ALL = torch.arange(PAIRS)
 
 
 def double_student(toy_run, train, loss="info-nce"):
-    """The toy student in float64, with entries of its first train pairs."""
+    """The toy student in float64, with tower_inputs of its first train pairs."""
     run = toy_run(train=train)
     run.config = dataclasses.replace(run.config, loss=loss)
-    student, entries = run.context().variant()
+    student, tower_inputs = run.context().student_with()
     for tower in student.towers.values():
         tower.trained.double()
     rows = torch.arange(PAIRS)
-    values = {side: entries.take(side, entries.pairs[rows * 2, column]) for column, side in enumerate(student.sides)}
+    values = {
+        side: tower_inputs.take(side, tower_inputs.pairs[rows * 2, column]) for column, side in enumerate(student.sides)
+    }
     return student, {side: value.double() for side, value in values.items()}
 
 
@@ -38,27 +40,27 @@ def problem(student, generator):
 def of(student):
     """A student's loss as matching wants it."""
 
-    def loss(entries, parameters, step=0):
-        rows = entries.get(TARGETS)
+    def loss(tower_inputs, parameters, step=0):
+        rows = tower_inputs.get(TARGETS)
         return student.loss(
-            entries, parameters, targets=rows if rows is None else as_targets(rows).matrix(ALL[: len(rows)])
+            tower_inputs, parameters, targets=rows if rows is None else as_targets(rows).matrix(ALL[: len(rows)])
         )
 
     return loss
 
 
-def unrolled(student, entries, segment, *, rates, batches):
+def unrolled(student, tower_inputs, segment, *, rates, batches):
     """Loss and gradients by autograd through all inner steps."""
-    entries = {side: value.clone().requires_grad_() for side, value in entries.items()}
+    tower_inputs = {side: value.clone().requires_grad_() for side, value in tower_inputs.items()}
     rates = {branch: rate.clone().requires_grad_() for branch, rate in rates.items()}
     now = {branch: value.clone().requires_grad_() for branch, value in segment.start.items()}
     for batch in batches:
-        loss = of(student)({side: value[batch] for side, value in entries.items()}, now)
+        loss = of(student)({side: value[batch] for side, value in tower_inputs.items()}, now)
         gradient = torch.autograd.grad(loss, list(now.values()), create_graph=True)
         now = {branch: now[branch] - rates[branch] * part for branch, part in zip(now, gradient, strict=True)}
     total = torch.stack(list(matching_loss(now, segment).values())).sum()
-    back = torch.autograd.grad(total, [*entries.values(), *rates.values()])
-    return total, dict(zip(entries, back, strict=False)), dict(zip(rates, back[len(entries) :], strict=True))
+    back = torch.autograd.grad(total, [*tower_inputs.values(), *rates.values()])
+    return total, dict(zip(tower_inputs, back, strict=False)), dict(zip(rates, back[len(tower_inputs) :], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -67,28 +69,30 @@ def unrolled(student, entries, segment, *, rates, batches):
      ("frozen", "info-nce", True), ("frozen", "wbce", True)],
 )  # fmt: skip
 def test_gradient_equals_that_of_unrolling_every_inner_step(toy_run, generator, train, loss, soft):
-    student, entries = double_student(toy_run, train, loss)
+    student, tower_inputs = double_student(toy_run, train, loss)
     if soft:
-        entries[TARGETS] = first_rows(PAIRS, 2, generator).double() + 0.3 * torch.rand(PAIRS, 5, generator=generator)
+        tower_inputs[TARGETS] = first_rows(PAIRS, 2, generator).double() + 0.3 * torch.rand(
+            PAIRS, 5, generator=generator
+        )
     segment, rates, batches = problem(student, generator)
-    total, by_entries, by_rates = unrolled(student, entries, segment, rates=rates, batches=batches)
-    found = match(of(student), entries, segment, rates=rates, batches=batches, sides=tuple(entries))
+    total, by_entries, by_rates = unrolled(student, tower_inputs, segment, rates=rates, batches=batches)
+    found = match(of(student), tower_inputs, segment, rates=rates, batches=batches, sides=tuple(tower_inputs))
     assert found.loss == pytest.approx(float(total.detach()), rel=1e-10)
-    for side in entries:
-        assert (found.entries[side] - by_entries[side]).norm() <= 1e-8 * by_entries[side].norm()
+    for side in tower_inputs:
+        assert (found.tower_inputs[side] - by_entries[side]).norm() <= 1e-8 * by_entries[side].norm()
     for branch in rates:
         torch.testing.assert_close(found.rates[branch], by_rates[branch], rtol=1e-8, atol=0)
 
 
 def test_gradient_of_inner_step_sizes_equals_finite_differences(toy_run, generator):
-    student, entries = double_student(toy_run, "frozen")
+    student, tower_inputs = double_student(toy_run, "frozen")
     segment, rates, batches = problem(student, generator)
-    found = match(of(student), entries, segment, rates=rates, batches=batches, sides=())
+    found = match(of(student), tower_inputs, segment, rates=rates, batches=batches, sides=())
     for branch in rates:
         ends = []
         for sign in (1, -1):
             moved = rates | {branch: rates[branch] + sign * 1e-5}
-            end = inner_path(of(student), entries, segment.start, moved, batches)[-1]
+            end = inner_path(of(student), tower_inputs, segment.start, moved, batches)[-1]
             ends.append(sum(matching_loss(end, segment).values()))
         assert float(found.rates[branch]) == pytest.approx(float(ends[0] - ends[1]) / 2e-5, rel=1e-6)
 
@@ -101,7 +105,7 @@ def test_loss_is_one_per_branch_without_movement_and_zero_at_the_target():
 
 def test_graph_memory_does_not_grow_with_the_number_of_inner_steps(generator):
     layer = nn.Linear(4, 4, dtype=torch.float64)
-    entries = {"one": torch.randn(5, 4, generator=generator, dtype=torch.float64)}
+    tower_inputs = {"one": torch.randn(5, 4, generator=generator, dtype=torch.float64)}
     start = {"layer": layer.weight.detach().flatten()}
     segment = Segment(start, {"layer": start["layer"] + 0.1})
     alive, most = [0], [0]
@@ -124,16 +128,16 @@ def test_graph_memory_does_not_grow_with_the_number_of_inner_steps(generator):
         most[0] = alive[0] = 0
         with torch.autograd.graph.saved_tensors_hooks(Counted, lambda held: held.tensor):
             rates, batches = {"layer": torch.tensor(0.01, dtype=torch.float64)}, [torch.arange(5)] * steps
-            match(loss, entries, segment, rates=rates, batches=batches, sides=("one",))
+            match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=("one",))
         return most[0]
 
     assert peak(2) == peak(16) > 0
 
 
 def test_sides_that_are_not_learned_get_no_gradient(toy_run, generator):
-    student, entries = double_student(toy_run, "frozen")
+    student, tower_inputs = double_student(toy_run, "frozen")
     segment, rates, batches = problem(student, generator)
-    both = match(of(student), entries, segment, rates=rates, batches=batches, sides=student.sides)
-    one = match(of(student), entries, segment, rates=rates, batches=batches, sides=("text",))
-    assert list(one.entries) == ["text"]
-    torch.testing.assert_close(one.entries["text"], both.entries["text"])
+    both = match(of(student), tower_inputs, segment, rates=rates, batches=batches, sides=student.sides)
+    one = match(of(student), tower_inputs, segment, rates=rates, batches=batches, sides=("text",))
+    assert list(one.tower_inputs) == ["text"]
+    torch.testing.assert_close(one.tower_inputs["text"], both.tower_inputs["text"])

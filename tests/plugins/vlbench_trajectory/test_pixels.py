@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vlbench import TrainView
-from vlbench.storage import pack, unpack
+from vlbench.artifacts import pack, unpack
 from vlbench_trajectory.pixels import (
     LearnedItems,
     LearnedVectors,
@@ -63,7 +63,7 @@ def test_vectors_have_unit_size_and_come_back(toy_run, generator):
     how = LearnedVectors(toy_run().context().student.towers["text"], real)
     variable = how.variable(real)
     assert float(variable.square().mean().sqrt()) == pytest.approx(1, rel=1e-5)
-    torch.testing.assert_close(how.entries(variable), real)
+    torch.testing.assert_close(how.tower_inputs(variable), real)
 
 
 @pytest.mark.parametrize(("storage", "coarsest"), [("float16", 1e-3), ("uint8", 1e-2)])
@@ -74,15 +74,15 @@ def test_a_student_reads_what_is_stored_and_the_gradient_passes_as_if_it_were_ex
     vectors, pixels = torch.randn(5, 16, generator=generator), torch.rand(5, 3, 8, 8, generator=generator)
     for how, exact, values, read in (
         (LearnedVectors(towers["text"], vectors, storage=storage), LearnedVectors(towers["text"], vectors),
-         towers["text"].standardise.inverse(vectors), towers["text"].enter_features),
+         towers["text"].standardise.inverse(vectors), towers["text"].from_features),
         (LearnedItems(towers["image"], pixels, basis="free", storage=storage),
          LearnedItems(towers["image"], pixels, basis="free"), pixels, towers["image"].enter),
     ):  # fmt: skip
         variable = how.variable(pixels if how.is_items else vectors).requires_grad_()
         expected = read(unpack(*pack(values, storage)))
-        torch.testing.assert_close(how.entries(variable), expected, rtol=0, atol=1e-5)
-        error = (expected - exact.entries(variable.detach())).abs().max() / expected.abs().max()
+        torch.testing.assert_close(how.tower_inputs(variable), expected, rtol=0, atol=1e-5)
+        error = (expected - exact.tower_inputs(variable.detach())).abs().max() / expected.abs().max()
         assert 0 < float(error) < 3 * coarsest
         weight = torch.randn(expected.shape, generator=generator)
-        gradients = [torch.autograd.grad((h.entries(variable) * weight).sum(), variable)[0] for h in (how, exact)]
+        gradients = [torch.autograd.grad((h.tower_inputs(variable) * weight).sum(), variable)[0] for h in (how, exact)]
         torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)

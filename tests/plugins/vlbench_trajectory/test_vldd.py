@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from vlbench import Budget, SeedTree, TrainView
+from vlbench.artifacts import artifact_bytes
 from vlbench.errors import OptionError
-from vlbench.observe import SilentObserver
-from vlbench.score.evaluate import embed_split
-from vlbench.score.retrieval import mean_recall, score_embeddings
-from vlbench.score.train import train
-from vlbench.score.training_sets import training_set
-from vlbench.storage import artifact_bytes
+from vlbench.evaluation.evaluate import embed_split
+from vlbench.evaluation.retrieval import mean_recall, score_embeddings
+from vlbench.progress import SilentObserver
+from vlbench.students.training import train
+from vlbench.students.training_sets import training_set
 from vlbench.testing import parametrize_with_checks
 from vlbench.testing.toys import TOY_RECIPE, toy_student
 from vlbench_trajectory import vlbench_methods
@@ -50,9 +50,9 @@ class Killer(SilentObserver):
 
 def recall(run, artifact):
     """Mean recall on val, mean over three fresh students."""
-    student = run.bench.student("toy", run.config)
-    data = training_set(artifact, student, run.bench.entries(student, "train"))
-    val = run.bench.entries(student, "val")
+    student = run.builder.student("toy", run.config)
+    data = training_set(artifact, student, run.builder.tower_inputs(student, "train"))
+    val = run.builder.tower_inputs(student, "val")
     seeds = [SeedTree(0).child("student", index) for index in range(3)]
     embeddings = [embed_split(student, train(student, data, TOY_RECIPE, seed), val) for seed in seeds]
     return sum(mean_recall(score_embeddings(one, val.pairs)) for one in embeddings) / len(seeds)
@@ -104,8 +104,8 @@ def test_a_side_that_is_not_learned_stays_as_it_was(toy_run, learn, kept):
         index = run.dataset.split("train").pairs[artifact.start.indices, 0]
         assert torch.equal(artifact.sides["image"], run.dataset.split("train").items["image"][index])
     else:
-        entries = run.context().student.towers["text"].enter_features(artifact.sides["text"])
-        torch.testing.assert_close(entries, start.take("text", torch.arange(12)), rtol=0, atol=1e-5)
+        tower_inputs = run.context().student.towers["text"].from_features(artifact.sides["text"])
+        torch.testing.assert_close(tower_inputs, start.take("text", torch.arange(12)), rtol=0, atol=1e-5)
 
 
 def test_learned_pixels_are_8_bit_and_vectors_live_in_the_encoders_space(toy_run):

@@ -14,7 +14,7 @@ from vlbench.board.render_csv import render_csv
 from vlbench.board.render_json import render_json
 from vlbench.board.render_markdown import render_markdown
 from vlbench.board.render_text import render_text
-from vlbench.board.statistics import sample_sd, summarise
+from vlbench.records.summary import sample_sd, summarise
 
 from .conftest import MakeRecord
 

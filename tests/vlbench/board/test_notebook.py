@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import vlbench
+from vlbench.artifacts.artifact import save_artifact
 from vlbench.board.notebook import RunRecord
-from vlbench.board.record import write_record
-from vlbench.condense.artifacts import save_artifact
+from vlbench.records.record import write_record
 
 from .conftest import MakeRecord
 from .test_picture import preview

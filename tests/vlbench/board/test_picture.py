@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from vlbench.board.picture import draw, wrap
-from vlbench.board.record import write_record
 from vlbench.errors import DataError
+from vlbench.records.record import write_record
 
 from .conftest import MakeRecord
 

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 import vlbench.cli.main
-from vlbench.board.record import write_record
 from vlbench.budget import Budget
-from vlbench.observe import Observer, RunRequest
+from vlbench.progress import Observer
+from vlbench.records.record import write_record
+from vlbench.runs.request import RunRequest
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -84,9 +85,9 @@ class Runs:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     stand_in = Runs()
-    import vlbench.run  # noqa: F401  # so that the module is there to be changed
+    import vlbench.runs.pipeline  # noqa: F401  # so that the module is there to be changed
 
-    monkeypatch.setattr(sys.modules["vlbench.run"], "run_many", stand_in)
+    monkeypatch.setattr(sys.modules["vlbench.runs.pipeline"], "run_many", stand_in)
     return stand_in
 
 

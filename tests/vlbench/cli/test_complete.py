@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from vlbench.board.record import write_record
 from vlbench.cli.main import main
+from vlbench.records.record import write_record
 
 PLUGIN = """
 import vlbench

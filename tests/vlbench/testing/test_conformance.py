@@ -29,7 +29,7 @@ class Toy(vlbench.Selector):
 
 class Fixed(vlbench.Method):
     def condense(self, train, budget, context):
-        budget.check_fits(60)
+        budget.check_available(60)
         return context.fit(vlbench.Selection(2 * torch.arange(60), train.fingerprint), budget)
 
 

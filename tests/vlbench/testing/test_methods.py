@@ -40,9 +40,9 @@ class GoodVectors(vlbench.Method):
 
     def condense(self, train, budget, context):
         candidates = context.candidates()
-        budget.check_fits(len(candidates))
+        budget.check_available(len(candidates))
         order = torch.randperm(len(candidates), generator=context.seeds.generator("start"))
-        chosen = candidates[order[: budget.fitting(3 * 8 * 8 + 4 * 16)]]
+        chosen = candidates[order[: budget.pairs_that_fit(3 * 8 * 8 + 4 * 16)]]
         images = train.items("image")[train.pairs[chosen, 0]]
         text = context.student.towers["text"]
         inputs = text.encoder.inputs([train.items("text")[i] for i in train.pairs[chosen, 1].tolist()])
@@ -66,7 +66,7 @@ class GoodVectors(vlbench.Method):
 
 class Deterministic(Good):
     def condense(self, train, budget, context):
-        budget.check_fits(60)
+        budget.check_available(60)
         return vlbench.Selection(torch.arange(budget.pairs) * 2, train.fingerprint)
 
 
@@ -171,9 +171,9 @@ class IgnoresSeed(Good):
 class ForgetsTheSeedInAKey(Good):
     def condense(self, train, budget, context):
         pairs = budget.pairs
-        budget.check_fits(60)
+        budget.check_available(60)
         draw = torch.randperm(60, generator=context.seeds.generator("draw"))
-        kept = context.kept("draw", {}, lambda: {"draw": draw})["draw"]
+        kept = context.cached("draw", {}, lambda: {"draw": draw})["draw"]
         return vlbench.Selection(2 * kept[:pairs], train.fingerprint)
 
 
@@ -261,13 +261,13 @@ class ChangesWeights(Good):
 
 class LooksAtTest(Good):
     def condense(self, train, budget, context):
-        context._bench.dataset.split("test")
+        context._builder.dataset.split("test")
         return super().condense(train, budget, context)
 
 
 class LooksAtEverything(Good):
     def condense(self, train, budget, context):
-        list(context._bench.dataset.splits.values())
+        list(context._builder.dataset.splits.values())
         return super().condense(train, budget, context)
 
 
@@ -336,7 +336,7 @@ def _nothing_is_counted_where_growth_is_not_the_matter(request, monkeypatch):
     """Counting takes most of the time of a check."""
     method = request.node.callspec.params.get("method") if hasattr(request.node, "callspec") else None
     if method not in (Good, GoodVectors, ComparesAllPairs, ComparesAllPairsInNumpy, LoopsOverAllPairs):
-        monkeypatch.setattr("vlbench.testing.trials.MethodTrials.count", lambda trials, images: {})
+        monkeypatch.setattr("vlbench.testing.harness.MethodHarness.count", lambda trials, images: {})
 
 
 @pytest.mark.parametrize("method", [Good, GoodVectors])
@@ -353,8 +353,8 @@ def test_a_deterministic_method_passes_when_declared():
     [
         (KeepsState, "construction_only_stores_options", "the constructor sets seen"),
         (DrawsWhenMade, "construction_only_stores_options", "draws from random (Python)"),
-        (OverrunsAll, "budget_is_never_exceeded", "Call budget.check_fits(available) first"),
-        (ForgetsTheSeedInAKey, "order_of_runs_is_irrelevant", "The key of context.kept(...) must name all"),
+        (OverrunsAll, "budget_is_never_exceeded", "Call budget.check_available(available) first"),
+        (ForgetsTheSeedInAKey, "order_of_runs_is_irrelevant", "The key of context.cached(...) must name all"),
         (ComparesAllPairs, "cost_grows_as_declared", "elements that torch reads and writes grow faster"),
         (ComparesAllPairsInNumpy, "cost_grows_as_declared", "bytes that Python and numpy hold grow faster"),
         (LoopsOverAllPairs, "cost_grows_as_declared", "lines of its Python grow faster"),
@@ -407,7 +407,7 @@ def test_a_method_that_refuses_bytes_by_name_is_told_so_and_does_not_fail():
     refused = results.pop("budget_of_bytes_is_kept")
     assert (refused.status, {result.status for result in results.values()}) == ("skipped", {"passed"})
     assert refused.message.startswith("it refuses budgets of bytes: budget ")
-    assert "Ask budget.fitting(bytes_per_pair)" in refused.message
+    assert "Ask budget.pairs_that_fit(bytes_per_pair)" in refused.message
 
 
 def test_numbers_that_are_not_finite_are_caught():
@@ -445,7 +445,7 @@ def test_an_exception_is_told_once_with_its_place_and_line():
 def test_val_may_be_touched_where_declared():
     class Sees(Good):
         def condense(self, train, budget, context):
-            context._bench.dataset.split("val")
+            context._builder.dataset.split("val")
             return super().condense(train, budget, context)
 
     globals()["Sees"] = Sees

@@ -10,8 +10,8 @@ import vlbench
 
 def test_fixtures_are_all_that_a_method_needs(toy_train, toy_context, toy_student, toy_data):
     start = vlbench.Selection(toy_context.candidates()[:5], toy_train.fingerprint)
-    entries = toy_context.training_set(start).entries(torch.arange(5))
-    assert toy_student.embed("image", entries["image"], toy_student.start(vlbench.SeedTree(0))).shape == (5, 8)
+    tower_inputs = toy_context.training_set(start).tower_inputs(torch.arange(5))
+    assert toy_student.embed("image", tower_inputs["image"], toy_student.start(vlbench.SeedTree(0))).shape == (5, 8)
     assert toy_train.fingerprint == toy_data.fingerprint
     assert (toy_context.work / "..").resolve().exists()
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 from itertools import groupby
 from string import Template
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.html.details import details_scripts
 from vlbench.board.html.literature import literature
 from vlbench.board.html.markup import Child, Html, csp_hash, element, join

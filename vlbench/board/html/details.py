@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.html.gallery import Pictures, gallery, tiles_per_row
 from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import Group, Row, Table
-from vlbench.board.sampling import Record
+from vlbench.board.statistics.samples import Record
 
 MOST_POINTS = 120
 """Points of a curve; a longer one is thinned."""

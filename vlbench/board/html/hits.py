@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.board.html.gallery import Pictures
-from vlbench.board.ranks import found_and_missed, read_ranks
-from vlbench.board.sampling import Record
+from vlbench.board.statistics.samples import Record
 from vlbench.errors import DataError
+from vlbench.records.ranks import found_and_missed, read_ranks
 
 if TYPE_CHECKING:
     import numpy

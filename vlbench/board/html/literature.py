@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.html.markup import Html, element, scrollable
 from vlbench.board.published import Number, Published, metrics_of, protocols, published, sources_of
 

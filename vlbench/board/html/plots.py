@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.html.markup import Child, Html, element
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import CEILING, MEAN_RECALL, UNBUDGETED, Group, Row

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from vlbench.board import wording
+from vlbench.board import format as wording
 from vlbench.board.html.markup import Child, Html, element, join, scrollable
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import CEILING, MEAN_RECALL, REFERENCE, Group, Row

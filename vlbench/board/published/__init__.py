@@ -79,7 +79,7 @@ def published(data_set: str) -> tuple[Published, ...]:
         UnknownNameError: nothing is known of a data set of that name.
     """
     if data_set not in data_sets():
-        from vlbench.registry.names import unknown
+        from vlbench.registry.suggestions import unknown
 
         raise unknown("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
     merged: dict[tuple[str, ...], dict[str, Number]] = {}

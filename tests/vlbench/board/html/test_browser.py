@@ -13,8 +13,8 @@ import pytest
 
 from vlbench.board.html import render_html
 from vlbench.board.leaderboard import build_table
-from vlbench.board.ranks import write_ranks
-from vlbench.board.record import find_records
+from vlbench.records.ranks import write_ranks
+from vlbench.records.record import find_records
 
 from .conftest import WriteRun
 

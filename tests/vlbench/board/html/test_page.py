@@ -20,9 +20,9 @@ from vlbench.board.html.gallery import Pictures, tiles_per_row
 from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script, element
 from vlbench.board.leaderboard import build_table
-from vlbench.board.ranks import write_ranks
-from vlbench.board.record import find_records
 from vlbench.cli.main import main
+from vlbench.records.ranks import write_ranks
+from vlbench.records.record import find_records
 
 from .conftest import MakeRecord, WriteRun
 

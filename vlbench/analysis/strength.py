@@ -1,0 +1,120 @@
+"""How much of a method's lead is the weakness of the student? Leads over random and mean captions, by effort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vlbench.analysis.finished import Finished, published_recipe, scored
+from vlbench.errors import DataError
+from vlbench.records.summary import mean
+from vlbench.students.training import Recipe
+
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
+"""Of the suite's own steps."""
+BASELINES = ("random", "mean-caption")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard a student is trained.
+
+    Attributes:
+        name: what tables call it.
+        steps: the largest number of updates among its recipes.
+        tuned: whether the recipe is chosen on val among several.
+        recipes: on offer.
+    """
+
+    name: str
+    steps: int
+    tuned: bool
+    recipes: tuple[Recipe, ...]
+
+
+def efforts(grid: Sequence[Recipe], pairs: int) -> list[Effort]:
+    """The released scripts' recipe, and the suite's grid at shares of its steps, tuned on val and not.
+
+    The untuned student takes the grid's first setting.
+    """
+    published = published_recipe(pairs)
+    made = [Effort("published", published.steps, tuned=False, recipes=(published,))]
+    for share in SHARES:
+        scaled = tuple(replace(recipe, steps=max(1, round(share * recipe.steps))) for recipe in grid)
+        most = max(recipe.steps for recipe in scaled)
+        made.append(Effort(f"untuned x{share:g}", scaled[0].steps, tuned=False, recipes=scaled[:1]))
+        made.append(Effort(f"tuned x{share:g}", most, tuned=True, recipes=scaled))
+    return made
+
+
+def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
+    """Train students of every effort on every run.
+
+    Args:
+        runs: of one suite and one budget, ``random`` and ``mean-caption`` among them.
+        seeds: fresh students of each; 0: as many as the suite says.
+
+    Returns:
+        ``rows``: for each effort and run: ``effort``, ``steps``, ``tuned``, ``method``, ``scores``, and ``lead`` in
+        points of mean recall over each baseline.
+
+    Raises:
+        DataError: the runs cannot be compared, or a baseline is missing.
+    """
+    first = runs[0]
+    _check(runs)
+    training = first.work.protocol.training
+    count = seeds or training.seeds
+    rows = []
+    data = first.data(first.evaluator())
+    for effort in efforts([recipe.in_steps(data) for recipe in training.grid], len(first.artifact)):
+        steps = len(runs) * (count + (len(effort.recipes) if effort.tuned else 0))
+        first.work.observer.phase(f"students, {effort.name}", steps, f"{effort.steps} steps")
+        scores = {run.record["id"]: _score(run, effort, count) for run in runs}
+        floors = {
+            name: mean([_mean(scores[run.record["id"]]) for run in runs if run.record["method"] == name])
+            for name in BASELINES
+        }
+        rows += [
+            {
+                "effort": effort.name,
+                "steps": effort.steps,
+                "tuned": effort.tuned,
+                "run": run.record["id"],
+                "method": run.record["method"],
+                "scores": scores[run.record["id"]],
+                "lead": {name: _mean(scores[run.record["id"]]) - floors[name] for name in BASELINES},
+            }
+            for run in runs
+        ]
+    return {"suite": first.work.protocol.name, "budget": first.record["budget"], "seeds": count, "rows": rows}
+
+
+def _score(run: Finished, effort: Effort, count: int) -> dict[str, Any]:
+    evaluator = run.evaluator()
+    return scored(
+        evaluator, run.data(evaluator), effort.recipes, run.seeds, count=count, advance=run.work.observer.advance
+    )
+
+
+def _mean(scores: Mapping[str, Any]) -> float:
+    value: float = scores["mean_recall"]["mean"]
+    return value
+
+
+def _check(runs: Sequence[Finished]) -> None:
+    first = runs[0].record
+    for run in runs:
+        for field in ("suite", "protocol_hash", "data_fingerprint", "budget"):
+            if run.record[field] != first[field]:
+                raise DataError(
+                    f"{run.record['id']} and {first['id']} differ in {field}: {run.record[field]} and {first[field]}. "
+                    "Give runs of one suite and one budget."
+                )
+    missing = [name for name in BASELINES if all(run.record["method"] != name for run in runs)]
+    if missing:
+        raise DataError(
+            f"leads are counted from {' and '.join(BASELINES)}; there is no run of {' or '.join(missing)}. "
+            f"Add one: vlbench run --method {missing[0]} --budget {first['budget']} --suite {first['suite']}"
+        )

@@ -1,0 +1,71 @@
+"""Boards of several machines go together only where their rows may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vlbench.board.leaderboard import DECIDING, Table, build_table
+from vlbench.errors import DataError
+from vlbench.records.record import find_records
+
+Record = Mapping[str, Any]
+World = tuple[str, ...]
+
+
+def read_table(paths: Sequence[Path], *, mixed: bool = False) -> Table:
+    """The table of all runs under some paths; of the folder ``runs``, where there is one, if none is given.
+
+    Raises:
+        DataError: a path does not exist, a record is damaged, or two folders cannot be compared.
+    """
+    default = [Path("runs")] if Path("runs").is_dir() else []
+    return build_table(merge({path: find_records([path]) for path in paths or default}, mixed=mixed))
+
+
+def merge(boards: Mapping[Path, Sequence[Record]], *, mixed: bool = False) -> list[Record]:
+    """Records of several folders, each once.
+
+    Two folders with the same suite have to share it under one protocol and on the same data, or no row of the one could
+    be compared with any of the other. Records off protocol stand apart anyway and do not count.
+
+    Args:
+        boards: path that was given -> the records found there.
+        mixed: do not ask; what cannot be compared stands in tables of its own.
+
+    Raises:
+        DataError: two folders have a suite under different protocols or on different data; names the field.
+    """
+    worlds = {path: _worlds(records) for path, records in boards.items()}
+    paths = list(boards)
+    for number, path in enumerate(paths if not mixed else []):
+        for other in paths[:number]:
+            for suite in sorted(worlds[path].keys() & worlds[other].keys()):
+                if worlds[path][suite].isdisjoint(worlds[other][suite]):
+                    raise DataError(_refusal(suite, {at: min(worlds[at][suite]) for at in (other, path)}))
+    found = {str(Path(record["folder"]).resolve()): record for records in boards.values() for record in records}
+    return list(found.values())
+
+
+def _worlds(records: Sequence[Record]) -> dict[str, set[World]]:
+    """Suite -> the deciding fields of its records."""
+    found: dict[str, set[World]] = {}
+    for record in records:
+        if not record.get("overrides"):
+            found.setdefault(record["suite"], set()).add(tuple(str(record.get(name, "")) for name in DECIDING))
+    return found
+
+
+def _refusal(suite: str, worlds: Mapping[Path, World]) -> str:
+    (one, other), (first, second) = worlds.keys(), worlds.values()
+    lines = [
+        f"  {name}: {a[:16] or 'none'} in {str(one)!r}, {b[:16] or 'none'} in {str(other)!r}"
+        for name, a, b in zip(DECIDING, first, second, strict=True)
+        if a != b
+    ]
+    return (
+        f"the runs of suite {suite!r} in {str(one)!r} and {str(other)!r} cannot be compared; they differ in\n"
+        + "\n".join(lines)
+        + "\nShow them one by one, run one of them again, or give --allow-mixed for tables apart."
+    )

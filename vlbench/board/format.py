@@ -1,0 +1,160 @@
+"""How the renderings of the table write its numbers and notes."""
+
+from __future__ import annotations
+
+from vlbench.board.derived_rows import RANDOM_BYTES, RANDOM_PAIRS, START
+from vlbench.board.leaderboard import UNBUDGETED, Cell, Group, Row
+from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
+from vlbench.progress import seconds_text
+
+BESIDE = {
+    START: "start = the real pairs that a distilled row began with.",
+    RANDOM_BYTES: "random-bytes = as many random pairs as fit in the bytes of a distilled row.",
+    RANDOM_PAIRS: "random-pairs = as many random pairs as a distilled row has.",
+}
+EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
+
+
+def title(group: Group) -> str:
+    """What the rows of a group have in common."""
+    encoders = f" with encoders {group.encoders}" if group.encoders else ""
+    parts = [group.suite, budget_text(group.budget)]
+    parts += [f"student {group.student}{encoders}"] if group.student else []
+    version = f" v{group.protocol_version}" if group.protocol_version else ""
+    return " · ".join([*parts, f"protocol{version} {group.protocol_hash[:8]}"])
+
+
+def budget_text(budget: str) -> str:
+    """A budget with its unit."""
+    return "all data" if budget == "full" else f"{budget} pairs" if budget.isdigit() else budget
+
+
+def label(row: Row) -> str:
+    """The method, and how many runs are merged."""
+    return row.method + (f" ({row.runs} runs)" if row.runs > 1 else "")
+
+
+def options_text(row: Row) -> str:
+    """The options that tell this row from others of its method."""
+    return " ".join(f"{name}={value}" for name, value in row.options.items())
+
+
+def details_text(row: Row) -> str:
+    """How many runs are merged, how far they were checked, and the options: what stands under the method's name."""
+    runs = f"{row.runs} runs" if row.runs > 1 else ""
+    home = "" if row.home is None else f"home {row.home:.1f}"
+    return " ".join(filter(None, [runs, home, row.badge, options_text(row)]))
+
+
+def mean_text(cell: Cell | None) -> str:
+    """A percentage with one decimal."""
+    return f"{cell.mean:.1f}" if cell else "-"
+
+
+def spread_text(cell: Cell | None) -> str:
+    """Half the width of the 95 % interval; where one run has none, the standard deviation over its student seeds."""
+    if cell is None:
+        return ""
+    if cell.interval is not None:
+        return f"±{max(cell.interval[1] - cell.mean, cell.mean - cell.interval[0]):.1f}"
+    return f"({cell.sd:.1f})" if cell.count > 1 else ""
+
+
+def shows_pairs(group: Group) -> bool:
+    """Whether the number of pairs says more than the budget does."""
+    return any(pairs_text(row) != group.budget for row in (*group.ranked, *group.always_on) if _is_budgeted(row))
+
+
+def _is_budgeted(row: Row) -> bool:
+    return row.pairs is not None and row.method not in UNBUDGETED
+
+
+def rank_text(row: Row) -> str:
+    """The places a row may have, or why it has none."""
+    return row.rank or ("prov." if row.provisional and not row.always_on else "")
+
+
+def is_best(row: Row) -> bool:
+    """Whether no row is surely better."""
+    return row.rank.split("-")[0] == "1"
+
+
+def recovered_text(row: Row) -> str:
+    """Share recovered, as a percentage."""
+    return "-" if row.recovered is None else f"{100 * row.recovered:.0f}%"
+
+
+def pairs_text(row: Row) -> str:
+    """Number of pairs."""
+    return "-" if row.pairs is None else f"{row.pairs:.0f}"
+
+
+def bytes_text(row: Row) -> str:
+    """Bytes in decimal units."""
+    if row.bytes is None:
+        return "-"
+    size, unit = row.bytes, "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+
+
+def time_text(row: Row) -> str:
+    """Time to condense, train and score."""
+    return "-" if row.seconds is None else seconds_text(row.seconds)
+
+
+def notes(group: Group) -> list[str]:
+    """What a reader must know to read the table."""
+    rows = [*group.ranked, *group.always_on]
+    spread = any(spread_text(cell) for row in rows for cell in row.cells.values())
+    lines = [_spread_note(rows, group.overrides.get("training.split", "test"))] if spread else []
+    lines += _rank_notes(group)
+    if group.apart:
+        values = ", ".join(f"{name} {value[:16] or 'none'}" for name, value in group.apart.items())
+        lines.append(f"Not to be compared with the other tables of {group.suite}: here {values}.")
+    if any(row.recovered is not None for row in rows):
+        lines.append("recovered = (row - random) / (full - random) in mean recall.")
+    if any(row.home is not None for row in rows):
+        lines.append("home = mean recall on the student that methods saw; no method saw this one.")
+    if group.directions:
+        lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
+    lines += [text for name, text in BESIDE.items() if any(row.method == name for row in rows)]
+    lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
+    return lines
+
+
+def _spread_note(rows: list[Row], split: str) -> str:
+    parts = [f"Percent on the {split} split"]
+    bases = sorted({row.basis for row in rows if row.basis}, reverse=True)
+    if bases == ["seeds"]:
+        parts.append("± is half the 95 % interval over seeds alone (no ranks were kept)")
+    elif bases:
+        without = dict.fromkeys(row.method for row in rows if row.basis == "seeds")
+        but = f" (over seeds alone: {', '.join(without)})" if without else ""
+        parts.append(f"± is half the 95 % interval over seeds and images{but}")
+    alone = sorted({row.seeds for row in rows if row.cells and not row.interval and row.seeds > 1})
+    if alone:
+        seeds = " or ".join(map(str, alone))
+        parts.append(f"(in brackets) the standard deviation over {seeds} student seeds of a single run")
+    return "; ".join(parts) + "."
+
+
+def _rank_notes(group: Group) -> list[str]:
+    lines = []
+    if group.mock:
+        return ["A stand-in for the data (vlbench data mock): never ranked."]
+    if group.overrides:
+        changed = ", ".join(f"{name}={value}" for name, value in group.overrides.items())
+        return [f"Off protocol ({changed}): never ranked."]
+    if any("-" in row.rank for row in group.ranked):
+        lines.append("A rank such as 1-3: the places that cannot be told apart (paired, Holm-corrected, 95 %).")
+    if group.resolution is not None:
+        lines.append(f"The smallest difference told apart here: {group.resolution:.1f} points of mean recall.")
+    if any(row.provisional for row in (*group.ranked, *group.always_on)):
+        lines.append(
+            f"Provisional, not ranked: under {DISTILLATION_SEEDS} distillation or {STUDENT_SEEDS} student seeds."
+        )
+    return lines

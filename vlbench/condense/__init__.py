@@ -1,1 +1,0 @@
-"""Methods, what they are given and what they return."""

@@ -1,0 +1,1 @@
+"""Encoders: timm, sentence-transformers, and the base of all."""

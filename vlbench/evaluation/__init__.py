@@ -1,0 +1,1 @@
+"""Retrieval ranks and recalls, and the choice of a recipe on val."""

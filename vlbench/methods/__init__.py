@@ -1,0 +1,1 @@
+"""What a method is, and the context it is given."""

@@ -1,0 +1,217 @@
+"""The only door to the outside that a method has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vlbench.artifacts.artifact import Artifact, Selection
+from vlbench.artifacts.coded_size import first_fitting, mean_pair_bytes
+from vlbench.cache import Cache, Key
+from vlbench.errors import BudgetError
+from vlbench.files import write_whole
+from vlbench.seeds import SeedTree
+from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
+from vlbench.students.training import Recipe, TrainingSet, train
+from vlbench.students.training_sets import full_selection, training_set
+
+if TYPE_CHECKING:
+    from vlbench.budget import Budget
+    from vlbench.data.views import TrainView
+    from vlbench.progress import Observer
+    from vlbench.runs.meter import Meter
+    from vlbench.students.student import Student
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference student as the protocol describes it, and the short training that selectors' features come from.
+
+    Attributes:
+        name: of the student in the protocol.
+        config: its towers and temperature.
+        warmup: recipe of that training.
+        identity: text that names the reference and its training; part of cache keys.
+    """
+
+    name: str
+    config: StudentConfig
+    warmup: Recipe
+    identity: str
+
+
+class Context:
+    """Seeds, device, reference student, features, cache, checkpoints and progress of one condensation.
+
+    Attributes:
+        seeds: the only source of randomness.
+        device: where to compute.
+        student: the reference student.
+        recipe: of a short training of it on all train pairs, as the protocol says.
+        tower_inputs: what the reference student's trained parts read, of the train split.
+        observer: told of phases and steps.
+        curves: what the method reported step by step, by name; stored in the record.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, vlbench
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> chosen = context.candidates()[:5]  # train pairs, of different images
+        >>> context.pair_features(vlbench.Selection(chosen, train.fingerprint)).shape
+        torch.Size([5, 16])
+        >>> context.save_checkpoint({"pixels": chosen.float()})
+        >>> sorted(context.load_checkpoint())
+        ['pixels']
+    """
+
+    def __init__(
+        self, train: TrainView, builder: StudentBuilder, reference: Reference, seeds: SeedTree, observer: Observer
+    ) -> None:
+        self.seeds: SeedTree = seeds
+        self.observer: Observer = observer
+        self.device: str = builder.device
+        self._train, self._builder, self._reference = train, builder, reference
+        self._variants: dict[str, tuple[Student, TowerInputs]] = {}
+        self.work: Path | None = None
+        self.clock: Meter | None = None
+        self.curves: dict[str, list[float]] = {}
+
+    @property
+    def student(self) -> Student:
+        """The reference student."""
+        return self.student_with()[0]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The protocol's recipe for a short training of the reference student on all train pairs."""
+        return self._reference.warmup
+
+    @property
+    def tower_inputs(self) -> TowerInputs:
+        """The train split as the reference student reads it."""
+        return self.student_with()[1]
+
+    def student_with(self, train: str = "") -> tuple[Student, TowerInputs]:
+        """The reference student, or its twin with every encoder trained as named (``frozen``), and train tower_inputs."""
+        if train not in self._variants:
+            config = self._reference.config
+            if train:
+                towers = {side: replace(tower, train=train) for side, tower in config.towers.items()}
+                config = replace(config, towers=towers)
+            student = self._builder.student(self._reference.name, config)
+            self._variants[train] = (student, self._builder.tower_inputs(student, "train"))
+        return self._variants[train]
+
+    def full_set(self, variant: str = "") -> TrainingSet:
+        """All train pairs, for the reference student or its twin."""
+        return self.training_set(full_selection(self._train.pairs, self._train.fingerprint), variant)
+
+    def training_set(self, artifact: Artifact, variant: str = "") -> TrainingSet:
+        """What the reference student or its twin trains on, for an artifact."""
+        student, tower_inputs = self.student_with(variant)
+        return training_set(artifact, student, tower_inputs)
+
+    def candidates(self, *, repeat_images: bool = False) -> Tensor:
+        """Train pairs on offer, int64 [candidate]: one drawn pair of each first-side item, or all pairs."""
+        pairs = self._train.pairs
+        if repeat_images:
+            return torch.arange(len(pairs))
+        shuffled = torch.randperm(len(pairs), generator=self.seeds.generator("candidates"))
+        order = shuffled[torch.argsort(pairs[shuffled, 0], stable=True)]
+        items = pairs[order, 0]
+        first = torch.ones(len(items), dtype=torch.bool)
+        first[1:] = items[1:] != items[:-1]
+        return order[first]
+
+    def fit(self, selection: Selection, budget: Budget) -> Selection:
+        """The first pairs of a selection that fit a budget of pairs or of bytes.
+
+        Raises:
+            BudgetError: not one fits.
+        """
+        count = budget.amount
+        if budget.unit == "bytes":
+            count = first_fitting(selection, self._train.split, budget.amount)
+        if count < 1:
+            raise BudgetError(f"budget {budget} holds not even the first pair that was selected. Raise --budget.")
+        return replace(selection, indices=selection.indices[:count])
+
+    def estimate_pairs(self, offered: Selection, budget: Budget) -> int:
+        """How many of the pairs on offer may fit a budget: their number itself in pairs, a fair guess in bytes."""
+        if budget.unit == "pairs":
+            return budget.amount
+        about = budget.amount / mean_pair_bytes(offered, self._train.split)
+        return max(1, min(len(offered), round(1.1 * about) + 1))
+
+    @torch.no_grad()
+    def pair_features(self, offered: Selection) -> Tensor:
+        """Both sides' unit embeddings of pairs, concatenated: float32 [pair, 2 * embedding].
+
+        The embeddings are those of the reference student after the protocol's short warm-up on all train pairs; it is
+        trained once and kept.
+        """
+        student, parameters = self.student, self._warm()
+        data = self.training_set(offered)
+        chunks = []
+        for at in torch.arange(len(offered)).split(CHUNK):
+            tower_inputs = data.tower_inputs(at)
+            chunks.append(
+                torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
+            )
+        return torch.cat(chunks)
+
+    def _warm(self) -> dict[str, Tensor]:
+        key = {"data": self._train.fingerprint, "reference": self._reference.identity}
+
+        def compute() -> dict[str, Tensor]:
+            self.observer.phase("warm-up", None, "features that selectors share")
+            return train(self.student, self.full_set(), self._reference.warmup, SeedTree(0).child("warm-up"))
+
+        found = self.cached("warm-up", key, compute)
+        return {name: flat.to(self.device) for name, flat in found.items()}
+
+    def cached(self, kind: str, key: Key, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Tensors kept on disk between runs under their full key, computed where they are not there.
+
+        The data set's fingerprint and the reference student stand in the key already.
+        """
+        full = {"data": self._train.fingerprint, "reference": self._reference.identity, **key}
+        return self.cache.get(kind, full, compute)
+
+    def curve(self, name: str, value: float) -> None:
+        """Report the next value of a curve, such as a loss after each step."""
+        self.curves.setdefault(name, []).append(value)
+
+    @property
+    def cache(self) -> Cache:
+        """The cache that all runs share."""
+        return self._builder.cache
+
+    def save_checkpoint(self, tensors: dict[str, Tensor]) -> None:
+        """Keep a method's state, in place of the last; the next run of the same command finds it."""
+        if self.work is not None:
+            from safetensors.torch import save
+
+            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+            # What a run took so far goes with it: the next part's cost is the sum.
+            spent_s = self.clock.so_far_s if self.clock else 0.0
+            content = save(plain, metadata={"spent_s": repr(spent_s)})
+            write_whole(self.work / "checkpoint.safetensors", content)
+
+    def load_checkpoint(self) -> dict[str, Tensor] | None:
+        """The state that an interrupted run of the same command kept, or None."""
+        from safetensors import safe_open
+
+        if self.work is None or not (self.work / "checkpoint.safetensors").exists():
+            return None
+        with safe_open(self.work / "checkpoint.safetensors", "pt") as kept:
+            if self.clock is not None:
+                self.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
+            # Cloned, as in the cache: what is read lies at odd addresses, where sums' last bits come out differently.
+            return {name: kept.get_tensor(name).clone() for name in kept.keys()}  # noqa: SIM118  # it is no dict

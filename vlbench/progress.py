@@ -1,0 +1,106 @@
+"""How a run reports what it is doing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol, TextIO
+
+
+class Observer(Protocol):
+    """Whoever wants to know how a run is going. It sees text and counts only, and cannot change anything."""
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """A phase of ``total`` steps begins (None if unknown); the one before it, if any, is over."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """``steps`` more steps of the phase are done; ``note`` says how it is going, as in ``loss 0.92``."""
+
+    def done(self, message: str = "") -> None:
+        """The phase is over."""
+
+    def message(self, text: str) -> None:
+        """Something worth a line of its own."""
+
+
+class SilentObserver:
+    """Says nothing: for Python callers and tests."""
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """Ignored."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Ignored."""
+
+    def done(self, message: str = "") -> None:
+        """Ignored."""
+
+    def message(self, text: str) -> None:
+        """Ignored."""
+
+
+class PlainObserver:
+    """Plain lines with the time left, at most one every ``every_s`` seconds: for logs.
+
+    Args:
+        stream: where lines go; standard error by default.
+        every_s: least time between two lines of one phase, in seconds.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, *, every_s: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._every_s = every_s
+        self._clock = clock
+        self._name = ""
+        self._total: int | None = None
+        self._steps = 0
+        self._started = self._spoke = 0.0
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """Say that a phase begins."""
+        self.done()
+        self._name, self._total, self._steps = name, total, 0
+        self._started = self._spoke = self._clock()
+        steps = f" ({total} steps)" if total else ""
+        self.message(f"{name}{steps}{': ' if detail else ''}{detail}")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Count, and say so if the last line is old enough."""
+        self._steps += steps
+        now = self._clock()
+        if now - self._spoke < self._every_s:
+            return
+        self._spoke = now
+        of_total = f"/{self._total}" if self._total else ""
+        left = ""
+        if self._total and 0 < self._steps <= self._total:
+            left = f", {seconds_text((now - self._started) / self._steps * (self._total - self._steps))} left"
+        self.message(f"  {self._name} {self._steps}{of_total}{left}{', ' if note else ''}{note}")
+
+    def done(self, message: str = "") -> None:
+        """Say how long the phase took."""
+        if self._name:
+            took = seconds_text(self._clock() - self._started)
+            self.message(f"  {self._name} done in {took}{': ' if message else ''}{message}")
+        elif message:
+            self.message(message)
+        self._name = ""
+
+    def message(self, text: str) -> None:
+        """Write one line."""
+        print(text, file=self._stream or sys.stderr, flush=True)
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration as people write it: ``0.4 s``, ``12 s``, ``3m05``, ``2h10``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m{rest:02d}" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}"

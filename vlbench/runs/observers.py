@@ -1,0 +1,66 @@
+"""Whoever is told how a run goes: the command's own observer, and those that plugins declare."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import PluginError
+from vlbench.registry.invoke import blamed, call, taking
+
+if TYPE_CHECKING:
+    from vlbench.progress import Observer
+    from vlbench.registry.registry import Registry
+
+
+class ObserverGroup:
+    """An observer that passes on to plugins what they may know. One that raises is named and told no more.
+
+    Args:
+        registry: knows the observers that plugins declare.
+        own: the command's observer; it alone sees single steps.
+    """
+
+    def __init__(self, registry: Registry, own: Observer) -> None:
+        self._registry, self._own = registry, own
+        self._others: dict[str, Any] = {}
+        for name in registry.observers:
+            try:
+                self._others[name] = call(registry, "observer", name)
+            except PluginError as error:
+                self._dismiss(name, error)
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """Tell everyone."""
+        self._own.phase(name, total, detail)
+        self._tell("phase", {"name": name, "total": total, "detail": detail})
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Tell the command's own observer."""
+        self._own.advance(steps, note)
+
+    def done(self, message: str = "") -> None:
+        """Tell the command's own observer."""
+        self._own.done(message)
+
+    def message(self, text: str) -> None:
+        """Tell the command's own observer."""
+        self._own.message(text)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Give a copy of a written record to those that plugins declare."""
+        self._tell("record", {"record": record})
+
+    def _tell(self, what: str, offered: Mapping[str, object]) -> None:
+        for name, other in list(self._others.items()):
+            try:
+                with blamed(self._registry, "observer", name):
+                    if hasattr(other, what):
+                        taking(getattr(other, what), copy.deepcopy(dict(offered)))
+            except PluginError as error:
+                self._dismiss(name, error)
+
+    def _dismiss(self, name: str, error: PluginError) -> None:
+        self._others.pop(name, None)
+        self._own.message(f"{error} It is told no more; the run goes on.")

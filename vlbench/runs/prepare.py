@@ -1,0 +1,98 @@
+"""All that a suite needs, fetched and computed once: files, encoders, pixels, the frozen side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vlbench.data.folders import remember_folder
+from vlbench.errors import VlbenchError
+from vlbench.registry.specs import NeededFile, resolve
+from vlbench.runs.session import Session
+
+if TYPE_CHECKING:
+    from vlbench.progress import Observer
+    from vlbench.registry.registry import Registry
+    from vlbench.runs.request import RunRequest
+    from vlbench.students.student import TowerConfig
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What was found, and what is missing.
+
+    Attributes:
+        files: that the data set reads.
+        encoders: of each tower, as ``student, side: encoder`` -> what is wrong with it; empty where nothing is.
+        data: one line on the data; empty where it could not be read.
+        problem: why the data could not be read although all files are there.
+    """
+
+    files: list[NeededFile]
+    encoders: dict[str, str] = field(default_factory=dict)
+    data: str = ""
+    problem: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether a run needs nothing more."""
+        return bool(self.data) and not any(self.encoders.values())
+
+
+def prepare(registry: Registry, request: RunRequest, observer: Observer) -> Preparation:
+    """Look for the files, fetch the encoders, decode the images and compute the frozen side of every student.
+
+    What is missing does not stop the rest. A folder given as ``request.data`` is remembered for later runs of the suite
+    once its data could be read.
+
+    Raises:
+        VlbenchError: a name or a value of the suite is wrong.
+    """
+    work = Session(registry, request, observer)
+    spec, options = registry.dataset(work.protocol.data), work.data_options
+    files = resolve(spec.files)(options) if spec.files else []
+    encoders = {}
+    for place, tower in _towers(work):
+        observer.phase("encoder", None, place)
+        encoders[place] = _try_encoder(work, tower)
+        observer.done()
+    if not all(file.there for file in files):
+        return Preparation(files, encoders)
+    try:
+        about = _describe(work)
+    except VlbenchError as error:
+        return Preparation(files, encoders, problem=str(error))
+    if request.data is not None:
+        remember_folder(work.cache.root, work.protocol.name, request.data)
+    if not any(encoders.values()):
+        for student in work.protocol.students:
+            observer.phase("features", None, f"the frozen side of {student}")
+            work.evaluator(student)
+            observer.done()
+    return Preparation(files, encoders, about)
+
+
+def _towers(work: Session) -> Iterator[tuple[str, TowerConfig]]:
+    for name, student in work.protocol.students.items():
+        for side, tower in student.towers.items():
+            what = tower.options.get("model") or tower.options.get("name") or tower.encoder
+            yield f"{name}, {side}: {what}", tower
+
+
+def _try_encoder(work: Session, tower: TowerConfig) -> str:
+    try:
+        work.make_encoder(tower)
+    except VlbenchError as error:
+        return str(error)
+    return ""
+
+
+def _describe(work: Session) -> str:
+    dataset = work.dataset
+    counts = [
+        " and ".join(f"{split.count(side):,} {side}" for side in dataset.sides) + f" items in {name}"
+        for name, split in dataset.splits.items()
+    ]
+    mock = "a MOCK, whose rows are never ranked: " if dataset.mock else ""
+    return f"{mock}{', '.join(counts)}; fingerprint {dataset.fingerprint[:12]}"

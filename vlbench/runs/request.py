@@ -1,0 +1,39 @@
+"""What is asked of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Everything asked of a run but its methods and budgets.
+
+    Attributes:
+        suite: name of a suite, or path of a TOML file; ``""`` where a record at hand names it.
+        seeds: of the distillation, each the root of a seed tree; one record for each.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+        options: ``key`` or ``method.key`` -> text; see :func:`vlbench.registry.options.options_for_each`.
+        overrides: protocol key -> text.
+        out: folder of the runs.
+        executor: how rows are run, by name.
+        data: folder with the files of the suite's data set, or None: the one that ``vlbench prepare`` was given, if
+            any. It is no part of what is asked of a method, so records and cache keys do not hold it.
+        students: declared students that score each artifact beside the protocol's; no method sees them.
+    """
+
+    suite: str = "scenes"
+    seeds: tuple[int, ...] = (0,)
+    device: str = "auto"
+    options: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    out: Path = Path("runs")
+    executor: str = "serial"
+    data: Path | None = None
+    students: tuple[str, ...] = ()
+
+
+AS_RECORDED = RunRequest(suite="")
+"""The suite that the record at hand names."""

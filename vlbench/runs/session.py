@@ -1,0 +1,193 @@
+"""All that the cells of one command share: protocol, data, students, evaluators."""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.data.folders import remembered_folder
+from vlbench.data.pairs import PairDataset, as_dataset
+from vlbench.data.views import TrainView
+from vlbench.errors import ProtocolError
+from vlbench.evaluation.evaluate import Evaluator
+from vlbench.methods.context import Context, Reference
+from vlbench.protocol.load import load_protocol
+from vlbench.protocol.protocol import parse_student
+from vlbench.registry.invoke import make
+from vlbench.registry.options import parse_options
+from vlbench.registry.specs import MethodSpec
+from vlbench.runs.observers import ObserverGroup
+from vlbench.seeds import SeedTree
+from vlbench.students.build import StudentBuilder, StudentConfig
+from vlbench.students.losses import INFO_NCE
+from vlbench.students.student import TowerConfig
+
+if TYPE_CHECKING:
+    from vlbench.data.pairs import Split
+    from vlbench.encoders.base import Encoder
+    from vlbench.progress import Observer
+    from vlbench.registry.registry import Registry
+    from vlbench.runs.request import RunRequest
+
+_MODELS = ("timm", "sentence-transformers", "transformers", "peft")
+LIBRARIES = ("vlbench", "torch", "numpy", "faiss-gpu", "faiss-cpu", *_MODELS)
+
+
+class Session:
+    """Loads what is asked for when it is first needed, once.
+
+    Args:
+        registry: who knows what names mean.
+        request: suite, seed, device and options.
+        observer: told of phases.
+    """
+
+    def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
+        self.registry, self.request = registry, request
+        self.observer = ObserverGroup(registry, observer)
+        self.protocol = load_protocol(request.suite, registry, request.overrides)
+        self.cache = Cache(default_cache())
+        self.device = choose_device(request.device)
+        self._evaluators: dict[str, Evaluator] = {}
+        for method in self.protocol.rows.always:
+            registry.method(method)
+
+    @property
+    def data_options(self) -> Any:
+        """Options of the protocol's data set, with the folder of its files where it has one.
+
+        Raises:
+            ProtocolError: a folder is given, and the data set reads no files of the user's.
+        """
+        name, given = self.protocol.data, self.protocol.data_options
+        spec = self.registry.dataset(name)
+        takes = any(field.name == "root" for field in fields(spec.options))
+        if self.request.data is not None and not takes:
+            raise ProtocolError(f"data set {name!r} reads no files of yours. Leave out --data.")
+        root = self.request.data or (remembered_folder(self.cache.root, self.protocol.name) if takes else None)
+        if root is not None:
+            given = {**given, "root": str(root)}
+        return parse_options(spec.options, given, owner=f"data set {name!r}")
+
+    @cached_property
+    def dataset(self) -> PairDataset:
+        """The protocol's data set."""
+        name, options = self.protocol.data, self.data_options
+        spec = self.registry.dataset(name)
+        self.observer.phase("data", None, name)
+        store = self.cache.root / "data" / name
+        store.mkdir(parents=True, exist_ok=True)
+        dataset = as_dataset(make(self.registry, "dataset", name, options, store), f"data set {name!r}: {spec.target}")
+        self.observer.done()
+        return dataset
+
+    @property
+    def scored(self) -> Split:
+        """The split on which rows are scored: test, or val while a method is tuned."""
+        return self.dataset.split(self.protocol.training.split)
+
+    @cached_property
+    def builder(self) -> StudentBuilder:
+        """Where students are built."""
+        return StudentBuilder(self.dataset, self.make_encoder, self.cache, self.device)
+
+    def make_encoder(self, config: TowerConfig) -> Encoder:
+        """A tower's encoder, as its plugin makes it."""
+        spec = self.registry.encoder(config.encoder)
+        options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        encoder: Encoder = make(self.registry, "encoder", config.encoder, options)
+        return encoder
+
+    @cached_property
+    def students(self) -> dict[str, StudentConfig]:
+        """Those of the protocol, then those asked for beside them.
+
+        Raises:
+            UnknownNameError: a student asked for is not declared.
+            ProtocolError: it has the name of another one of the protocol.
+        """
+        students = dict(self.protocol.students)
+        for name in self.request.students:
+            config = parse_student(self.registry.student(name).table(), f"student {name!r}")
+            if students.setdefault(name, config) != config:
+                raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
+        return students
+
+    def with_students(self, names: Iterable[str]) -> Session:
+        """The same workbench for these students as well; what is loaded is shared."""
+        other = copy.copy(self)
+        more = (name for name in names if name not in self.students)
+        other.request = replace(self.request, students=(*self.request.students, *more))
+        other.__dict__.pop("students", None)
+        return other
+
+    def evaluator(self, student: str) -> Evaluator:
+        """Scores training sets under one of the students."""
+        if student not in self._evaluators:
+            built = self.builder.student(student, self.students[student])
+            training = self.protocol.training
+            # Where val is scored, test is not even read.
+            tower_inputs = {
+                split: self.builder.tower_inputs(built, split) for split in ("train", "val", training.split)
+            }
+            self._evaluators[student] = Evaluator(built, tower_inputs, training.grid, split=training.split)
+        return self._evaluators[student]
+
+    def context(self, spec: MethodSpec, seeds: SeedTree) -> tuple[TrainView, Context]:
+        """What a method is given."""
+        view = TrainView(self.dataset, sees_val=spec.sees_val)
+        return view, Context(view, self.builder, self.reference, seeds, self.observer)
+
+    @property
+    def reference(self) -> Reference:
+        """The student that methods see."""
+        name, warmup = self.protocol.reference, self.protocol.training.warmup
+        config = self.protocol.students[name]
+        # The usual loss has no name in it, so that what was kept before there was another one is found.
+        student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
+        return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
+
+    def method_options(self, spec: MethodSpec, given: Mapping[str, object]) -> Any:
+        """A method's options, typed and checked."""
+        return parse_options(spec.options, given, owner=f"method {spec.name!r}", hint=f"vlbench methods {spec.name}")
+
+    def environment(self) -> dict[str, Any]:
+        """Versions, device and threads, for the record."""
+        import torch
+
+        versions = {name: version for name in LIBRARIES if (version := _version(name))}
+        device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
+        versions["python"] = platform.python_version()
+        return {"versions": versions, "device": device, "threads": torch.get_num_threads()}
+
+
+def choose_device(device: str) -> str:
+    """``auto`` is the first GPU where there is one, else the CPU.
+
+    Raises:
+        ProtocolError: the device does not exist here.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ProtocolError(f"device {device!r} cannot be used here ({reason}). Use --device auto or cpu.") from None
+    return device
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,1 +1,0 @@
-"""Training students on artifacts, and retrieval."""

@@ -1,0 +1,185 @@
+"""From a protocol's description to a student, and from a split to what its trained parts read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vlbench.errors import ProtocolError
+from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.student import Standardise, Student, Tower, TowerConfig
+
+if TYPE_CHECKING:
+    from vlbench.cache import Cache
+    from vlbench.data.pairs import Items, PairDataset
+    from vlbench.encoders.base import Encoder
+
+CHUNK = 512
+"""Items per forward pass where no graph is kept."""
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """A student as a protocol describes it.
+
+    Attributes:
+        towers: side -> tower.
+        temperature: similarities are divided by it.
+        learn_temperature: it is trained too, from there on, as the branch ``temperature``.
+        loss: ``info-nce`` or ``wbce``, see :mod:`vlbench.students.losses`.
+    """
+
+    towers: dict[str, TowerConfig]
+    temperature: float = 0.07
+    learn_temperature: bool = False
+    loss: str = INFO_NCE
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ProtocolError(f"loss = {self.loss!r} is not allowed. Allowed: {', '.join(LOSSES)}.")
+
+
+@dataclass(frozen=True)
+class StudentBuilder:
+    """What building students needs, and all that they share.
+
+    Attributes:
+        dataset: whose train statistics standardise features.
+        make_encoder: a tower's description -> its encoder (the registry's job).
+        cache: keeps features of frozen encoders.
+        device: where students live.
+    """
+
+    dataset: PairDataset
+    make_encoder: Callable[[TowerConfig], Encoder]
+    cache: Cache
+    device: str = "cpu"
+
+    def student(self, name: str, config: StudentConfig) -> Student:
+        """Build a student.
+
+        Raises:
+            ProtocolError: its towers do not fit the data set's sides, or their embeddings differ in width.
+        """
+        if set(config.towers) != set(self.dataset.sides):
+            raise ProtocolError(
+                f"student {name!r} has towers {sorted(config.towers)}, the data set's sides are "
+                f"{sorted(self.dataset.sides)}."
+            )
+        # Layers are filled from the global generator when made (and set from seeds later): put its state back.
+        with torch.random.fork_rng(devices=[]):
+            towers = {side: self._tower(side, config.towers[side]) for side in self.dataset.sides}
+        widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
+        if len(set(widths.values())) > 1:
+            raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
+        return Student(
+            name,
+            towers,
+            temperature=config.temperature,
+            learn_temperature=config.learn_temperature,
+            objective=config.loss,
+            device=self.device,
+        )
+
+    def _tower(self, side: str, config: TowerConfig) -> Tower:
+        encoder = self.make_encoder(config)
+        if config.standardise == "none":
+            statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
+        else:
+            statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
+        return Tower(side, config, encoder, statistics)
+
+    def features(self, encoder: Encoder, split: str, side: str) -> Tensor:
+        """Features of all items of a split [item, width], float32 on the CPU; computed once and kept on disk."""
+        key = {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
+
+        def compute() -> dict[str, Tensor]:
+            return {"features": encode(encoder, self.dataset.split(split).items[side], self.device)}
+
+        return self.cache.get("features", key, compute)["features"]
+
+    def tower_inputs(self, student: Student, split: str) -> TowerInputs:
+        """Both sides of a split as a student's trained parts read them."""
+        items = self.dataset.split(split).items
+        takers = {side: self._taker(student.towers[side], split, items[side]) for side in student.sides}
+        counts = {side: len(items[side]) for side in student.sides}
+        live = {
+            side: self._live_taker(tower, items[side])
+            for side, tower in student.towers.items()
+            if tower.config.dropout and split == "train"
+        }
+        return TowerInputs(takers, self.dataset.split(split).pairs, counts, device=student.device, live=live)
+
+    @torch.no_grad()
+    def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
+        if tower.frozen:
+            raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
+            kept = tower.from_features(raw)
+            return lambda index: kept[index.to(kept.device)]
+        if isinstance(items, list):
+            tokens = tower.encoder.inputs(items)
+            return lambda index: tokens[index.cpu()]
+        return lambda index: tower.encoder.inputs(take(items, index))
+
+    def _live_taker(self, tower: Tower, items: Items) -> Callable[[Tensor, int], Tensor]:
+        """Entries with the frozen encoder's dropout on, by masks that only the seed decides."""
+        inputs = tower.encoder.inputs(items) if isinstance(items, list) else None
+
+        @torch.no_grad()
+        def tower_inputs(index: Tensor, seed: int) -> Tensor:
+            batch = tower.encoder.inputs(take(items, index)) if inputs is None else inputs[index.cpu()]
+            with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
+                torch.manual_seed(seed)
+                tower.encoder.module.train()
+                try:
+                    return tower.encode_frozen(batch.to(self.device))
+                finally:
+                    tower.encoder.module.eval()
+
+        return tower_inputs
+
+
+class TowerInputs:
+    """Entries of a split's items, by position.
+
+    Attributes:
+        pairs: int64 [pair, 2].
+        counts: side -> number of items.
+        live: sides with dropout in a frozen encoder -> (positions [n], seed) -> tower_inputs [n, ...].
+    """
+
+    def __init__(
+        self,
+        takers: dict[str, Callable[[Tensor], Tensor]],
+        pairs: Tensor,
+        counts: dict[str, int],
+        *,
+        device: str,
+        live: dict[str, Callable[[Tensor, int], Tensor]] | None = None,
+    ) -> None:
+        self._takers, self.pairs, self.counts, self._device = takers, pairs, counts, device
+        self.live = live or {}
+
+    def take(self, side: str, index: Tensor) -> Tensor:
+        """Entries of the items at positions ``index`` [n] of a side -> [n, ...]."""
+        return self._takers[side](index).to(self._device)
+
+
+def take(items: Items, index: Tensor) -> Items:
+    """Items at some positions, as the container gives them."""
+    return [items[i] for i in index.tolist()] if isinstance(items, list) else items[index.cpu()]
+
+
+@torch.no_grad()
+def encode(encoder: Encoder, items: Items, device: str = "cpu") -> Tensor:
+    """Features of items in chunks -> float32 [item, width] on the CPU."""
+    encoder.module.eval().to(device)
+    chunks = [
+        encoder.module(encoder.inputs(items[at : at + CHUNK]).to(device)).float().cpu()
+        for at in range(0, len(items), CHUNK)
+    ]
+    return torch.cat(chunks)

@@ -1,0 +1,304 @@
+"""Two towers and a similarity: what the harness trains on an artifact.
+
+A tower is split in two at the point where training begins. Items *enter* it up to that point: a frozen encoder's
+standardised features, or the encoder's input where the encoder is trained. The trained part then maps tower_inputs to
+embeddings, as a function of flat parameter vectors, one per branch. So the same few functions serve trained heads,
+LoRA adapters and whole encoders; what is frozen runs once per item.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from vlbench.encoders.base import Encoder
+from vlbench.errors import ProtocolError
+from vlbench.seeds import SeedTree
+from vlbench.students.functional import FlatParameters
+from vlbench.students.heads import HeadConfig, build_head, start_head
+from vlbench.students.lora import LoraConfig, add_adapters
+from vlbench.students.losses import INFO_NCE, LOSSES
+
+Parameters = dict[str, Tensor]
+"""Branch name -> flat vector [parameter]."""
+
+TEMPERATURE = "temperature"
+"""Branch of a learned temperature: the logarithm of 1 / temperature, as in CLIP."""
+TRAINED = ("frozen", "lora", "all")
+STANDARDISE = ("none", "global", "element")
+
+
+@dataclass(frozen=True)
+class TowerConfig:
+    """One side of a student as a protocol describes it.
+
+    Attributes:
+        encoder: a declared encoder name.
+        options: of that encoder.
+        train: which of the encoder's weights are trained: ``frozen`` none, ``lora`` adapters, ``all``.
+        standardise: features by train statistics of the untrained encoder: subtract the mean, divide by one RMS
+            (``global``) or by each element's own (``element``), or leave them (``none``).
+        head: from features to embeddings.
+        lora: adapters, where ``train`` is ``lora``.
+        dropout: a frozen encoder drops out while students train on real items, as one in training mode does; what is
+            scored and learned never does.
+    """
+
+    encoder: str
+    options: dict[str, object] = field(default_factory=dict)
+    train: str = "frozen"
+    standardise: str = "global"
+    head: HeadConfig = field(default_factory=HeadConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    dropout: bool = False
+
+    def __post_init__(self) -> None:
+        if self.train not in TRAINED:
+            raise ProtocolError(f"train = {self.train!r} is not allowed. Allowed: {', '.join(TRAINED)}.")
+        if self.standardise not in STANDARDISE:
+            allowed = ", ".join(STANDARDISE)
+            raise ProtocolError(f"standardise = {self.standardise!r} is not allowed. Allowed: {allowed}.")
+        if self.dropout and self.train != "frozen":
+            raise ProtocolError(f"dropout = true is for a frozen encoder, not for train = {self.train!r}.")
+
+
+class Standardise(nn.Module):
+    """(features - mean) / scale, with train statistics; exactly invertible."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def fit(cls, features: Tensor, mode: str) -> Standardise:
+        """Statistics of train features [item, width] for a mode of ``TowerConfig.standardise``."""
+        if mode == "none":
+            return cls(torch.zeros(features.shape[1]), torch.ones(1))
+        mean = features.mean(0)
+        variance = (features - mean).square().mean(0)
+        scale = variance.mean().sqrt()[None] if mode == "global" else variance.sqrt()
+        return cls(mean, scale.clamp_min(1e-6))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[item, width] -> [item, width]."""
+        return (features - self.mean) / self.scale
+
+    def inverse(self, standardised: Tensor) -> Tensor:
+        """Back to the encoder's own space, [item, width]."""
+        return standardised * self.scale + self.mean
+
+
+class Tower:
+    """Encoder, standardisation and head of one side, split into what is frozen and what is trained.
+
+    Attributes:
+        side: its name.
+        frozen: whether the encoder is frozen, so that features of items can be kept and learned.
+        width: features per item.
+        space: names the space of the encoder's feature vectors, as artifacts do: ``features:<identity>``.
+        head: the part of ``trained`` that maps features to embeddings.
+        branches: branch name -> layout of its flat vector.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> tower = context.student.towers["text"]
+        >>> vectors = tower.standardise.inverse(torch.zeros(2, tower.width))  # standardised -> the encoder's own space
+        >>> tower.from_features(vectors).abs().max() < 1e-6  # and back, as a student reads stored vectors
+        tensor(True)
+    """
+
+    def __init__(self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise) -> None:
+        self.side, self.config, self.standardise = side, config, standardise
+        self.encoder = encoder
+        self.width, self.space = encoder.width, f"features:{encoder.identity}"
+        self.frozen = config.train == "frozen"
+        head = build_head(config.head, encoder.width)
+        if self.frozen:
+            encoder.module.eval().requires_grad_(False)
+            self.trained = nn.Sequential(head)
+            groups = {side: [name for name, _ in self.trained.named_parameters()]}
+        else:
+            body = copy.deepcopy(encoder.module).eval().requires_grad_(False)
+            adapters = add_adapters(body, config.lora) if config.train == "lora" else []
+            self.trained = nn.Sequential(body, standardise, head)
+            groups = self._groups([f"0.{name}" for name in adapters])
+        # Statistics of normalisation layers stay those of pretraining; Student.training turns dropout on.
+        self.trained.eval()
+        self.head = head
+        self.branches = {name: FlatParameters(self.trained, members) for name, members in groups.items() if members}
+
+    def _groups(self, adapters: list[str]) -> dict[str, list[str]]:
+        names = [name for name, _ in self.trained.named_parameters()]
+        if not adapters:
+            return {self.side: names}
+        head = [name for name in names if name.startswith("2.")]
+        return {f"{self.side}-lora": adapters, self.side: head}
+
+    def start(self, generator: torch.Generator) -> Parameters:
+        """Initial flat vectors: pretrained encoder weights, shared adapters, a fresh head."""
+        start_head(self.head, self.config.head, generator)
+        return {name: flat.gather(self.trained) for name, flat in self.branches.items()}
+
+    def encode_frozen(self, inputs: Tensor) -> Tensor:
+        """Encoder inputs (such as pixels in [0, 1]) -> tower_inputs. Differentiable in ``inputs``."""
+        return self.from_features(self.encoder.module(inputs)) if self.frozen else inputs
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Feature vectors of the frozen encoder [item, width] -> tower_inputs.
+
+        Raises:
+            ProtocolError: the encoder is trained, so vectors cannot stand in for its items.
+        """
+        if not self.frozen:
+            raise ProtocolError(
+                f"the {self.side} encoder is trained here, so {self.side} vectors cannot replace its items. "
+                f'Set train = "frozen" for {self.side}, or use a method that returns real pairs.'
+            )
+        return self.standardise.forward(features)
+
+    def embed(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
+        """Entries -> embeddings of unit length [item, embedding], as a function of the flat vectors."""
+        named: dict[str, Tensor] = {}
+        for name, flat in self.branches.items():
+            named.update(flat.named(parameters[name]))
+        out: Tensor = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
+        return F.normalize(out, dim=-1)
+
+    def to(self, device: str | torch.device) -> Tower:
+        """Move everything to a device, in place."""
+        self.encoder.module.to(device)
+        self.trained.to(device)
+        self.standardise.to(device)
+        return self
+
+
+class Student:
+    """Two towers and a loss on their cosine similarities; see :mod:`vlbench.students.losses`.
+
+    Attributes:
+        name: in the protocol.
+        sides: both side names.
+        towers: side name -> tower.
+        temperature: similarities are divided by it, or by what is learned from there on.
+        objective: name of the loss.
+        device: where tower_inputs and parameters live.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> student = context.student
+        >>> parameters = student.start(context.seeds.child("student"))  # branch -> flat vector
+        >>> batch = context.full_set().tower_inputs(torch.arange(8))  # side -> what its trained parts read
+        >>> gradient, loss = student.gradient(batch, parameters)
+        >>> sorted(gradient), loss.ndim, student.embed("image", batch["image"], parameters).shape
+        (['image', 'text'], 0, torch.Size([8, 8]))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        towers: dict[str, Tower],
+        *,
+        temperature: float,
+        learn_temperature: bool = False,
+        objective: str = INFO_NCE,
+        device: str = "cpu",
+    ) -> None:
+        self.name, self.temperature, self.objective, self.device = name, temperature, objective, device
+        self.towers = {side: tower.to(device) for side, tower in towers.items()}
+        first, second = towers
+        self.sides: tuple[str, str] = (first, second)
+        self.branches = {name: (side, flat.size) for side in towers for name, flat in towers[side].branches.items()}
+        if learn_temperature:
+            self.branches[TEMPERATURE] = (first, 1)
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether training draws dropout masks."""
+        return any(tower.config.head.dropout > 0 for tower in self.towers.values())
+
+    @contextlib.contextmanager
+    def training(self, seed: int) -> Iterator[None]:
+        """Heads drop out within, by masks that only ``seed`` decides; the global generator's state is put back."""
+        if not self.has_dropout:
+            yield
+            return
+        heads = [tower.head for tower in self.towers.values()]
+        # Dropout draws from torch's global generator.
+        with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
+            torch.manual_seed(seed)
+            try:
+                for head in heads:
+                    head.train()
+                yield
+            finally:
+                for head in heads:
+                    head.eval()
+
+    def start(self, seeds: SeedTree) -> Parameters:
+        """Fresh parameters; two calls with the same seeds give the same values."""
+        parameters: Parameters = {}
+        for side, tower in self.towers.items():
+            parameters.update(tower.start(seeds.generator(f"head {side}")))
+        if TEMPERATURE in self.branches:
+            parameters[TEMPERATURE] = torch.tensor([-math.log(self.temperature)])
+        return {name: flat.to(self.device) for name, flat in parameters.items()}
+
+    def embed(self, side: str, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
+        """Entries of a side -> unit embeddings [item, embedding]."""
+        return self.towers[side].embed(tower_inputs, parameters)
+
+    def loss(
+        self,
+        tower_inputs: dict[str, Tensor],
+        parameters: Parameters,
+        *,
+        temperature: float | None = None,
+        targets: Tensor | None = None,
+    ) -> Tensor:
+        """Loss of a batch; a scalar in nats.
+
+        Args:
+            tower_inputs: side -> [n, ...].
+            parameters: branch -> flat vector.
+            temperature: stands in for the student's own.
+            targets: [n, n], how much entry i of the first side matches entry j of the second, from 0 to 1; None: i
+                matches i alone.
+        """
+        one, two = (self.embed(side, tower_inputs[side], parameters) for side in self.sides)
+        learned = TEMPERATURE in self.branches and temperature is None
+        fixed = temperature or self.temperature
+        logits = one @ two.T * parameters[TEMPERATURE].exp() if learned else one @ two.T / fixed
+        return LOSSES[self.objective](logits, targets)
+
+    def gradient(
+        self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None
+    ) -> tuple[Parameters, Tensor]:
+        """Gradient of the loss for every branch, and the loss, both without graph."""
+        leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
+        with torch.enable_grad():  # whatever the caller has switched off
+            loss = self.loss(tower_inputs, leaves, targets=targets)
+            gradients = torch.autograd.grad(loss, list(leaves.values()))
+        return dict(zip(leaves, gradients, strict=True)), loss.detach()
+
+
+def flatten(parameters: Parameters, branches: Iterable[str] | None = None) -> Tensor:
+    """All (or some) branches as one vector [parameter]."""
+    return torch.cat([parameters[name] for name in (branches or parameters)])

@@ -1,1 +1,0 @@
-"""Encoders, heads and the student made of them."""

@@ -1,0 +1,169 @@
+"""What can be said of a claim from its record alone: form, arithmetic, and whether it is what it was asked to be."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vlbench.records.record import record_id
+from vlbench.records.schema import schema_problems
+from vlbench.records.summary import mean, sample_sd
+
+Record = Mapping[str, Any]
+Outcome = Literal["ok", "failed", "open", "claimed"]
+TOLERANCE = 1e-9
+"""Percent by which a mean may be off: rounding of a sum in another order."""
+CLAIMED = (
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic",
+    "cost: seconds and memory",
+)  # fmt: skip
+"""Fields that nobody else can check."""
+COMPLETE = (
+    "data_fingerprint", "protocol_version", "mock", "overrides", "chosen", "environment", "plugins", "always_on",
+    "command", "created",
+)  # fmt: skip
+"""Fields that the form lets be absent, as of a run that failed, but a claim must have."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of a verification.
+
+    Attributes:
+        name: what was checked.
+        outcome: ``ok``, ``failed``, ``open`` (not checked here, the detail says why) or ``claimed`` (nobody can).
+        detail: what was found.
+    """
+
+    name: str
+    outcome: Outcome
+    detail: str = ""
+
+
+def verdict(name: str, problems: list[str], detail: str = "") -> Check:
+    """Failed with the first problems, or ok with the detail."""
+    if not problems:
+        return Check(name, "ok", detail)
+    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return Check(name, "failed", "; ".join(problems[:3]) + more)
+
+
+def record_checks(record: Record) -> list[Check]:
+    """Checks that need nothing but the record; after a form that is wrong, no other."""
+    form = verdict("schema", schema_problems(record), f"schema {record.get('schema')}, every field known")
+    if form.outcome != "ok":
+        return [form]
+    return [
+        form,
+        verdict("asked", list(_asked(record)), "finished, by the protocol, and the id is the hash of what was asked"),
+        verdict("command", list(_command(record)), "asks for the same"),
+        verdict(
+            "arithmetic", list(_arithmetic(record)), "recalls rise with K; means and spread are those of the seeds"
+        ),
+        Check("claimed", "claimed", f"not checked: {', '.join(CLAIMED)}"),
+    ]
+
+
+def _asked(record: Record) -> Iterator[str]:
+    yield from claimable(record)
+    if missing := [name for name in COMPLETE if name not in record]:
+        yield f"{', '.join(missing)} missing"
+    elif record["id"] != (expected := record_id(record)):
+        yield f"id is {record['id']!r}, what was asked gives {expected!r}"
+
+
+def claimable(record: Record) -> Iterator[str]:
+    """Why a record can be no claim."""
+    if record["status"] != "finished":
+        yield f"status is {record['status']!r}, not 'finished'"
+    if record["family"] == "reference":
+        yield f"{record['method']!r} is a reference that every board has by itself; there is no artifact"
+    if overrides := record.get("overrides"):
+        yield f"off protocol: --set changed {', '.join(sorted(overrides))}"
+    if record.get("mock"):
+        yield "made on a mock data set, which no board shows"
+    if not record["scores"]:
+        yield "there are no scores"
+
+
+def _command(record: Record) -> Iterator[str]:
+    words = record.get("command", [])
+    if words[:2] != ["vlbench", "run"] or len(words) % 2:
+        yield f"{' '.join(words)[:80]!r} is no vlbench run"
+        return
+    pairs = list(zip(words[2::2], words[3::2], strict=True))
+    for flag in ("method", "budget", "seed"):
+        given = [value for name, value in pairs if name == f"--{flag}"]
+        if given != [str(record[flag])]:
+            yield f"--{flag} is {', '.join(given) or 'missing'}, the record says {record[flag]}"
+    suites = [value for name, value in pairs if name == "--suite"]
+    if len(suites) != 1 or not (suites[0] == record["suite"] or suites[0].endswith(".toml")):
+        yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record['suite']}"
+    known = {"--method", "--budget", "--seed", "--suite", "--students", "-o", "--set"}
+    yield from (f"{name} is unknown" for name, _ in pairs if name not in known)
+    for name, value in pairs:
+        key, _, text = value.partition("=")
+        if name == "--students" and not set(value.split(",")) <= set(record["scores"]):
+            yield f"--students {value}: the record has scores of {', '.join(record['scores'])}"
+        if name == "-o" and not _same_value(record["options"].get(key, ...), text):
+            yield f"-o {value} is not the record's option"
+        if name == "--set" and not key.startswith("rows.") and record.get("overrides", {}).get(key) != text:
+            yield f"--set {value} is not the record's override"
+
+
+def _same_value(value: object, text: str) -> bool:
+    """Whether text of the command line may have given an option its value; lists and tables are not compared."""
+    if value is ...:
+        return False
+    if isinstance(value, bool):
+        return text.strip().lower() in (("true", "yes", "on", "1") if value else ("false", "no", "off", "0"))
+    if isinstance(value, int | float):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    return text == value if isinstance(value, str) else True
+
+
+def _arithmetic(record: Record) -> Iterator[str]:
+    for where, students in (("", record["scores"]), ("start: ", record.get("start", {}).get("scores", {}))):
+        for student, scores in students.items():
+            cells = {
+                f"{d} {cut}": cell for d, cuts in scores.items() if d != "mean_recall" for cut, cell in cuts.items()
+            }
+            whole = {**cells, "mean recall": scores["mean_recall"]}
+            counts = {len(cell["seeds"]) for cell in whole.values()}
+            if len(counts) != 1 or 0 in counts or len(scores) != 3:
+                yield f"{where}{student}: not two directions with the same seeds in every cell"
+                continue
+            problems = [*_cell_problems(whole), *_rising(scores), *_mean_problems(cells, scores["mean_recall"])]
+            yield from (f"{where}{student}: {problem}" for problem in problems)
+
+
+def _cell_problems(cells: Mapping[str, Any]) -> Iterator[str]:
+    for name, cell in cells.items():
+        for part, value in (("mean", mean(cell["seeds"])), ("sd", sample_sd(cell["seeds"]))):
+            if not math.isclose(cell[part], value, rel_tol=0, abs_tol=TOLERANCE):
+                yield f"{part} of {name} is {cell[part]}, its seeds give {value}"
+
+
+def _rising(scores: Record) -> Iterator[str]:
+    for direction, cuts in scores.items():
+        if direction == "mean_recall":
+            continue
+        if list(cuts) != ["R@1", "R@5", "R@10"]:
+            yield f"{direction} holds {', '.join(cuts)}, not R@1, R@5, R@10"
+            continue
+        rows = zip(*(cuts[cut]["seeds"] for cut in cuts), strict=True)
+        if any(low > high + TOLERANCE for row in rows for low, high in itertools.pairwise(row)):
+            yield f"{direction} falls with K"
+
+
+def _mean_problems(cells: Mapping[str, Any], whole: Record) -> Iterator[str]:
+    for index, value in enumerate(whole["seeds"]):
+        expected = mean([cell["seeds"][index] for cell in cells.values()])
+        if not math.isclose(value, expected, rel_tol=0, abs_tol=TOLERANCE):
+            yield f"mean recall of seed {index} is {value}, its parts give {expected}"

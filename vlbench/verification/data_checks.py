@@ -1,0 +1,197 @@
+"""What can be said of a claim with the protocol and the data at hand, before any student is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vlbench.artifacts.artifact import (
+    Artifact,
+    DistilledPairs,
+    Selection,
+    check_artifact,
+    load_artifact,
+)
+from vlbench.artifacts.coded_size import artifact_bytes
+from vlbench.budget import Budget
+from vlbench.errors import ArtifactError, BudgetError
+from vlbench.runs.preview import write_preview
+from vlbench.verification.checks import Check, verdict
+from vlbench.verification.untrusted import parse_json
+
+if TYPE_CHECKING:
+    from vlbench.data.pairs import Split
+    from vlbench.runs.session import Session
+
+Record = Mapping[str, Any]
+
+
+def open_artifact(folder: Path) -> Artifact:
+    """A stranger's artifact.
+
+    Raises:
+        ArtifactError: whatever is wrong with it.
+        DataError: its JSON is none of ours.
+    """
+    parse_json((folder / "artifact.json").read_bytes(), "artifact.json")
+    try:
+        return load_artifact(folder)
+    except ArtifactError:
+        raise
+    except Exception as error:  # values of any type may be anywhere in it
+        raise ArtifactError(f"the artifact is malformed ({type(error).__name__}: {str(error)[:100]}).") from None
+
+
+def artifact_checks(record: Record, artifact: Artifact) -> list[Check]:
+    """Whether artifact and record speak of the same, without the data."""
+    return [
+        verdict("kind", list(_kind(record, artifact)), f"{record['family']}, of the data set the record names"),
+        verdict("budget", list(_budget(record, artifact)), f"{len(artifact)} pairs within {record['budget']}"),
+    ]
+
+
+def _kind(record: Record, artifact: Artifact) -> Iterator[str]:
+    kinds = {"selection": Selection, "distillation": DistilledPairs}
+    if kinds.get(record["family"]) is not type(artifact):
+        yield f"family {record['family']!r} with an artifact of type {type(artifact).__name__}"
+    if artifact.fingerprint != record["data_fingerprint"]:
+        yield "the artifact is of another data set than the record"
+    has_start = isinstance(artifact, DistilledPairs) and artifact.start is not None
+    if has_start != ("start" in record):
+        yield "a start has scores but no pairs, or pairs but no scores"
+
+
+def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
+    if record["cost"].get("pairs") != len(artifact):
+        yield f"cost.pairs is {record['cost'].get('pairs')}, the artifact holds {len(artifact)}"
+    try:
+        # Whether the claimed bytes are the artifact's own is looked at with the data at hand.
+        size = record["cost"].get("bytes", 0)
+        Budget.parse(record["budget"]).check_artifact_size(record["method"], pairs=len(artifact), size=size)
+    except (ArtifactError, BudgetError) as error:
+        yield str(error)
+
+
+def protocol_checks(record: Record, work: Session) -> list[Check]:
+    """Whether the protocol here is the one that was followed."""
+    return [verdict("protocol", list(_protocol(record, work)), f"{record['suite']} {record['protocol_hash']}")]
+
+
+def _protocol(record: Record, work: Session) -> Iterator[str]:
+    protocol = work.protocol
+    if record["protocol_hash"] != protocol.hash:
+        yield f"protocol {record['protocol_hash']}, here {record['suite']} is {protocol.hash}"
+    if record.get("protocol_version", protocol.version) != protocol.version:
+        yield f"version {record['protocol_version']}, here it is {protocol.version}"
+    if record.get("reference") != protocol.reference:
+        yield f"methods saw the student {record.get('reference')!r}, here they see {protocol.reference!r}"
+    if record.get("always_on") and record["method"] not in protocol.rows.always:
+        yield f"{record['method']} is no row that the suite always shows"
+    grid = [asdict(recipe) for recipe in protocol.training.grid]
+    for part in (record, record.get("start", {})):
+        if not part:
+            continue
+        if set(part["scores"]) != set(work.students) or set(part.get("chosen", {})) != set(work.students):
+            yield f"students are {', '.join(part['scores'])}; the protocol's are {', '.join(protocol.students)}"
+        if any(chosen not in grid for chosen in part.get("chosen", {}).values()):
+            yield "a chosen setting is not in the protocol's grid"
+        counts = {len(scores["mean_recall"]["seeds"]) for scores in part["scores"].values()}
+        if counts != {protocol.training.seeds}:
+            yield f"student seeds are {sorted(counts)}, the protocol asks for {protocol.training.seeds}"
+
+
+def data_checks(record: Record, artifact: Artifact, work: Session) -> list[Check]:
+    """Whether artifact and scores fit the data."""
+    train = work.dataset.split("train")
+    return [
+        verdict("data", list(_data(record, work)), f"fingerprint {work.dataset.fingerprint[:16]}"),
+        verdict("artifact", list(_artifact(artifact, train, record)), "finite; every pair is of the train split"),
+        verdict("bytes", list(_bytes(record, artifact, train)), "the canonical count of the artifact"),
+        verdict("counts", list(_counts(record, work)), "every recall is a whole number of test queries"),
+    ]
+
+
+def _data(record: Record, work: Session) -> Iterator[str]:
+    if record["data_fingerprint"] != work.dataset.fingerprint:
+        yield f"fingerprint {record['data_fingerprint'][:16]}, here it is {work.dataset.fingerprint[:16]}"
+    if record["mock"] != work.dataset.mock:
+        yield f"mock is {record['mock']}, the data here say {work.dataset.mock}"
+
+
+def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]:
+    parts = [artifact]
+    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        parts.append(artifact.start)
+    for part in parts:
+        try:
+            check_artifact(part, train=train, fingerprint=record["data_fingerprint"])
+            if len(part) > len(artifact):
+                yield f"the start holds {len(part)} pairs, over the {len(artifact)} of the artifact"
+            if isinstance(part, Selection) and not set(part.mean_sides) <= set(train.items):
+                yield f"mean_sides are {', '.join(map(str, part.mean_sides))}"
+        except ArtifactError as error:
+            yield str(error)
+        except Exception as error:  # a stranger's values may be of any type
+            yield f"malformed ({type(error).__name__}: {str(error)[:100]})"
+
+
+def _counts(record: Record, work: Session) -> Iterator[str]:
+    """A recall of n queries is a multiple of 100 / n."""
+    scored = work.scored
+    first, second = work.dataset.sides
+    queries = {f"{first}_to_{second}": scored.count(first), f"{second}_to_{first}": scored.count(second)}
+    for part in (record, record.get("start", {"scores": {}})):
+        for student, scores in part["scores"].items():
+            if set(scores) != {*queries, "mean_recall"}:
+                yield f"{student}: directions are {', '.join(scores)}"
+                continue
+            for direction, count in queries.items():
+                hits = [value * count / 100 for cell in scores[direction].values() for value in cell["seeds"]]
+                if any(abs(hit - round(hit)) > 1e-6 for hit in hits):
+                    yield f"{student}: a recall of {direction} is no whole number of {count} queries"
+
+
+def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
+    """Whether the claimed weights are those of the artifact and of its start, by the core's own count."""
+    parts: list[tuple[str, Record, Artifact | None]] = [("cost", record["cost"], artifact)]
+    if isinstance(artifact, DistilledPairs) and "cost" in record.get("start", {}):
+        parts.append(("start.cost", record["start"]["cost"], artifact.start))
+    for name, cost, part in parts:
+        try:
+            size = artifact_bytes(part, train) if part is not None else None
+        except Exception as error:  # a stranger's values; what is wrong with them is said above
+            yield f"cannot be counted ({type(error).__name__})"
+            continue
+        if cost.get("bytes") != size:
+            yield f"{name}.bytes is {cost.get('bytes')}, the artifact has {size}"
+
+
+def encoder_problems(record: Record, work: Session) -> Iterator[str]:
+    """Whether the students' encoders are those of the record."""
+    for student, claimed in record.get("encoders", {}).items():
+        towers = work.evaluator(student).student.towers if student in work.students else {}
+        here = {side: tower.encoder.identity for side, tower in towers.items()}
+        if claimed != here:
+            yield f"student {student!r} has {claimed}, here it is {here}"
+
+
+def preview_problems(folder: Path, artifact: Artifact, work: Session) -> Iterator[str]:
+    """Whether the pictures that a board shows are those of the artifact, and the captions those that go with them."""
+    here = folder / "here"
+    write_preview(here, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
+    if not (here / "preview.npy").exists():
+        yield "there is a preview, but the artifact cannot be drawn"
+        return
+    shown, drawn = (np.load(place / "preview.npy", allow_pickle=False) for place in (folder, here))
+    count = min(len(shown), len(drawn))
+    if shown.shape[1:] != drawn.shape[1:] or not count or (shown[:count] != drawn[:count]).any():
+        yield "the pictures are not those of the artifact"
+    said, found = (parse_json((place / "preview.json").read_bytes(), "preview.json") for place in (folder, here))
+    if not isinstance(said, dict) or set(said) != set(found) or said["caption_source"] != found["caption_source"]:
+        yield "the captions are of another form"
+    elif found["caption_source"] == "own" and said["captions"][:count] != found["captions"][:count]:
+        yield "the captions are not those of the pairs"

@@ -1,0 +1,233 @@
+"""Run the command of a record again, and say what differs: versions, protocol, data, scores."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vlbench.errors import DataError, UnknownNameError
+from vlbench.progress import Observer
+from vlbench.protocol.load import other_students
+from vlbench.records.evidence import REPRODUCED, SELF_REPORTED, read_evidence, write_evidence
+from vlbench.records.record import FILE_NAME
+from vlbench.runs.jobs import Job, run_words
+from vlbench.runs.request import RunRequest
+from vlbench.verification.bundle import file_hash, unpack
+from vlbench.verification.checks import Check, record_checks
+from vlbench.verification.compare import Comparison, retrained_checks
+from vlbench.verification.verify import Verification, read_stranger
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+    from vlbench.runs.session import Session
+
+Record = Mapping[str, Any]
+ONLY_THIS_ROW = {"rows.always": "[]", "rows.full": "false"}
+"""Overrides that leave out the rows beside the one asked for; they change no score."""
+
+
+class Drift(NamedTuple):
+    """Something that is not as it was; ``matters`` if the scores may then not be compared at all."""
+
+    what: str
+    recorded: str
+    here: str
+    matters: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A record, and the files beside it: a run's folder, or one that a bundle was unpacked to."""
+
+    record: Record
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What came out.
+
+    Attributes:
+        record: of the new run.
+        checks: of its scores against those recorded.
+        comparisons: for every student.
+        same_artifact: whether the artifact is the same to the last byte; None where there is none to compare with.
+        same_code: whether the method's code has the hash that was recorded; None where none was.
+    """
+
+    record: Record
+    checks: list[Check]
+    comparisons: list[Comparison]
+    same_artifact: bool | None
+    same_code: bool | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the recorded scores lie where the new ones put them."""
+        return all(check.outcome == "ok" for check in self.checks)
+
+
+def open_source(path: Path, scratch: Path) -> Source:
+    """A record file, a run's folder or a bundle; a stranger's, so its form is checked.
+
+    Args:
+        path: of any of the three.
+        scratch: empty folder for a bundle's files.
+
+    Raises:
+        DataError: it is none of them, or its record does not hold together.
+    """
+    if path.is_file() and zipfile.is_zipfile(path):
+        unpack(path, scratch)
+        file = scratch / FILE_NAME
+    else:
+        file = path / FILE_NAME if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(f"{str(path)!r} holds no record. Give a record.json, a run's folder or a bundle.")
+    record, _ = read_stranger(file)
+    for check in record_checks(record):
+        overridden = check.name == "asked" and record.get("overrides")
+        if check.outcome == "failed" and not overridden:
+            raise DataError(f"{file.name} cannot be replayed. {check.name}: {check.detail}.")
+    return Source(record, file.parent)
+
+
+def request_of(record: Record, registry: Registry, *, suite: str, device: str, out: Path) -> RunRequest:
+    """The run that a record asks for; options that have their default's value here are left out.
+
+    Raises:
+        DataError: the method is not here; its plugin is named, with the version, where the record knows it.
+    """
+    try:
+        spec = registry.method(record["method"])
+    except UnknownNameError as error:
+        raise DataError(f"{error}\n{missing_plugins(record, registry)}") from None
+    defaults = json.loads(json.dumps(_defaults(spec.options)))
+    options = {key: option_text(value) for key, value in record["options"].items() if defaults.get(key, ...) != value}
+    recorded = record["environment"].get("device", "")
+    # A GPU has a name of several words, a processor's architecture is one.
+    device = device or ("auto" if " " in recorded else "cpu")
+    overrides = {**record.get("overrides", {}), **ONLY_THIS_ROW}
+    if not suite:
+        registry.suite(record["suite"])
+    suite = suite or record["suite"]
+    students = other_students(record, suite, registry)
+    return RunRequest(suite, (record["seed"],), device, options, overrides, out, students=students)
+
+
+def _defaults(options_type: type) -> dict[str, Any]:
+    try:
+        return asdict(options_type())
+    except TypeError:  # one of them has no default
+        return {}
+
+
+def option_text(value: object) -> str:
+    """A value as ``-o key=...`` takes it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+
+
+def missing_plugins(record: Record, registry: Registry) -> str:
+    """Which plugins of the record are not here."""
+    used = ("ok", "slow")
+    here = {plugin.name for plugin in registry.plugins if plugin.status in used}
+    lines = []
+    for plugin in record["plugins"]:
+        if plugin["name"] in here or plugin.get("status", "ok") not in used:
+            continue
+        version, distribution = plugin.get("version", ""), plugin.get("distribution", "")
+        if version:
+            source = f"{distribution} {version}" if distribution else f"a distribution of version {version}"
+            lines.append(f"plugin {plugin['name']!r} of {source}: install it")
+        else:
+            lines.append(
+                f"plugin {plugin['name']!r}, a file: give it, as in vlbench --plugin {plugin['name']}.py replay"
+            )
+    return "The record was made with " + ("; ".join(lines) or "plugins that are all here") + "."
+
+
+def command_words(record: Record, request: RunRequest) -> list[str]:
+    """The command, as a shell takes it."""
+    job = Job(record["method"], record["budget"], request.options, record["seed"])
+    device = ("--device", request.device)
+    return [*run_words(job, request, suite=request.suite, more=device), "--out", str(request.out)]
+
+
+def drifts(record: Record, work: Session) -> Iterator[Drift]:
+    """What is not as it was when the record was made; loads the data."""
+    if record["protocol_hash"] != work.protocol.hash:
+        yield Drift("protocol", record["protocol_hash"], work.protocol.hash, matters=True)
+    if record["data_fingerprint"] != work.dataset.fingerprint:
+        yield Drift("data", record["data_fingerprint"][:16], work.dataset.fingerprint[:16], matters=True)
+    before, now = record["environment"], work.environment()
+    yield from _differing("", before.get("versions", {}), now["versions"])
+    yield from _differing("", *({key: str(e.get(key, "")) for key in ("device", "threads")} for e in (before, now)))
+    yield from _differing(
+        "plugin ", *(_plugin_versions(rows) for rows in (record["plugins"], work.registry.plugin_rows()))
+    )
+
+
+def _plugin_versions(rows: list[dict[str, str]]) -> dict[str, str]:
+    return {row["name"]: row.get("version", "") or "a file" for row in rows}
+
+
+def _differing(prefix: str, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Drift]:
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            yield Drift(f"{prefix}{name}", before.get(name, "-"), now.get(name, "-"))
+
+
+def replay(source: Source, registry: Registry, request: RunRequest, observer: Observer) -> Replayed:
+    """Run, and compare.
+
+    Raises:
+        DataError: the folder holds that run already, or the new run did not finish.
+    """
+    from vlbench.budget import Budget
+    from vlbench.runs.pipeline import run_many
+
+    record = source.record
+    if (request.out / record["id"]).exists():
+        raise DataError(f"{str(request.out / record['id'])!r} exists. A replay starts afresh: give another --out.")
+    budgets = [Budget.parse(record["budget"])]
+    fresh = run_many(registry, methods=[record["method"]], budgets=budgets, request=request, observer=observer)[0]
+    if fresh["status"] != "finished":
+        raise DataError(f"the replay {fresh['status']}: {fresh.get('message', 'no message')}.")
+    checks, comparisons = retrained_checks(record, fresh, step=0.0)
+    files = [folder / "artifact.safetensors" for folder in (source.folder, request.out / fresh["id"])]
+    same = file_hash(files[0]) == file_hash(files[1]) if all(file.is_file() for file in files) else None
+    code = record.get("method_code") or None
+    return Replayed(fresh, checks, comparisons, same, None if code is None else fresh.get("method_code") == code)
+
+
+def leave_evidence(source: Source, replayed: Replayed) -> None:
+    """Write down beside the record that it was reproduced, or that it was tried and was not."""
+    before = read_evidence(source.folder)
+    checks = [
+        Check(check.name.replace("retrained", "replayed"), check.outcome, check.detail) for check in replayed.checks
+    ]
+    found = Verification(
+        id=source.record["id"],
+        manifest_sha256=before.get("manifest_sha256", ""),
+        record_sha256=file_hash(source.folder / FILE_NAME),
+        badge=REPRODUCED if replayed.agrees else before.get("badge", SELF_REPORTED),
+        checks=checks,
+        comparisons=replayed.comparisons,
+        environment=replayed.record["environment"],
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    ).as_json()
+    found["checks"] = [*before.get("checks", []), *found["checks"]]
+    write_evidence(source.folder, found)
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for a bundle's files."""
+    return tempfile.TemporaryDirectory(prefix="vlbench-claim-")

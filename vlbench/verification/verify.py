@@ -1,0 +1,219 @@
+"""Verify a bundle: what it says of itself, then against protocol and data, then by training its students again."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import VlbenchError
+from vlbench.files import write_whole
+from vlbench.progress import Observer, SilentObserver
+from vlbench.protocol.load import other_students
+from vlbench.records.evidence import RE_EVALUATED, SELF_REPORTED, write_evidence
+from vlbench.records.ranks import FILE_NAME as RANKS
+from vlbench.records.record import FILE_NAME
+from vlbench.records.schema import SCHEMA, upgrade
+from vlbench.runs.request import AS_RECORDED, RunRequest
+from vlbench.verification.bundle import LARGEST, MANIFEST, file_hash, unpack
+from vlbench.verification.checks import Check, record_checks, verdict
+from vlbench.verification.compare import Comparison
+from vlbench.verification.rank_checks import cluster_problems, equal_ranks, rank_checks
+from vlbench.verification.untrusted import parse_json, refuse
+
+if TYPE_CHECKING:
+    from vlbench.artifacts.artifact import Artifact
+    from vlbench.registry.registry import Registry
+    from vlbench.runs.session import Session
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        id: of the run that is claimed.
+        manifest_sha256: of the bundle's manifest; "" for what came in no bundle.
+        record_sha256: of the record's file.
+        badge: ``self-reported``, ``re-evaluated`` or ``reproduced``.
+        checks: in the order made.
+        comparisons: of the claimed scores with those of students trained here.
+        environment: where this was found.
+        created: when, ISO 8601 in UTC.
+    """
+
+    id: str
+    manifest_sha256: str
+    record_sha256: str
+    badge: str
+    checks: list[Check]
+    comparisons: list[Comparison] = field(default_factory=list)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether any check failed."""
+        return any(check.outcome == "failed" for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        """As written to ``verification.json``."""
+        return {"verification": 1, **asdict(self)}
+
+
+def verify(
+    bundle: Path,
+    request: RunRequest = AS_RECORDED,
+    *,
+    registry: Registry,
+    retrain: bool = True,
+    observer: Observer | None = None,
+    keep: Path | None = None,
+) -> Verification:
+    """Check a stranger's bundle.
+
+    Args:
+        bundle: the file.
+        request: ``device``, and ``suite``: a TOML file with the protocol, or the declared one that the record names.
+        registry: knows suites, data sets and encoders; the method is not needed.
+        retrain: also train the students again; otherwise the claim stays self-reported.
+        observer: told of phases.
+        keep: folder of runs in which to unpack the claim, with the evidence, if no check fails.
+
+    Raises:
+        DataError: it is no bundle, or not a whole one.
+    """
+    with tempfile.TemporaryDirectory(prefix="vlbench-claim-") as name:
+        folder = Path(name)
+        manifest = unpack(bundle, folder)
+        record, version = read_stranger(folder / FILE_NAME)
+        checks = [Check("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")]
+        checks += record_checks(record)
+        if not _failed(checks) and manifest["id"] != record["id"]:
+            checks.append(Check("bundle", "failed", "the manifest names another run than the record"))
+        if not _failed(checks):
+            checks += rank_checks(record, version, folder)
+        found = _Findings(checks)
+        if not _failed(checks):
+            request = replace(request, suite=request.suite or str(record["suite"]))
+            found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
+        result = Verification(
+            id=str(record.get("id", "")),
+            manifest_sha256=manifest["sha256"],
+            record_sha256=file_hash(folder / FILE_NAME),
+            badge=RE_EVALUATED if found.comparisons and not _failed(checks) else SELF_REPORTED,
+            checks=checks,
+            comparisons=found.comparisons,
+            environment=found.environment,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        if keep is not None and not result.failed:
+            _keep(folder, keep / result.id, result)
+    return result
+
+
+def read_stranger(path: Path) -> tuple[dict[str, Any], int]:
+    """A stranger's record in the newest form, if it is of a known one, and its schema; nothing else is checked.
+
+    Raises:
+        DataError: it is too large, no JSON of ours, or no object.
+    """
+    if path.stat().st_size > LARGEST[FILE_NAME]:
+        refuse(path.name, f"it is larger than {LARGEST[FILE_NAME]:,} bytes")
+    record = parse_json(path.read_bytes(), path.name)
+    if not isinstance(record, dict):
+        refuse(path.name, f"it holds a {type(record).__name__}, not an object")
+    version = record.get("schema")
+    record = upgrade(record)
+    if record.get("schema") != SCHEMA or not isinstance(version, int):
+        refuse(path.name, f"it has schema {str(record.get('schema'))[:20]}; this version reads 1 to {SCHEMA}")
+    return record, version
+
+
+class _Findings:
+    """Adds to the checks what artifact, protocol, data and students say, as far as they can be had."""
+
+    def __init__(self, checks: list[Check]) -> None:
+        self.checks = checks
+        self.comparisons: list[Comparison] = []
+        self.environment: Mapping[str, Any] = {}
+
+    def look(
+        self, folder: Path, record: dict[str, Any], registry: Registry, request: RunRequest, observer: Observer,
+        *, retrain: bool,
+    ) -> None:  # fmt: skip
+        from vlbench.verification.data_checks import artifact_checks, open_artifact
+
+        try:
+            artifact = open_artifact(folder)
+        except VlbenchError as error:
+            self.checks.append(Check("artifact", "failed", str(error)))
+            return
+        self.checks += artifact_checks(record, artifact)
+        if _failed(self.checks):
+            return
+        try:
+            students = other_students(record, request.suite, registry)
+            work = _workbench(registry, replace(request, students=students), observer)
+            self._against(work, record, artifact, folder)
+        except VlbenchError as error:
+            self.checks.append(Check("data", "open", f"not here: {error}"))
+            return
+        if not retrain:
+            self.checks.append(Check("retrained", "open", "not asked for (--no-retrain)"))
+        elif not _failed(self.checks):
+            self._retrain(work, record, artifact, folder)
+
+    def _against(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
+        from vlbench.verification.data_checks import data_checks, protocol_checks
+
+        self.environment = work.environment()
+        self.checks += protocol_checks(record, work)
+        if not _failed(self.checks):
+            self.checks += data_checks(record, artifact, work)
+            queries = verdict("queries", list(cluster_problems(folder, work)), "ranks are of the test split's queries")
+            self.checks += [queries] if (folder / RANKS).exists() else []
+
+    def _retrain(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
+        from vlbench.runs.pipeline import rescore
+        from vlbench.verification.compare import retrained_checks
+        from vlbench.verification.data_checks import encoder_problems, preview_problems
+
+        self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
+        if (folder / "preview.npy").exists():
+            drawn = list(preview_problems(folder, artifact, work))
+            self.checks.append(verdict("preview", drawn, "the pictures are those of the artifact"))
+        try:
+            here = rescore(work, artifact, record["seed"], keep=folder / "here")
+        except VlbenchError as error:
+            self.checks.append(Check("retrained", "failed", str(error)))
+            return
+        step = 100 / min(work.scored.count(side) for side in work.dataset.sides)
+        checks, self.comparisons = retrained_checks(record, here, step=step)
+        if equal := equal_ranks(folder, folder / "here"):
+            checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")
+        shutil.rmtree(folder / "here")
+        self.checks += checks
+
+
+def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Session:
+    from vlbench.runs.session import Session
+
+    if not request.suite.endswith(".toml") or request.suite in registry.suites:
+        registry.suite(request.suite)
+    return Session(registry, request, observer)
+
+
+def _failed(checks: list[Check]) -> bool:
+    return any(check.outcome == "failed" for check in checks)
+
+
+def _keep(folder: Path, target: Path, result: Verification) -> None:
+    for path in folder.iterdir():
+        if path.name != MANIFEST:
+            write_whole(target / path.name, path.read_bytes())
+    write_evidence(target, result.as_json())
