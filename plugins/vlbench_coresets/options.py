@@ -34,12 +34,10 @@ class ForgettingOptions:
     captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
     repeat_images: bool = vlbench.option(False, help=_REPEAT)
     order: Literal["fewest", "most"] = vlbench.option("fewest", help="keep the pairs forgotten fewest or most times")
-    passes: int = vlbench.option(10, help="passes over the candidates in the training run")
-    batch: int = vlbench.option(128, help="pairs in an update, among which image and caption must find each other")
-    rate: float = vlbench.option(0.0, help="learning rate of the training run; 0 for that of the protocol's warm-up")
-
-    def __post_init__(self) -> None:
-        for name, least in (("passes", 1), ("batch", 2), ("rate", 0)):
-            if getattr(self, name) < least:
-                value = getattr(self, name)
-                raise vlbench.errors.OptionError(f"option {name}={value} is below {least}. Give at least {least}.")
+    passes: int = vlbench.option(10, minimum=1, help="passes over the candidates in the training run")
+    batch: int = vlbench.option(
+        128, minimum=2, help="pairs in an update, among which image and caption must find each other"
+    )
+    rate: float = vlbench.option(
+        0.0, minimum=0, help="learning rate of the training run; 0 for that of the protocol's warm-up"
+    )

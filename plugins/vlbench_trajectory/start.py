@@ -125,8 +125,6 @@ def noise(side: str, real: Float[Tensor, "pair channel ..."], seeds: SeedTree) -
 
 def _check(train: TrainView, student: Student, options: VLDDOptions) -> None:
     sides = ", ".join(train.sides)
-    if options.target_rank < 0:
-        raise OptionError(f"method 'vldd': target_rank={options.target_rank}. It is at least 0.")
     if options.learn not in ("both", *train.sides):
         raise OptionError(f"method 'vldd': learn={options.learn!r} is no side. Allowed: both, {sides}.")
     for side in options.noise:
