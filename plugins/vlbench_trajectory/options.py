@@ -6,28 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vlbench import option
+from vlbench.matching import LearnOptions
 
 _AUTO = "; none: from what is trained, the budget and the data"
 
 
 @dataclass(frozen=True)
-class VLDDOptions:
+class VLDDOptions(LearnOptions):
     """What can be chosen; ``none`` is resolved by :func:`vlbench_trajectory.settings.resolve`."""
 
-    learn: str = option("both", help="'both', or the one side that is learned, as in image or text")
-    captions: Literal["mean", "one"] = option(
-        "mean", help="text vectors start from the mean of an image's captions, or from one caption"
-    )
-    noise: tuple[str, ...] = option((), help="sides that start from noise instead of real pairs, as in image,text")
-    pixels: Literal["frequency", "free"] = option(
-        "frequency", help="pixels are learned as frequency-weighted coefficients, or freely"
-    )
-    stay: float = option(
-        0.0, minimum=0, help="pull of learned pixels back to the real ones; 1 to 3 for students of other encoders"
-    )
-    storage: Literal["float32", "float16", "uint8"] = option(
-        "float32", help="how text vectors, and pixels that are not 8 bit, are stored and trained against"
-    )
     targets: Literal["none", "learned"] = option(
         "none", help="'learned': how much each image matches the texts of other pairs is learned too, as in LoRS"
     )

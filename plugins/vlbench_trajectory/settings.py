@@ -3,64 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from vlbench.errors import OptionError
+from vlbench.matching import Settings, Task
 from vlbench_trajectory.options import VLDDOptions
-
-Trained = Literal["heads", "lora", "all"]
-"""What a student trains: heads on frozen encoders, adapters and heads, or an encoder and heads."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Numbers of one stage; see :class:`VLDDOptions` for the meaning of most.
-
-    Attributes:
-        first_range: ``start_range`` at the first update, from which it grows evenly to its full value.
-        optimiser: of the outer loop.
-        literal: variables are raw (no unit RMS, no clamp) and inner step sizes are not in log space, as published.
-        inner_rate: inner step size at the start; 0: found by a line search.
-        inner_temperature: of the student's inner steps; 0: its own.
-    """
-
-    experts: int
-    expert_steps: int
-    expert_rate: float
-    expert_batch: int
-    interval: int
-    start_range: int
-    span: int
-    inner_steps: int
-    inner_batch: int
-    outer_steps: int
-    averaged: int
-    share: float
-    item_rate: float
-    vector_rate: float
-    step_rate: float
-    target_rate: float = 0.03
-    first_range: int = 0
-    optimiser: Literal["adam", "sgd"] = "adam"
-    literal: bool = False
-    inner_rate: float = 0.0
-    inner_temperature: float = 0.0
-    expert_augment: str = "none"
-
 
 HEADS = Settings(
     experts=8, expert_steps=144, expert_rate=0.3, expert_batch=256, interval=12, start_range=3, span=4, inner_steps=8,
     inner_batch=0, outer_steps=100, averaged=2, share=1.0, item_rate=0.2, vector_rate=0.2, step_rate=0.1, first_range=3,
 )  # fmt: skip
-BY_TRAINED: dict[Trained, Settings] = {
+BY_TRAINED: dict[str, Settings] = {
     "heads": HEADS,
     "lora": dataclasses.replace(HEADS, expert_steps=96, inner_steps=4, outer_steps=200, averaged=1, inner_batch=200),
     "all": dataclasses.replace(HEADS, outer_steps=200, averaged=1),
 }
 MANY_PAIRS = 300
 """Pairs from which a set can teach more than the first steps of an expert."""
-MANY: dict[Trained, dict[str, Any]] = {
+MANY: dict[str, dict[str, Any]] = {
     "heads": {"start_range": 6, "span": 6, "outer_steps": 80, "inner_batch": 250},
     "lora": {},
     "all": {"inner_batch": 250, "outer_steps": 120},
@@ -71,23 +31,6 @@ FEW: dict[str, Any] = {"experts": 16, "expert_rate": 0.1, "expert_steps": 72, "i
 
 LARGE_ENCODER = 1_000_000
 """Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What settings depend on.
-
-    Attributes:
-        trained: by the stage's student.
-        pairs: the budget.
-        items: first-side items of the train split.
-        weights: of the largest encoder that learned items pass.
-    """
-
-    trained: Trained
-    pairs: int
-    items: int
-    weights: int = 0
 
 
 def resolve(options: VLDDOptions, task: Task) -> Settings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ class Context:
         tower_inputs: what the reference student's trained parts read, of the train split.
         observer: told of phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
+        settings: what the method resolved its options to, by name; stored in the record.
 
     Examples:
         >>> from pathlib import Path
@@ -81,6 +83,8 @@ class Context:
         self.work: Path | None = None
         self.clock: Meter | None = None
         self.curves: dict[str, list[float]] = {}
+        self.settings: dict[str, object] = {}
+        self._began = time.monotonic()
 
     @property
     def student(self) -> Student:
@@ -187,6 +191,15 @@ class Context:
     def curve(self, name: str, value: float) -> None:
         """Report the next value of a curve, such as a loss after each step."""
         self.curves.setdefault(name, []).append(value)
+
+    def resolved(self, settings: Mapping[str, object]) -> None:
+        """Report numbers and text that options which were left open were resolved to, by name."""
+        self.settings.update(settings)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds that the condensation took so far, with those of an interrupted run."""
+        return self.clock.so_far_s if self.clock is not None else time.monotonic() - self._began
 
     @property
     def cache(self) -> Cache:

@@ -248,6 +248,8 @@ def _condense(work: Session, record: Record, spec: MethodSpec, job: Job, folder:
     if meter.before_s:
         record["resumed"] = True
     record["curves"] = context.curves
+    if context.settings:
+        record["settings"] = dict(context.settings)
     return artifact
 
 

@@ -10,6 +10,7 @@ from vlbench.artifacts import artifact_bytes
 from vlbench.errors import OptionError
 from vlbench.evaluation.evaluate import embed_split
 from vlbench.evaluation.retrieval import mean_recall, score_embeddings
+from vlbench.matching import Task
 from vlbench.progress import SilentObserver
 from vlbench.students.training import train
 from vlbench.students.training_sets import training_set
@@ -17,7 +18,7 @@ from vlbench.testing import parametrize_with_checks
 from vlbench.testing.toys import TOY_RECIPE, toy_student
 from vlbench_trajectory import vlbench_methods
 from vlbench_trajectory.options import VLDDOptions
-from vlbench_trajectory.settings import Task, resolve
+from vlbench_trajectory.settings import resolve
 from vlbench_trajectory.vldd import make_plans
 
 SPEC = vlbench_methods()[0]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.artifacts import Targets
+from vlbench.artifacts.soft_targets import Targets
 
 TARGETS = "soft targets"
 """Stands among the names of learned sides: what is learned of each pair is a row of numbers there, too."""
@@ -35,11 +35,11 @@ class LearnedTargets:
 
     is_items, rate = False, "target_rate"
 
-    def variable(self, entries: Rows) -> Rows:
+    def variable(self, tower_inputs: Rows) -> Rows:
         """What is learned, for given rows."""
-        return entries
+        return tower_inputs
 
-    def entries(self, variable: Rows) -> Rows:
+    def tower_inputs(self, variable: Rows) -> Rows:
         """The rows."""
         return variable
 

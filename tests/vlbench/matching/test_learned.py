@@ -5,7 +5,7 @@ import torch
 
 from vlbench import TrainView
 from vlbench.artifacts import pack, unpack
-from vlbench_trajectory.pixels import (
+from vlbench.matching.learned import (
     LearnedItems,
     LearnedVectors,
     cosine_basis,

@@ -26,15 +26,28 @@ class Outer:
             (momentum 0.5, constant: VLDD's).
         rates: variable -> learning rate.
         steps: length of the cosine.
+        ema: decay of the exponential average of the variables that is returned; 0: their last values are.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import Outer, outer_start, outer_step
+        >>> outer, variables = Outer("adam", {"x": 0.1}, steps=10), {"x": torch.zeros(2)}
+        >>> gradients = {"x": torch.tensor([1.0, -1.0])}
+        >>> moved, state = outer_step(outer, variables, gradients, state=outer_start(variables), step=0)
+        >>> moved["x"]
+        tensor([-0.1000,  0.1000])
     """
 
     kind: Literal["adam", "sgd"]
     rates: dict[str, float]
     steps: int
+    ema: float = 0.0
 
-    def rate(self, name: str, step: int) -> float:
-        """Learning rate of a variable at a step."""
-        return self.rates[name] * (cosine(step, self.steps) if self.kind == "adam" else 1.0)
+    def rate(self, name: str, step: int, spent: float = 0.0) -> float:
+        """Learning rate of a variable at a step, where a share ``spent`` of the time is over."""
+        if self.kind == "sgd":
+            return self.rates[name]
+        return self.rates[name] * min(cosine(step, self.steps), cosine(spent, 1))
 
 
 def outer_start(variables: Variables) -> Variables:
@@ -45,7 +58,7 @@ def outer_start(variables: Variables) -> Variables:
 
 
 def outer_step(
-    outer: Outer, variables: Variables, gradients: Variables, *, state: Variables, step: int
+    outer: Outer, variables: Variables, gradients: Variables, *, state: Variables, step: int, spent: float = 0.0
 ) -> tuple[Variables, Variables]:
     """New variables and state; step 0 is the first. Nothing is changed in place."""
     moved: Variables = {}
@@ -54,14 +67,28 @@ def outer_step(
         first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))
         if outer.kind == "sgd":
             first = SGD_MOMENTUM * first + gradients[name]
-            moved[name] = value - outer.rate(name, step) * first
+            moved[name] = value - outer.rate(name, step, spent) * first
         else:
             gradient, norm = clip(gradients[name], norm, step)
             first = FIRST_DECAY * first + (1 - FIRST_DECAY) * gradient
             second = SECOND_DECAY * second + (1 - SECOND_DECAY) * gradient.square()
-            moved[name] = value - outer.rate(name, step) * adam_direction(first, second, step)
+            moved[name] = value - outer.rate(name, step, spent) * adam_direction(first, second, step)
         after |= {f"first.{name}": first, f"second.{name}": second, f"norm.{name}": norm}
     return moved, after
+
+
+def averaged(outer: Outer, variables: Variables, moments: Variables, step: int) -> Variables:
+    """Moments with the running average of the variables after a step in them, where one is kept."""
+    if not outer.ema:
+        return moments
+    decay = min(outer.ema, step / (step + 1))  # the plain mean, until the window is full
+    means = {name: torch.lerp(value, moments.get(f"mean.{name}", value), decay) for name, value in variables.items()}
+    return moments | {f"mean.{name}": mean for name, mean in means.items()}
+
+
+def final(variables: Variables, moments: Variables) -> Variables:
+    """What is returned: the running averages where they are kept, else the variables."""
+    return {name: moments.get(f"mean.{name}", value) for name, value in variables.items()}
 
 
 def adam_direction(first: Tensor, second: Tensor, step: int) -> Tensor:

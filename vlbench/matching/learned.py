@@ -5,53 +5,21 @@ A side whose items are a tensor is learned as items (pixels), any other side as 
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.artifacts import pack, unpack
-from vlbench_trajectory.targets import LearnedTargets
+from vlbench.artifacts.quantise import pack, unpack
+from vlbench.matching.basis import to_coefficients, to_pixels
+from vlbench.matching.soft_targets import LearnedTargets
 
 if TYPE_CHECKING:
-    from vlbench.students import Tower
+    from vlbench.students.student import Tower
 
 
 Basis = Literal["frequency", "free"]
 Storage = Literal["float32", "float16", "uint8"]
-
-
-@lru_cache(maxsize=8)
-def cosine_basis(size: int) -> Float[Tensor, "frequency size"]:
-    """Orthonormal type-II cosine basis of a line of pixels; row k has k half-waves."""
-    position = (torch.arange(size, dtype=torch.float64) + 0.5) / size
-    basis = torch.cos(math.pi * torch.arange(size, dtype=torch.float64)[:, None] * position) * math.sqrt(2 / size)
-    basis[0] /= math.sqrt(2)
-    return basis.float()
-
-
-@lru_cache(maxsize=8)
-def frequency_weight(height: int, width: int) -> Float[Tensor, "height width"]:
-    """1 / max(f, 1) with f in waves across the image: about the spectrum of photographs."""
-    rows, columns = torch.arange(height)[:, None] / 2, torch.arange(width)[None] / 2
-    return 1 / (rows.square() + columns.square()).sqrt().clamp_min(1.0)
-
-
-def to_coefficients(pixels: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
-    """Coefficients of the two-dimensional cosine transform, divided by the frequency weight."""
-    height, width = pixels.shape[-2:]
-    rows, columns = cosine_basis(height).to(pixels), cosine_basis(width).to(pixels)
-    return rows @ pixels @ columns.T / frequency_weight(height, width).to(pixels)
-
-
-def to_pixels(coefficients: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
-    """The inverse of :func:`to_coefficients`. A step of one size in every coefficient changes low frequencies most."""
-    height, width = coefficients.shape[-2:]
-    rows, columns = cosine_basis(height).to(coefficients), cosine_basis(width).to(coefficients)
-    return rows.T @ (coefficients * frequency_weight(height, width).to(coefficients)) @ columns
 
 
 class LearnedItems:
@@ -114,8 +82,8 @@ class LearnedVectors:
 
     Args:
         tower: of that side; its encoder is frozen.
-        real: tower_inputs of the real pairs that learning starts from [pair, width].
-        literal: the variable is the tower_inputs without scale.
+        real: tower inputs of the real pairs that learning starts from [pair, width].
+        literal: the variable is the tower inputs without scale.
         storage: what they are rounded to, in the encoder's own space, when a student reads them.
     """
 
@@ -128,7 +96,7 @@ class LearnedVectors:
         self._scale = 1.0 if literal else max(float(real.square().mean().sqrt()), 1e-6)
 
     def variable(self, tower_inputs: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
-        """What is learned, for given tower_inputs."""
+        """What is learned, for given tower inputs."""
         return tower_inputs / self._scale
 
     def tower_inputs(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:

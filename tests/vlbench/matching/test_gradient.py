@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from vlbench_trajectory.matching import Segment, inner_path, match, matching_loss
-from vlbench_trajectory.targets import TARGETS, as_targets, first_rows
+from vlbench.matching.gradient import Segment, inner_path, match, matching_loss
+from vlbench.matching.soft_targets import TARGETS, as_targets, first_rows
 
 PAIRS, STEPS = 6, 5
 ALL = torch.arange(PAIRS)
