@@ -2,21 +2,20 @@
 
 The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
 promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
-:mod:`vlbench.artifacts` for those that store what they learn, :mod:`vlbench.data` for readers of a user's files. Each
-is imported when it is first used, so that ``import vlbench`` stays light.
+:mod:`vlbench.matching` for those that learn pairs, :mod:`vlbench.artifacts` for what they store, :mod:`vlbench.data` for
+readers of a user's files. Each is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vlbench import errors
+from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench import artifacts, data, students
+    from vlbench import artifacts, data, matching, students
     from vlbench.artifacts.artifact import DistilledPairs, Selection, load_artifact
     from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
@@ -61,15 +60,16 @@ __all__ = [
     "StudentSpec",
     "SuiteSpec",
     "TrainView",
+    "artifacts",
+    "data",
     "errors",
     "fingerprint",
     "hookimpl",
     "leaderboard",
     "load_artifact",
+    "matching",
     "option",
-    "reading",
     "run",
-    "storage",
     "students",
 ]
 
@@ -97,30 +97,14 @@ _MODULES = {
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }
-SUBMODULES = ("reading", "storage", "students")
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-
-
-class _Facade(ModuleType):
-    """Importing the sub-module ``vlbench.run`` must not replace the function ``vlbench.run``."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
+SUBMODULES = ("artifacts", "data", "matching", "students")
 
 
 def __getattr__(name: str) -> Any:
     if name in SUBMODULES:
         return importlib.import_module(f"vlbench.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'vlbench' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
+    return lazy_name(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
-
-
-sys.modules[__name__].__class__ = _Facade
