@@ -2,8 +2,8 @@
 
 The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
 promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
-:mod:`vlbench.matching` for those that learn pairs, :mod:`vlbench.artifacts` for what they store, :mod:`vlbench.data` for
-readers of a user's files. Each is imported when it is first used, so that ``import vlbench`` stays light.
+:mod:`vlbench.matching` for those that learn pairs, :mod:`vlbench.artifacts` for what they store, :mod:`vlbench.data`
+for readers of a user's files. Each is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
 from __future__ import annotations

@@ -20,70 +20,29 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.matching.basis import to_coefficients, to_pixels
-    from vlbench.matching.distiller import (
-        Distiller,
-        LossDistiller,
-        PathDistiller,
-        Plan,
-        batch_targets,
-        settings_of_loss,
-    )
-    from vlbench.matching.experts import (
-        Trajectory,
-        convexified,
-        draw_segment,
-        layout,
-        mixed,
-        train_experts,
-    )
-    from vlbench.matching.gradient import (
-        Inputs,
-        Matched,
-        Parameters,
-        Segment,
-        inner_path,
-        match,
-        matching_loss,
-        tesla,
-        unrolled,
-    )
+    from vlbench.matching.distiller import LossDistiller, PathDistiller, batch_targets, settings_of_loss
+    from vlbench.matching.experts import convexified, draw_segment, layout, mixed, train_experts
+    from vlbench.matching.gradient import Segment, inner_path, match, matching_loss, tesla, unrolled
     from vlbench.matching.inner_rates import first_rates
     from vlbench.matching.learned import LearnedItems, LearnedVectors
     from vlbench.matching.options import LearnOptions, StepOptions
     from vlbench.matching.outer import Outer, outer_start, outer_step
-    from vlbench.matching.paths import PathStage
     from vlbench.matching.settings import Experts, Settings, Task
-    from vlbench.matching.soft_targets import TARGETS, LearnedTargets, as_targets
-    from vlbench.matching.stage import Gradient, Stage, State
-    from vlbench.matching.start import Form, Start, draw_start
+    from vlbench.matching.start import Form, draw_start
 
 __all__ = [
-    "TARGETS",
-    "Distiller",
     "Experts",
     "Form",
-    "Gradient",
-    "Inputs",
     "LearnOptions",
     "LearnedItems",
-    "LearnedTargets",
     "LearnedVectors",
     "LossDistiller",
-    "Matched",
     "Outer",
-    "Parameters",
     "PathDistiller",
-    "PathStage",
-    "Plan",
     "Segment",
     "Settings",
-    "Stage",
-    "Start",
-    "State",
     "StepOptions",
     "Task",
-    "Trajectory",
-    "as_targets",
     "batch_targets",
     "convexified",
     "draw_segment",
@@ -105,24 +64,55 @@ __all__ = [
 ]
 
 _MODULES = {
-    "vlbench.matching.basis": ("to_coefficients", "to_pixels"),
-    "vlbench.matching.distiller": (
-        "Distiller", "LossDistiller", "PathDistiller", "Plan", "batch_targets", "settings_of_loss",
+    "vlbench.matching.basis": (
+        "to_coefficients",
+        "to_pixels",
     ),
-    "vlbench.matching.experts": ("Trajectory", "convexified", "draw_segment", "layout", "mixed", "train_experts"),
+    "vlbench.matching.distiller": (
+        "LossDistiller",
+        "PathDistiller",
+        "batch_targets",
+        "settings_of_loss",
+    ),
+    "vlbench.matching.experts": (
+        "convexified",
+        "draw_segment",
+        "layout",
+        "mixed",
+        "train_experts",
+    ),
     "vlbench.matching.gradient": (
-        "Inputs", "Matched", "Parameters", "Segment", "inner_path", "match", "matching_loss", "tesla", "unrolled",
+        "Segment",
+        "inner_path",
+        "match",
+        "matching_loss",
+        "tesla",
+        "unrolled",
     ),
     "vlbench.matching.inner_rates": ("first_rates",),
-    "vlbench.matching.learned": ("LearnedItems", "LearnedVectors"),
-    "vlbench.matching.options": ("LearnOptions", "StepOptions"),
-    "vlbench.matching.outer": ("Outer", "outer_start", "outer_step"),
-    "vlbench.matching.paths": ("PathStage",),
-    "vlbench.matching.settings": ("Experts", "Settings", "Task"),
-    "vlbench.matching.soft_targets": ("TARGETS", "LearnedTargets", "as_targets"),
-    "vlbench.matching.stage": ("Gradient", "Stage", "State"),
-    "vlbench.matching.start": ("Form", "Start", "draw_start"),
-}  # fmt: skip
+    "vlbench.matching.learned": (
+        "LearnedItems",
+        "LearnedVectors",
+    ),
+    "vlbench.matching.options": (
+        "LearnOptions",
+        "StepOptions",
+    ),
+    "vlbench.matching.outer": (
+        "Outer",
+        "outer_start",
+        "outer_step",
+    ),
+    "vlbench.matching.settings": (
+        "Experts",
+        "Settings",
+        "Task",
+    ),
+    "vlbench.matching.start": (
+        "Form",
+        "draw_start",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:

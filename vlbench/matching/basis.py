@@ -27,14 +27,30 @@ def frequency_weight(height: int, width: int) -> Float[Tensor, "height width"]:
 
 
 def to_coefficients(pixels: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
-    """Coefficients of the two-dimensional cosine transform, divided by the frequency weight."""
+    """Coefficients of the two-dimensional cosine transform, divided by the frequency weight.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import to_coefficients
+        >>> to_coefficients(torch.ones(2, 2)).round().abs()  # a flat picture is its lowest frequency
+        tensor([[2., 0.],
+                [0., 0.]])
+    """
     height, width = pixels.shape[-2:]
     rows, columns = cosine_basis(height).to(pixels), cosine_basis(width).to(pixels)
     return rows @ pixels @ columns.T / frequency_weight(height, width).to(pixels)
 
 
 def to_pixels(coefficients: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
-    """The inverse of :func:`to_coefficients`. A step of one size in every coefficient changes low frequencies most."""
+    """The inverse of :func:`to_coefficients`. A step of one size in every coefficient changes low frequencies most.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import to_coefficients, to_pixels
+        >>> pixels = torch.rand(3, 8, 8)
+        >>> torch.allclose(to_pixels(to_coefficients(pixels)), pixels, atol=1e-5)
+        True
+    """
     height, width = coefficients.shape[-2:]
     rows, columns = cosine_basis(height).to(coefficients), cosine_basis(width).to(coefficients)
     return rows.T @ (coefficients * frequency_weight(height, width).to(coefficients)) @ columns

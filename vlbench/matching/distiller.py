@@ -227,14 +227,27 @@ class LossDistiller(Distiller):
 
 
 def settings_of_loss(**given: Any) -> Settings:
-    """Settings without experts: ``outer_steps``, ``item_rate``, ``vector_rate``, and what else is wanted of them."""
+    """Settings without experts: ``outer_steps``, ``item_rate``, ``vector_rate``, and what else is wanted of them.
+
+    Examples:
+        >>> from vlbench.matching import settings_of_loss
+        >>> settings_of_loss(outer_steps=10, item_rate=0.1, vector_rate=0.1).experts
+        0
+    """
     none = dict.fromkeys(("experts", "expert_steps", "expert_batch", "interval", "start_range", "span"), 0)
     none |= dict.fromkeys(("inner_steps", "inner_batch", "averaged"), 0)
     return Settings(**{**none, "expert_rate": 0.0, "share": 1.0, "step_rate": 0.0, **given})
 
 
 def batch_targets(tower_inputs: Inputs) -> Tensor | None:
-    """Soft targets [n, n] of a batch where they are learned, else None."""
+    """Soft targets [n, n] of a batch where they are learned, else None.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import batch_targets
+        >>> batch_targets({"image": torch.zeros(3, 4), "text": torch.zeros(3, 2)}) is None
+        True
+    """
     rows = tower_inputs.get(TARGETS)
     return as_targets(rows).matrix(torch.arange(len(rows))) if rows is not None else None
 

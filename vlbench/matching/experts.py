@@ -103,7 +103,17 @@ def draw_segment(
     device: str,
     first_start: int = 0,
 ) -> Segment:
-    """A segment of a random expert from a random snapshot in ``first_start``..``last_start`` to ``span`` later."""
+    """A segment of a random expert from a random snapshot in ``first_start``..``last_start`` to ``span`` later.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import draw_segment
+        >>> expert = {"w": torch.arange(5.0)[:, None]}  # five snapshots of one weight
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> segment = draw_segment([expert], last_start=2, span=2, generator=generator, device="cpu")
+        >>> segment.target["w"] - segment.start["w"]
+        tensor([2.])
+    """
     chosen = trajectories[int(torch.randint(len(trajectories), (), generator=generator))]
     start = first_start + int(torch.randint(last_start - first_start + 1, (), generator=generator))
     return Segment(
@@ -113,7 +123,17 @@ def draw_segment(
 
 
 def layout(student: Student) -> Layout:
-    """Number of weights of every layer of a student's branches; a learned temperature is a layer of its own."""
+    """Number of weights of every layer of a student's branches; a learned temperature is a layer of its own.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile
+        >>> from vlbench.matching import layout
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> layout(context.student)
+        {'image': [128], 'text': [128]}
+    """
     sizes = {name: [1] for name in student.branches}
     for tower in student.towers.values():
         sizes |= {name: [shape.numel() for shape in flat.shapes] for name, flat in tower.branches.items()}
@@ -125,6 +145,15 @@ def convexified(path: Trajectory, layers: Layout) -> Trajectory:
     theta_t = (1 - b_t) theta_0 + b_t theta_T, with b_t the share of the layer's path length that lies before t.
 
     Source: PTM-ST (ICLR 2026), ``convexify.py``, after MCT.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import convexified
+        >>> corner = {"w": torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 3.0]])}  # one step, then three to the side
+        >>> convexified(corner, {"w": [2]})["w"]
+        tensor([[0.0000, 0.0000],
+                [0.2500, 0.7500],
+                [1.0000, 3.0000]])
     """
     straight = {}
     for branch, snapshots in path.items():
@@ -144,6 +173,13 @@ def mixed(anchor: Parameters, one: Parameters, two: Parameters, layers: Layout, 
     anchor to expert i and t = 2 <d_1, d_2> / (|d_1| |d_2| + <d_1, d_2>), at least 0.
 
     Source: MDM (CVPR 2026), section 3; Model Stock's interpolation.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import mixed
+        >>> one = {"w": torch.tensor([2.0, 0.0])}
+        >>> mixed({"w": torch.zeros(2)}, one, one, {"w": [2]})["w"]  # two that agree: half of the way there
+        tensor([1., 0.])
     """
     teacher = {}
     for branch, start in anchor.items():

@@ -31,6 +31,13 @@ class Segment:
     Attributes:
         start, target: parameters.
         merged: distances are counted as a share of all branches' length, not each of its own.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import Segment, matching_loss
+        >>> segment = Segment({"w": torch.zeros(2)}, {"w": torch.ones(2)})
+        >>> matching_loss(segment.start, segment)["w"]  # no better than not moving
+        tensor(1.)
     """
 
     start: Parameters
@@ -62,6 +69,13 @@ def matching_loss(end: Parameters, segment: Segment) -> dict[str, Float[Tensor, 
     """Branch -> |end - target|^2 / |start - target|^2 (Cazenavette et al. 2022, eq. 2; per branch as in VLDD).
 
     Of a merged segment the sum is that of all distances over that of all lengths (LoRS, its scripts for COCO).
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import Segment, matching_loss
+        >>> segment = Segment({"a": torch.zeros(1), "b": torch.zeros(1)}, {"a": torch.ones(1), "b": torch.ones(1) * 2})
+        >>> {branch: float(part) for branch, part in matching_loss(segment.start, segment).items()}
+        {'a': 1.0, 'b': 1.0}
     """
     return {
         branch: (end[branch] - target).square().sum() / _length(segment, branch)
@@ -80,6 +94,16 @@ def inner_path(
         start: parameters before the first step.
         rates: step size of every branch.
         batches: positions in ``tower_inputs`` that each step trains on.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import inner_path
+        >>> def loss(inputs, parameters, step):
+        ...     return (parameters["w"] - inputs["x"].mean()).square().sum() / 2
+        >>> inputs, rates = {"x": torch.ones(2)}, {"w": torch.tensor(0.5)}
+        >>> path = inner_path(loss, inputs, {"w": torch.zeros(1)}, rates, [torch.arange(2)] * 2)
+        >>> [float(parameters["w"]) for parameters in path]
+        [0.0, 0.5, 0.75]
     """
     path = [{branch: flat.detach() for branch, flat in start.items()}]
     for step, batch in enumerate(batches):
@@ -160,6 +184,16 @@ def tesla(
     The loss is |start - a G - target|^2 / |start - target|^2, and the gradient that x gets from step i is
     2 (a (target - start) + a^2 G) . dg_i/dx over the same length, with g_i where the path went. That leaves out how a
     step moves the gradients after it, so that it is biased; :func:`match` costs as much and is not.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import Segment, match, tesla
+        >>> def loss(inputs, parameters, step):
+        ...     return (parameters["w"] - inputs["x"].mean()).square().sum() / 2
+        >>> problem = loss, {"x": torch.ones(2)}, Segment({"w": torch.zeros(1)}, {"w": torch.full((1,), 2.0)})
+        >>> settings = {"rates": {"w": torch.tensor(0.5)}, "batches": [torch.arange(2)] * 2, "sides": ["x"]}
+        >>> [way(*problem, **settings).tower_inputs["x"][0].item() for way in (match, tesla)]
+        [-0.234375, -0.3125]
     """
     return match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=sides, indirect=False)
 
@@ -176,6 +210,16 @@ def unrolled(
     """The same as :func:`match` by the graph of all inner steps: memory grows with their number.
 
     For losses that cannot be computed again with the same random numbers, and as an oracle.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import Segment, match, unrolled
+        >>> def loss(inputs, parameters, step):
+        ...     return (parameters["w"] - inputs["x"].mean()).square().sum() / 2
+        >>> problem = loss, {"x": torch.ones(2)}, Segment({"w": torch.zeros(1)}, {"w": torch.full((1,), 2.0)})
+        >>> settings = {"rates": {"w": torch.tensor(0.5)}, "batches": [torch.arange(2)] * 2, "sides": ["x"]}
+        >>> [way(*problem, **settings).tower_inputs["x"][0].item() for way in (match, unrolled)]
+        [-0.234375, -0.234375]
     """
     inputs = {side: values.detach().requires_grad_(side in sides) for side, values in tower_inputs.items()}
     steps = {branch: rate.detach().requires_grad_() for branch, rate in rates.items()}
@@ -189,7 +233,7 @@ def unrolled(
     total = torch.stack(list(ratios.values())).sum()
     back = torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True)
     return Matched(
-        {branch: float(ratio) for branch, ratio in ratios.items()},
+        {branch: float(ratio.detach()) for branch, ratio in ratios.items()},
         dict(zip(sides, back[: len(sides)], strict=True)),
         dict(zip(steps, back[len(sides) :], strict=True)),
     )

@@ -35,6 +35,18 @@ class LearnedItems:
         bounds: least and greatest valid input; None: the variable is the inputs without scale, and is never clamped.
         stay: how strongly each update pulls back to the real items; 0: not at all.
         storage: what they are rounded to when a student reads them; None for 8-bit items, rounded at the end.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.matching import LearnedItems
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> pixels = train.as_inputs("image", torch.arange(4), context.student)
+        >>> how = LearnedItems(context.student.towers["image"], pixels, basis="frequency")
+        >>> variable = how.variable(pixels)  # what an optimiser moves
+        >>> how.tower_inputs(how.project(variable + 1)).shape  # what the student's head reads of what is valid
+        torch.Size([4, 16])
     """
 
     is_items, rate = True, "item_rate"
@@ -85,6 +97,17 @@ class LearnedVectors:
         real: tower inputs of the real pairs that learning starts from [pair, width].
         literal: the variable is the tower inputs without scale.
         storage: what they are rounded to, in the encoder's own space, when a student reads them.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.matching import LearnedVectors
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> vectors = context.full_set().tower_inputs(torch.arange(4))["text"]
+        >>> how = LearnedVectors(context.student.towers["text"], vectors)
+        >>> torch.allclose(how.tower_inputs(how.variable(vectors)), vectors)
+        True
     """
 
     is_items, rate = False, "vector_rate"

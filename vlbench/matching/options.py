@@ -10,7 +10,18 @@ from vlbench.registry.options import option
 
 @dataclass(frozen=True)
 class LearnOptions:
-    """What is learned, and how; read by :meth:`vlbench.matching.Distiller.form`."""
+    """What is learned, and how: options that every distiller of :mod:`vlbench.matching` reads where it has them.
+
+    Examples:
+        >>> from dataclasses import dataclass
+        >>> import vlbench
+        >>> from vlbench.matching import LearnOptions
+        >>> @dataclass(frozen=True)
+        ... class MyOptions(LearnOptions):
+        ...     weight: float = vlbench.option(1.0, minimum=0, help="of the second term")
+        >>> MyOptions().captions
+        'mean'
+    """
 
     learn: str = option("both", help="'both', or the one side that is learned, as in image or text")
     captions: Literal["mean", "one"] = option(
@@ -31,7 +42,13 @@ class LearnOptions:
 
 @dataclass(frozen=True)
 class StepOptions(LearnOptions):
-    """The same, with outer steps and rates."""
+    """The same, with outer steps and rates.
+
+    Examples:
+        >>> from vlbench.matching import StepOptions
+        >>> StepOptions(outer_steps=10).item_rate
+        0.1
+    """
 
     outer_steps: int = option(200, minimum=1, help="updates of the learned pairs")
     item_rate: float = option(0.1, minimum=0, help="outer learning rate of pixels, at unit RMS")

@@ -51,7 +51,14 @@ class Outer:
 
 
 def outer_start(variables: Variables) -> Variables:
-    """State before the first step: moments and running gradient norms, all zero."""
+    """State before the first step: moments and running gradient norms, all zero.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import outer_start
+        >>> sorted(outer_start({"x": torch.ones(2)}))
+        ['first.x', 'norm.x', 'second.x']
+    """
     state = {f"first.{name}": torch.zeros_like(value) for name, value in variables.items()}
     state |= {f"second.{name}": torch.zeros_like(value) for name, value in variables.items()}
     return state | {f"norm.{name}": torch.zeros((), device=value.device) for name, value in variables.items()}
@@ -60,9 +67,18 @@ def outer_start(variables: Variables) -> Variables:
 def outer_step(
     outer: Outer, variables: Variables, gradients: Variables, *, state: Variables, step: int, spent: float = 0.0
 ) -> tuple[Variables, Variables]:
-    """New variables and state; step 0 is the first. Nothing is changed in place."""
+    """New variables and state; step 0 is the first. Nothing is changed in place.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import Outer, outer_start, outer_step
+        >>> variables, gradients = {"x": torch.zeros(1)}, {"x": torch.ones(1)}
+        >>> outer = Outer("sgd", {"x": 0.5}, steps=2)
+        >>> outer_step(outer, variables, gradients, state=outer_start(variables), step=0)[0]["x"]
+        tensor([-0.5000])
+    """
     moved: Variables = {}
-    after: Variables = {}
+    after: Variables = {name: mean for name, mean in state.items() if name.startswith("mean.")}
     for name, value in variables.items():
         first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))
         if outer.kind == "sgd":
@@ -108,6 +124,6 @@ def clip(gradient: Tensor, norm: Tensor, step: int) -> tuple[Tensor, Tensor]:
     return gradient, NORM_DECAY * norm + (1 - NORM_DECAY) * size
 
 
-def cosine(step: int, steps: int) -> float:
+def cosine(step: float, steps: float) -> float:
     """From 1 at step 0 down to 0 at ``steps``."""
     return (1 + math.cos(math.pi * step / max(steps, 1))) / 2

@@ -59,6 +59,16 @@ class Settings:
         gradient: ``exact``; ``tesla``, without the indirect term; or ``unrolled``, the whole graph.
         convex: experts' paths are straightened before they are matched.
         merged: one ratio of all branches' distances, not one for each.
+
+    Examples:
+        >>> from vlbench.matching import Settings
+        >>> settings = Settings(
+        ...     experts=2, expert_steps=24, expert_rate=0.3, expert_batch=32, interval=6, start_range=1, span=2,
+        ...     inner_steps=4, inner_batch=0, outer_steps=50, averaged=1, share=1.0, item_rate=0.1, vector_rate=0.1,
+        ...     step_rate=0.1,
+        ... )
+        >>> settings.plan.interval
+        6
     """
 
     experts: int
@@ -114,6 +124,11 @@ class Task:
         items: first-side items of the train split.
         weights: of the largest encoder that learned items pass.
         captions: pairs of the train split.
+
+    Examples:
+        >>> from vlbench.matching import Task
+        >>> Task("heads", pairs=100, items=29_000).trained
+        'heads'
     """
 
     trained: Trained
