@@ -1,4 +1,4 @@
-"""SHA-256 of every tensor of every artifact below a folder, and the scores of its record: equal before and after a change.
+"""SHA-256 of every tensor of every artifact below a folder, and its scores: equal before and after a change that keeps them.
 
     python benchmarks/digest.py runs > before.txt
 """
