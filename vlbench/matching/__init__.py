@@ -20,7 +20,7 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.matching.basis import to_coefficients, to_pixels
-    from vlbench.matching.distiller import LossDistiller, PathDistiller, batch_targets, settings_of_loss
+    from vlbench.matching.distiller import LossDistiller, PathDistiller, Plan, batch_targets, settings_of_loss
     from vlbench.matching.experts import convexified, draw_segment, layout, mixed, train_experts
     from vlbench.matching.gradient import Segment, inner_path, match, matching_loss, tesla, unrolled
     from vlbench.matching.inner_rates import first_rates
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vlbench.matching.options import LearnOptions, StepOptions
     from vlbench.matching.outer import Outer, outer_start, outer_step
     from vlbench.matching.settings import Experts, Settings, Task
-    from vlbench.matching.start import Form, draw_start
+    from vlbench.matching.start import Form, Start, draw_start
 
 __all__ = [
     "Experts",
@@ -39,8 +39,10 @@ __all__ = [
     "LossDistiller",
     "Outer",
     "PathDistiller",
+    "Plan",
     "Segment",
     "Settings",
+    "Start",
     "StepOptions",
     "Task",
     "batch_targets",
@@ -71,6 +73,7 @@ _MODULES = {
     "vlbench.matching.distiller": (
         "LossDistiller",
         "PathDistiller",
+        "Plan",
         "batch_targets",
         "settings_of_loss",
     ),
@@ -106,6 +109,7 @@ _MODULES = {
     "vlbench.matching.settings": (
         "Experts",
         "Settings",
+        "Start",
         "Task",
     ),
     "vlbench.matching.start": (

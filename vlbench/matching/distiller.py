@@ -17,7 +17,7 @@ from vlbench.matching.loss_stage import LossStage
 from vlbench.matching.outer import Outer, final
 from vlbench.matching.paths import PathStage
 from vlbench.matching.settings import Settings, Task, what_is_trained
-from vlbench.matching.soft_targets import TARGETS, as_targets
+from vlbench.matching.soft_targets import SCALE, TARGETS, as_targets
 from vlbench.matching.stage import Stage, State
 from vlbench.matching.start import Form, Start, draw_start
 from vlbench.methods.method import Method
@@ -36,7 +36,13 @@ CHECKPOINT_EVERY = 25
 
 @dataclass(frozen=True)
 class Plan:
-    """A stage before it begins: the student (see :meth:`vlbench.Context.student_with`) and the numbers."""
+    """A stage before it begins: the student (see :meth:`vlbench.Context.student_with`) and the numbers.
+
+    Examples:
+        >>> from vlbench.matching import Plan, settings_of_loss
+        >>> Plan("frozen", settings_of_loss(outer_steps=10, item_rate=0.1, vector_rate=0.1)).variant
+        'frozen'
+    """
 
     variant: str
     settings: Settings
@@ -222,7 +228,7 @@ class LossDistiller(Distiller):
         self.prepare(student, context, start)
         learned, settings = start.learned(student), plan.settings
         rates = {side: getattr(settings, how.rate) for side, how in learned.items()}
-        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema)
+        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema, settings.clip)
         return LossStage(student, learned, outer=outer, seeds=seeds, share=settings.share, loss=self.loss)
 
 
@@ -239,8 +245,8 @@ def settings_of_loss(**given: Any) -> Settings:
     return Settings(**{**none, "expert_rate": 0.0, "share": 1.0, "step_rate": 0.0, **given})
 
 
-def batch_targets(tower_inputs: Inputs) -> Tensor | None:
-    """Soft targets [n, n] of a batch where they are learned, else None.
+def batch_targets(tower_inputs: Inputs, scale: float = SCALE) -> Tensor | None:
+    """Soft targets [n, n] of a batch where they are learned, else None; ``scale`` is that of the form.
 
     Examples:
         >>> import torch
@@ -249,7 +255,7 @@ def batch_targets(tower_inputs: Inputs) -> Tensor | None:
         True
     """
     rows = tower_inputs.get(TARGETS)
-    return as_targets(rows).matrix(torch.arange(len(rows))) if rows is not None else None
+    return as_targets(rows, scale).matrix(torch.arange(len(rows))) if rows is not None else None
 
 
 def task_of(train: TrainView, student: Student, pairs: int) -> Task:

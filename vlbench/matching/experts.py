@@ -61,6 +61,7 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         momentum=0.0,
         schedule="constant",
         augment=plan.augment if trained else "none",
+        passes=plan.passes,
     )
     context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
     trajectories = []
@@ -102,8 +103,9 @@ def draw_segment(
     generator: torch.Generator,
     device: str,
     first_start: int = 0,
+    expert: int | None = None,
 ) -> Segment:
-    """A segment of a random expert from a random snapshot in ``first_start``..``last_start`` to ``span`` later.
+    """A segment of a random or a given expert from a random snapshot in ``first_start``..``last_start`` to ``span`` la
 
     Examples:
         >>> import torch
@@ -114,7 +116,9 @@ def draw_segment(
         >>> segment.target["w"] - segment.start["w"]
         tensor([2.])
     """
-    chosen = trajectories[int(torch.randint(len(trajectories), (), generator=generator))]
+    if expert is None:
+        expert = int(torch.randint(len(trajectories), (), generator=generator))
+    chosen = trajectories[expert]
     start = first_start + int(torch.randint(last_start - first_start + 1, (), generator=generator))
     return Segment(
         {branch: path[start].to(device) for branch, path in chosen.items()},

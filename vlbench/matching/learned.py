@@ -32,7 +32,9 @@ class LearnedItems:
         tower: of that side.
         real: inputs of the real items that learning starts from [pair, ...].
         basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's) or ``free``.
-        bounds: least and greatest valid input; None: the variable is the inputs without scale, and is never clamped.
+        bounds: least and greatest valid input; None: the variable is the inputs over the deviation by which the encoder
+            normalises them, or over their own where it does not, and is never clamped. That is the space in which
+            published outer rates are meant: a step of one size moves the inputs by its square less.
         stay: how strongly each update pulls back to the real items; 0: not at all.
         storage: what they are rounded to when a student reads them; None for 8-bit items, rounded at the end.
 
@@ -64,9 +66,11 @@ class LearnedItems:
         self._tower, self._bounds, self._storage = tower, bounds, storage
         self._spectral = basis == "frequency" and real.ndim >= 3
         self._centre = float(real.mean()) if bounds else 0.0
-        self._scale = 1.0
+        self._scale: Tensor | float = 1.0
         if bounds:
             self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
+        else:
+            self._scale = deviation(tower, real)
         self._stay, self._real = stay, self.variable(real)
 
     def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
@@ -87,6 +91,15 @@ class LearnedItems:
         """The nearest variable whose inputs are valid, after the pull that goes with an update of size ``rate``."""
         variable = variable + min(1.0, self._stay * rate) * (self._real - variable)
         return self.variable(self.inputs(variable).clamp(*self._bounds)) if self._bounds else variable
+
+
+def deviation(tower: Tower, real: Float[Tensor, "pair ..."]) -> Tensor:
+    """By which an encoder divides its inputs, of each channel; where it does not, that of the inputs themselves."""
+    own = getattr(tower.encoder.module, "std", None)
+    if isinstance(own, Tensor):
+        return own
+    axes = [0, *range(2, real.ndim)] if real.ndim > 3 else list(range(real.ndim))
+    return real.std(axes, keepdim=True, correction=0).clamp_min(1e-6)[0]
 
 
 class LearnedVectors:

@@ -27,6 +27,7 @@ class Outer:
         rates: variable -> learning rate.
         steps: length of the cosine.
         ema: decay of the exponential average of the variables that is returned; 0: their last values are.
+        clip: the norm of all variables' gradients together is cut at this value; 0: not.
 
     Examples:
         >>> import torch
@@ -42,6 +43,7 @@ class Outer:
     rates: dict[str, float]
     steps: int
     ema: float = 0.0
+    clip: float = 0.0
 
     def rate(self, name: str, step: int, spent: float = 0.0) -> float:
         """Learning rate of a variable at a step, where a share ``spent`` of the time is over."""
@@ -78,6 +80,7 @@ def outer_step(
         tensor([-0.5000])
     """
     moved: Variables = {}
+    gradients = shortened(gradients, outer.clip) if outer.clip else gradients
     after: Variables = {name: mean for name, mean in state.items() if name.startswith("mean.")}
     for name, value in variables.items():
         first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))
@@ -112,6 +115,13 @@ def adam_direction(first: Tensor, second: Tensor, step: int) -> Tensor:
     first = first / (1 - FIRST_DECAY ** (step + 1))
     second = second / (1 - SECOND_DECAY ** (step + 1))
     return first / (second.sqrt() + EPSILON)
+
+
+def shortened(gradients: Variables, longest: float) -> Variables:
+    """All gradients times one factor, so that their norm together is at most ``longest``."""
+    norm = torch.stack([gradient.norm() for gradient in gradients.values()]).norm()
+    factor = (longest / norm.clamp_min(1e-30)).clamp_max(1.0)
+    return {name: gradient * factor for name, gradient in gradients.items()}
 
 
 def clip(gradient: Tensor, norm: Tensor, step: int) -> tuple[Tensor, Tensor]:

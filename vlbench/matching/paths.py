@@ -49,7 +49,7 @@ class PathStage(Stage):
         inner_loss: InnerLoss,
     ) -> None:
         rates = {side: getattr(settings, how.rate) for side, how in learned.items()} | {RATES: settings.step_rate}
-        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema)
+        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema, settings.clip)
         super().__init__(student, learned, outer=outer, seeds=seeds, share=settings.share)
         self.trajectories, self.settings, self._inner_loss = trajectories, settings, inner_loss
 
@@ -94,20 +94,22 @@ class PathStage(Stage):
             draw_segment(
                 self.trajectories, last_start=round(grown), span=settings.span, generator=generator,
                 device=self.student.device, first_start=settings.first_start,
+                expert=(step * settings.averaged + index) % len(self.trajectories) if settings.in_turn else None,
             )
-            for _ in range(settings.averaged)
+            for index in range(settings.averaged)
         ]  # fmt: skip
         return [Segment(one.start, one.target, settings.merged) for one in drawn]
 
     def _batches(self, step: int, segment: int, tower_inputs: Inputs) -> list[Tensor]:
-        count = len(next(iter(tower_inputs.values())))
-        size, steps = self.settings.inner_batch, self.settings.inner_steps
+        part, parts = self.settings.part
+        rows = torch.arange(len(next(iter(tower_inputs.values())))).tensor_split(parts)[part]
+        count, size, steps = len(rows), self.settings.inner_batch, self.settings.inner_steps
         if size == 0 or size >= count:
-            return [torch.arange(count, device=self.student.device)] * steps
+            return [rows.to(self.student.device)] * steps
         generator = self.seeds.generator("batches", step * self.settings.averaged + segment)
-        per_pass = count // size
+        per_pass = 1 if self.settings.draws else count // size
         passes = [torch.randperm(count, generator=generator)[: per_pass * size] for _ in range(-(-steps // per_pass))]
-        order = torch.cat(passes).to(self.student.device)
+        order = rows[torch.cat(passes)].to(self.student.device)
         return [order[at : at + size] for at in range(0, steps * size, size)]
 
     def _loss(self, step: int) -> Loss:

@@ -20,7 +20,7 @@ class Experts:
         count: how many.
         steps, rate, batch: of each.
         interval: steps between two snapshots.
-        augment: as in :class:`vlbench.students.Recipe`, where an encoder is trained.
+        augment, passes: as in :class:`vlbench.students.Recipe`; the first where an encoder is trained.
 
     Examples:
         >>> from vlbench.matching import Experts
@@ -34,6 +34,7 @@ class Experts:
     batch: int
     interval: int
     augment: str = "none"
+    passes: str = "items"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Settings:
     """Numbers of one stage of trajectory matching.
 
     Attributes:
-        experts, expert_steps, expert_rate, expert_batch, interval, expert_augment: see :class:`Experts`.
+        experts, expert_steps, expert_rate, expert_batch, interval, expert_augment, expert_passes: see :class:`Experts`.
         start_range: segments start at a snapshot up to this one, and
         first_start: from this one on.
         first_range: ``start_range`` at the first update, from which it grows evenly to its full value.
@@ -59,6 +60,10 @@ class Settings:
         gradient: ``exact``; ``tesla``, without the indirect term; or ``unrolled``, the whole graph.
         convex: experts' paths are straightened before they are matched.
         merged: one ratio of all branches' distances, not one for each.
+        in_turn: experts are followed in turn, not drawn.
+        draws: each inner batch is a draw of its own, not a part of a pass.
+        part: which part of the pairs is trained on, of how many: (1, 2) is the second half.
+        clip: the gradient's norm over all variables is cut at this value, before any other clipping; 0: not.
 
     Examples:
         >>> from vlbench.matching import Settings
@@ -94,24 +99,30 @@ class Settings:
     literal: bool = False
     inner_rate: float = 0.0
     expert_augment: str = "none"
+    expert_passes: str = "items"
     gradient: Literal["exact", "tesla", "unrolled"] = "exact"
     convex: bool = False
     merged: bool = False
+    in_turn: bool = False
+    draws: bool = False
+    part: tuple[int, int] = (0, 1)
+    clip: float = 0.0
 
     @property
     def plan(self) -> Experts:
         """How its experts are trained."""
         return Experts(
-            self.experts, self.expert_steps, self.expert_rate, self.expert_batch, self.interval, self.expert_augment
-        )
+            self.experts, self.expert_steps, self.expert_rate, self.expert_batch, self.interval,
+            self.expert_augment, self.expert_passes,
+        )  # fmt: skip
 
     def chosen(self) -> dict[str, object]:
         """What a record tells: name -> value, without what means nothing where there are no experts."""
-        values = asdict(self)
+        values = asdict(self) | {"part": "{}/{}".format(*self.part)}
         return values if self.experts else {name: value for name, value in values.items() if name in _ALWAYS}
 
 
-_ALWAYS = ("outer_steps", "share", "item_rate", "vector_rate", "optimiser", "ema")
+_ALWAYS = ("outer_steps", "share", "item_rate", "vector_rate", "optimiser", "ema", "clip")
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ def first_rows(pairs: int, rank: int, generator: torch.Generator) -> Rows:
     return torch.cat([torch.ones(pairs, 1), left, torch.zeros(pairs, rank)], 1)
 
 
-def as_targets(rows: Rows) -> Targets:
-    """diag(d) + SCALE / rank * L R^T, as a student trains on it and an artifact stores it; differentiable."""
+def as_targets(rows: Rows, scale: float = SCALE) -> Targets:
+    """diag(d) + scale / rank * L R^T, as a student trains on it and an artifact stores it; differentiable."""
     rank = rows.shape[1] // 2
     diagonal, left, right = rows.split([1, rank, rank], 1)
-    return Targets(diagonal[:, 0], left * (SCALE / max(rank, 1)), right)
+    return Targets(diagonal[:, 0], left * (scale / max(rank, 1)), right)
 
 
 class LearnedTargets:

@@ -15,7 +15,7 @@ from vlbench.artifacts.artifact import DistilledPairs, Selection
 from vlbench.artifacts.quantise import pack, stored_bytes
 from vlbench.errors import OptionError
 from vlbench.matching.learned import Basis, Learned, LearnedItems, LearnedVectors, Storage
-from vlbench.matching.soft_targets import TARGETS, LearnedTargets, as_targets, first_rows
+from vlbench.matching.soft_targets import SCALE, TARGETS, LearnedTargets, as_targets, first_rows
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
@@ -37,6 +37,7 @@ class Form:
         stay: pull of learned items back to the real ones.
         storage: of vectors, and of items that are not 8 bit.
         target_rank: of learned soft targets; None: there are none.
+        target_scale: factor on their low-rank part, over the rank.
         literal: variables are raw, as published methods have them: no unit RMS, no clamp.
 
     Examples:
@@ -52,6 +53,7 @@ class Form:
     stay: float = 0.0
     storage: Storage = "float32"
     target_rank: int | None = None
+    target_scale: float = SCALE
     literal: bool = False
 
 
@@ -66,6 +68,17 @@ class Start:
         bounds: side whose items are a tensor -> least and greatest valid input.
         eight_bit: those of them whose items are 8 bit, and are stored so.
         form: what is learned, and how.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, vlbench
+        >>> from vlbench.matching import Form, draw_start
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> start = draw_start(train, vlbench.Budget(5), context, form=Form(learn="text"))
+        >>> variables = {side: how.variable(start.first[side]) for side, how in start.learned(context.student).items()}
+        >>> len(start.artifact(train, context.student, variables, rates={}))  # as it was: nothing has been learned
+        5
     """
 
     selection: Selection
@@ -135,7 +148,7 @@ class Start:
             dict(rates),
             None if self.form.noise else self.selection,
             {side: scale.cpu() for side, scale in scales.items() if scale is not None},
-            as_targets(variables[TARGETS]).to("cpu") if TARGETS in learned else None,
+            as_targets(variables[TARGETS], self.form.target_scale).to("cpu") if TARGETS in learned else None,
         )
 
 

@@ -56,4 +56,4 @@ class RidgeMeta(vlbench.Method):
 @vlbench.hookimpl
 def vlbench_methods() -> list[vlbench.MethodSpec]:
     summary = "Real images with learned text vectors, by the meta-gradient of a ridge map."
-    return [vlbench.MethodSpec("ridge-meta", "ridge_meta:RidgeMeta", "distillation", summary, RidgeMetaOptions)]
+    return [vlbench.MethodSpec("text-ridge", "ridge_meta:RidgeMeta", "distillation", summary, RidgeMetaOptions)]
