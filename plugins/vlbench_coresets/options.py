@@ -28,6 +28,29 @@ class MeanCaptionOptions:
 
 
 @dataclass(frozen=True)
+class ClusterOptions(SelectorOptions):
+    """Those of selectors that cluster their candidates."""
+
+    iterations: int = vlbench.option(25, minimum=1, help="of k-means")
+
+
+@dataclass(frozen=True)
+class DedupOptions(ClusterOptions):
+    """Those of ``semdedup``."""
+
+    clusters: int = vlbench.option(0, minimum=0, help="within which pairs are compared; 0: one for each 50 candidates")
+
+
+@dataclass(frozen=True)
+class LengthOptions:
+    """Those of ``length``."""
+
+    captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
+    repeat_images: bool = vlbench.option(False, help=_REPEAT)
+    unit: Literal["words", "characters"] = vlbench.option("words", help="in which a caption is measured")
+
+
+@dataclass(frozen=True)
 class ForgettingOptions:
     """Which pairs are kept, and the training run in which forgetting is counted."""
 

@@ -160,9 +160,8 @@ def test_the_weighted_loss_of_lors_equals_its_sum_over_both_groups(toy_run, gene
             p, s = 1 / (1 + math.exp(-float(one[i] @ two[j]) / student.temperature)), float(targets[i, j])
             groups[s > 0.5].append(-s * math.log(p + 1e-12) - (1 - s) * math.log(1 - p + 1e-12))
     expected = sum(sum(group) / len(group) for group in groups.values()) / 2
-    assert float(student.loss(inputs, parameters, targets=targets, objective="wbce")) == pytest.approx(
-        expected, rel=1e-3
-    )
+    found = student.loss(inputs, parameters, targets=targets, objective="wbce")
+    assert float(found) == pytest.approx(expected, rel=1e-3)
 
 
 def test_phases_learn_their_own_part_of_the_pairs_from_their_own_window(toy_run):
