@@ -202,7 +202,9 @@ def _artifact(work: Session, job: Job, folder: Path) -> Artifact:
 def _make(work: Session, record: Record, job: Job, folder: Path) -> None:
     if job.name == CHANCE:
         record["scores"] = chance_scores(work)
-    elif job.name == FULL:
+        return
+    work.open_students()
+    if job.name == FULL:
         _score(work, record, _artifact(work, job, folder), keep=folder)
     else:
         _condense_and_score(work, record, job, folder)

@@ -138,6 +138,16 @@ class Session:
             self._evaluators[student] = Evaluator(built, tower_inputs, training.grid, split=training.split)
         return self._evaluators[student]
 
+    def open_students(self) -> None:
+        """Make the evaluator of every student, so that what is wrong with data or encoders shows before a method runs.
+
+        Raises:
+            NotFiniteError: a feature of an item is not finite.
+            ProtocolError: an encoder does not fit the data.
+        """
+        for student in self.students:
+            self.evaluator(student)
+
     def context(self, spec: MethodSpec, seeds: SeedTree) -> tuple[TrainView, Context]:
         """What a method is given."""
         view = TrainView(self.dataset, sees_val=spec.sees_val)
