@@ -15,7 +15,6 @@ from vlbench.artifacts.artifact import (
     Artifact,
     DistilledPairs,
     check_artifact,
-    check_family,
     load_artifact,
     save_artifact,
 )
@@ -29,9 +28,8 @@ from vlbench.progress import Observer, SilentObserver
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import ASKED, read_record, record_id, write_record
 from vlbench.registry.code import code_hash
-from vlbench.registry.invoke import make
 from vlbench.registry.options import options_for_each
-from vlbench.registry.specs import MethodSpec
+from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
     CHANCE,
@@ -211,9 +209,10 @@ def _make(work: Session, record: Record, job: Job, folder: Path) -> None:
 
 
 def _condense_and_score(work: Session, record: Record, job: Job, folder: Path) -> None:
-    spec = work.registry.method(job.name)
     train = work.dataset.split("train")
-    artifact = _condense(work, record, spec, job, folder)
+    made = condense(work, job, folder)
+    record.update(made.fields(work))
+    artifact = made.artifact
     save_artifact(artifact, folder)
     cost = record["cost"]
     Budget.parse(job.budget).check_artifact_size(job.name, pairs=cost["pairs"], size=cost["bytes"])
@@ -223,34 +222,6 @@ def _condense_and_score(work: Session, record: Record, job: Job, folder: Path) -
         _score(work, start, artifact.start, label="start")
         record["start"] = {key: start[key] for key in ("scores", "chosen", "cost")}
     write_preview(folder, artifact, train, work.evaluator(work.protocol.reference))
-
-
-def _condense(work: Session, record: Record, spec: MethodSpec, job: Job, folder: Path) -> Artifact:
-    method = make(work.registry, "method", job.name, work.method_options(spec, job.options))
-    seeds = SeedTree(job.seed).child("condense")
-    view, context = work.context(spec, seeds)
-    budget = Budget.parse(job.budget)
-    budget.check_available(len(view))
-    context.student  # noqa: B018  # built before the clock starts: features and statistics belong to no method
-    context.work = folder
-    work.observer.phase(f"{job.name} {job.budget}", None, spec.summary)
-    with Meter() as meter:
-        context.clock = meter
-        artifact: Artifact = method.condense(view, budget, context)
-    work.observer.done(f"{meter.seconds:.1f} s")
-    train = work.dataset.split("train")
-    check_family(artifact, spec.family)
-    check_artifact(artifact, train=train, fingerprint=work.dataset.fingerprint)
-    record["cost"].update(
-        pairs=len(artifact),
-        bytes=artifact_bytes(artifact, train),
-        condense_s=meter.seconds,
-        peak_rss_bytes=meter.peak_bytes,
-    )
-    if meter.before_s:
-        record["resumed"] = True
-    record["curves"] = context.curves
-    return artifact
 
 
 def _score(work: Session, record: Record, artifact: Artifact, *, label: str = "", keep: Path | None = None) -> None:

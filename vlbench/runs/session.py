@@ -21,7 +21,7 @@ from vlbench.protocol.protocol import parse_student
 from vlbench.registry.invoke import make
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
-from vlbench.runs.observers import ObserverGroup
+from vlbench.runs.observers import ObserverGroup, Reporter
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
 from vlbench.students.losses import INFO_NCE
@@ -151,7 +151,10 @@ class Session:
     def context(self, spec: MethodSpec, seeds: SeedTree) -> tuple[TrainView, Context]:
         """What a method is given."""
         view = TrainView(self.dataset, sees_val=spec.sees_val)
-        return view, Context(view, self.builder, self.reference, seeds, self.observer)
+        reference = copy.deepcopy(self.reference)  # the protocol's own has dicts in it
+        context = Context(view, self.builder, reference, seeds, Reporter(self.observer))
+        context.owner = self.registry.foreign_owner("method", spec.name)
+        return view, context
 
     @property
     def reference(self) -> Reference:

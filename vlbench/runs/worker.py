@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from vlbench.offline import is_offline, offline
 from vlbench.progress import SilentObserver
@@ -20,13 +22,25 @@ from vlbench.runs.request import RunRequest
 
 def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
     """The command of a row, for this machine and as long as nothing changes; a record's ``command`` is for people."""
-    asked = {
+    asked = worker_asked(job, request, plugin_files)
+    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]
+
+
+def worker_asked(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> dict[str, Any]:
+    """What a child is asked for, as JSON may hold it."""
+    return {
         "job": dataclasses.asdict(job),
         "request": dataclasses.asdict(request),
         "plugin_files": plugin_files,
         "offline": is_offline(),
     }
-    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]
+
+
+def request_of(asked: Mapping[str, Any]) -> RunRequest:
+    """The request again, from what :func:`worker_asked` gave."""
+    given = asked["request"]
+    paths = {name: Path(given[name]) for name in ("out", "data") if given[name] is not None}
+    return RunRequest(**{**given, **paths, "seeds": tuple(given["seeds"]), "students": tuple(given["students"])})
 
 
 def main(text: str) -> int:
@@ -35,11 +49,8 @@ def main(text: str) -> int:
     from vlbench.runs.session import Session
 
     asked = json.loads(text)
-    given = asked["request"]
-    paths = {name: Path(given[name]) for name in ("out", "data") if given[name] is not None}
-    request = RunRequest(**{**given, **paths, "seeds": tuple(given["seeds"]), "students": tuple(given["students"])})
     with offline() if asked["offline"] else nullcontext():
-        work = Session(load_registry(asked["plugin_files"]), request, SilentObserver())
+        work = Session(load_registry(asked["plugin_files"]), request_of(asked), SilentObserver())
         return int(run_job(work, Job(**asked["job"]))["status"] != "finished")
 
 

@@ -141,7 +141,7 @@ class StudentBuilder:
             for side, tower in student.towers.items()
             if tower.config.dropout and split == "train"
         }
-        return TowerInputs(takers, self.dataset.split(split).pairs, counts, device=student.device, live=live)
+        return TowerInputs(takers, self.dataset.split(split).pairs.clone(), counts, device=student.device, live=live)
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
