@@ -27,7 +27,7 @@ from vlbench.evaluation.retrieval import clusters
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.records.ranks import write_ranks
-from vlbench.records.record import ASKED, read_record, record_id, write_record
+from vlbench.records.untyped import ASKED, read_record, record_id, write_record
 from vlbench.registry.code import code_hash
 from vlbench.registry.invoke import make
 from vlbench.registry.options import options_for_each

@@ -15,7 +15,7 @@ from vlbench.errors import DataError, UnknownNameError
 from vlbench.progress import Observer
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import REPRODUCED, SELF_REPORTED, read_evidence, write_evidence
-from vlbench.records.record import FILE_NAME
+from vlbench.records.untyped import FILE_NAME
 from vlbench.runs.jobs import Job, run_words
 from vlbench.runs.request import RunRequest
 from vlbench.verification.bundle import file_hash, unpack
