@@ -15,7 +15,7 @@ from vlbench.artifacts.artifact import save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
-from vlbench.records.record import ASKED, read_record, write_record
+from vlbench.records.untyped import ASKED, read_record, write_record
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
