@@ -207,8 +207,8 @@ def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
 
 
 def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    from vlbench.registry.suggestions import unknown
+    from vlbench.registry.suggestions import unknown_name
 
     for key in table:
         if key not in known:
-            raise unknown(f"key in {where}", key, known)
+            raise unknown_name(f"key in {where}", key, known)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from vlbench.errors import PluginError
-from vlbench.registry.invoke import Settings, call
+from vlbench.registry.invoke import TorchSettings, call
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
@@ -39,7 +39,7 @@ def execute(
     done: dict[int, T] = {}
     begun: set[int] = set()
     raised: list[BaseException] = []
-    settings = Settings()
+    settings = TorchSettings()
     one_at_a_time = threading.Lock()  # rows share students and caches
 
     def run(index: int) -> None:

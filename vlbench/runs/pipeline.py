@@ -29,7 +29,7 @@ from vlbench.progress import Observer, SilentObserver
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import ASKED, read_record, record_id, write_record
 from vlbench.registry.code import code_hash
-from vlbench.registry.invoke import make
+from vlbench.registry.invoke import construct
 from vlbench.registry.options import options_for_each
 from vlbench.registry.specs import MethodSpec
 from vlbench.runs.executors import execute
@@ -114,7 +114,7 @@ def run_many(
     Returns:
         the records of the rows asked for, in that order, and of the others.
     """
-    specs = {name: registry.method(name) for name in methods}
+    specs = {name: registry.get("method", name) for name in methods}
     options = options_for_each(request.options, {name: spec.options for name, spec in specs.items()})
     work = Session(registry, request, observer)
     for name, spec in specs.items():
@@ -209,7 +209,7 @@ def _make(work: Session, record: Record, job: Job, folder: Path) -> None:
 
 
 def _condense_and_score(work: Session, record: Record, job: Job, folder: Path) -> None:
-    spec = work.registry.method(job.name)
+    spec = work.registry.get("method", job.name)
     train = work.dataset.split("train")
     artifact = _condense(work, record, spec, job, folder)
     save_artifact(artifact, folder)
@@ -224,7 +224,7 @@ def _condense_and_score(work: Session, record: Record, job: Job, folder: Path) -
 
 
 def _condense(work: Session, record: Record, spec: MethodSpec, job: Job, folder: Path) -> Artifact:
-    method = make(work.registry, "method", job.name, work.method_options(spec, job.options))
+    method = construct(work.registry, "method", job.name, work.method_options(spec, job.options))
     seeds = SeedTree(job.seed).child("condense")
     view, context = work.context(spec, seeds)
     budget = Budget.parse(job.budget)
@@ -287,7 +287,7 @@ def _score(work: Session, record: Record, artifact: Artifact, *, label: str = ""
 def _blank(work: Session, job: Job) -> Record:
     """Everything asked, and the environment; scores and cost follow."""
     protocol = work.protocol
-    spec = work.registry.method(job.name) if job.name not in WITHOUT_METHOD else None
+    spec = work.registry.get("method", job.name) if job.name not in WITHOUT_METHOD else None
     # As JSON gives them back, where a tuple is a list: a finished run is found by comparing with its record.
     options = json.loads(json.dumps(asdict(work.method_options(spec, job.options)))) if spec else {}
     asked = {
