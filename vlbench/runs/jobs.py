@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
+from vlbench.offline import is_offline
 from vlbench.registry.options import options_for_each, parse_options
 
 if TYPE_CHECKING:
@@ -81,17 +83,17 @@ def baseline_jobs(registry: Registry, rows: Rows, budgets: Sequence[Budget], see
 
 
 def matched_job(registry: Registry, rows: Rows, record: Record) -> Job | None:
-    """The protocol's first baseline at the size of a distilled row; None where there is nothing to match.
+    """The protocol's reference row at the size of a distilled row; None where there is nothing to match.
 
     The size is that in bytes where the row's budget is in pairs, and that in pairs where it is in bytes.
     """
-    if not rows.always or record["status"] != "finished" or record["family"] != "distillation":
+    if not rows.reference_row or record["status"] != "finished" or record["family"] != "distillation":
         return None
     counted = Budget.parse(record["budget"]).unit
     size = Budget(record["cost"]["bytes"], "bytes") if counted == "pairs" else Budget(record["cost"]["pairs"])
     matched_to = {key: record[key] for key in ("method", "options", "budget")}
-    options = method_options(registry.get("method", rows.always[0]), {})
-    return Job(rows.always[0], size, options, record["seed"], baseline=True, matched_to=matched_to)
+    options = method_options(registry.get("method", rows.reference_row), {})
+    return Job(rows.reference_row, size, options, record["seed"], baseline=True, matched_to=matched_to)
 
 
 def method_options(spec: MethodSpec, given: Mapping[str, object]) -> Any:
@@ -133,3 +135,14 @@ def command_words(job: Job, request: RunRequest, *, suite: str, more: Sequence[s
     for key, text in request.overrides.items():
         words += ["--set", f"{key}={text}"]
     return words
+
+
+def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
+    """The command that makes a row in a process of its own, on this machine; see :mod:`vlbench.runs.worker`."""
+    asked = {
+        "job": {**vars(job), "budget": str(job.budget or ""), "options": options_json(job.options)},
+        "request": dataclasses.asdict(request),
+        "plugin_files": plugin_files,
+        "offline": is_offline(),
+    }
+    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]

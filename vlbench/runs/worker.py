@@ -13,32 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
-from vlbench.offline import is_offline, offline
+from vlbench.offline import offline
 from vlbench.progress import SilentObserver
 from vlbench.registry.loader import load_registry
-from vlbench.runs.jobs import Job, method_options, options_json
+from vlbench.runs.jobs import Job, method_options
+from vlbench.runs.pipeline import run_job
 from vlbench.runs.request import RunRequest
+from vlbench.runs.session import Session
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
 
 
-def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
-    """The command of a job, for this machine and as long as nothing changes; a record's ``command`` is for people."""
-    asked = {
-        "job": {**vars(job), "budget": str(job.budget or ""), "options": options_json(job.options)},
-        "request": dataclasses.asdict(request),
-        "plugin_files": plugin_files,
-        "offline": is_offline(),
-    }
-    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]
-
-
 def main(text: str) -> int:
     """Make the row; 0 where it is finished."""
-    from vlbench.runs.pipeline import run_job
-    from vlbench.runs.session import Session
-
     asked = json.loads(text)
     registry = load_registry(asked["plugin_files"])
     with offline() if asked["offline"] else nullcontext():

@@ -190,7 +190,7 @@ def command(to):
 """
 
 
-def test_command_of_a_plugin_is_imported_when_it_is_used_and_errs_like_a_built_in_one(
+def test_a_plugins_command_is_imported_when_used_and_errs_like_a_built_in_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
