@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.analysis.finished import Finished
-from vlbench.analysis.strength import BASELINES
 from vlbench.artifacts.artifact import DistilledPairs
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
@@ -26,10 +25,11 @@ SHOWN = 8
 def draw_strength(result: Mapping[str, Any], target: Path) -> Path:
     """Leads over each baseline in points of mean recall, against the student's steps; solid lines are tuned."""
     figure = _figure(9.5, 3.8)
-    panels = figure.subplots(1, 2, sharey=True)
     rows = result["rows"]
+    baselines = list(rows[0]["lead"])
+    panels = figure.subplots(1, len(baselines), sharey=True, squeeze=False)[0]
     colours = dict(zip(dict.fromkeys(row["method"] for row in rows), itertools.cycle(COLOURS), strict=False))
-    for panel, baseline in zip(panels, BASELINES, strict=True):
+    for panel, baseline in zip(panels, baselines, strict=True):
         for method, colour in colours.items():
             if method != baseline:
                 _lines(panel, [row for row in rows if row["method"] == method], baseline, colour=colour, label=method)

@@ -1,4 +1,4 @@
-"""How much of a method's lead is the weakness of the student? Leads over random and mean captions, by effort."""
+"""How much of a method's lead is the weakness of the student? Leads over the suite's baselines, by effort."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from vlbench.students.training import Recipe
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 """Of the suite's own steps."""
-BASELINES = ("random", "mean-caption")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
     """Train students of every effort on every run.
 
     Args:
-        runs: of one suite and one budget, ``random`` and ``mean-caption`` among them.
+        runs: of one suite and one budget, a run of each of the suite's baselines among them.
         seeds: fresh students of each; 0: as many as the suite says.
 
     Returns:
@@ -64,7 +63,7 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
     """
     first = runs[0]
     _check(runs)
-    training = first.work.protocol.training
+    training, baselines = first.work.protocol.training, first.work.protocol.rows.always
     count = seeds or training.seeds
     rows = []
     data = first.data(first.evaluator())
@@ -74,7 +73,7 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
         scores = {run.record["id"]: _score(run, effort, count) for run in runs}
         floors = {
             name: mean([_mean(scores[run.record["id"]]) for run in runs if run.record["method"] == name])
-            for name in BASELINES
+            for name in baselines
         }
         rows += [
             {
@@ -84,7 +83,7 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
                 "run": run.record["id"],
                 "method": run.record["method"],
                 "scores": scores[run.record["id"]],
-                "lead": {name: _mean(scores[run.record["id"]]) - floors[name] for name in BASELINES},
+                "lead": {name: _mean(scores[run.record["id"]]) - floors[name] for name in baselines},
             }
             for run in runs
         ]
@@ -112,9 +111,10 @@ def _check(runs: Sequence[Finished]) -> None:
                     f"{run.record['id']} and {first['id']} differ in {field}: {run.record[field]} and {first[field]}. "
                     "Give runs of one suite and one budget."
                 )
-    missing = [name for name in BASELINES if all(run.record["method"] != name for run in runs)]
+    baselines = runs[0].work.protocol.rows.always
+    missing = [name for name in baselines if all(run.record["method"] != name for run in runs)]
     if missing:
         raise DataError(
-            f"leads are counted from {' and '.join(BASELINES)}; there is no run of {' or '.join(missing)}. "
+            f"leads are counted from {' and '.join(baselines)}; there is no run of {' or '.join(missing)}. "
             f"Add one: vlbench run --method {missing[0]} --budget {first['budget']} --suite {first['suite']}"
         )

@@ -80,7 +80,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
     registry = load(context)
     unique = list(dict.fromkeys(methods))
     for method in unique:
-        registry.method(method)
+        registry.get("method", method)
     parsed = list(dict.fromkeys(Budget.parse(text) for text in budgets.split(",")))
     request = RunRequest(
         suite=rest["suite"],
@@ -89,7 +89,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
         options=key_values(rest["options"], flag="-o"),
         overrides=key_values(rest["overrides"], flag="--set"),
         out=rest["out"],
-        executor=registry.executor(rest["executor"]).name,
+        executor=registry.get("executor", rest["executor"]).name,
         data=rest["data"],
         students=names(rest["students"]),
         isolate=rest["isolate"] or rest["time_limit_s"] > 0,

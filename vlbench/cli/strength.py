@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Show how a lead depends on the student: weak or strong, tuned or not, and as the released scripts train it.
 
-    RUNS are of one suite and one budget; random and mean-caption must be among them.
+    RUNS are of one suite and one budget. The suite's baselines must be among them.
     """
     from vlbench.analysis.strength import strength
 
@@ -38,15 +38,13 @@ def command(
     if as_json:
         echo_json(result)
         return
-    echo_rows(
-        [_row(row) for row in result["rows"]],
-        header=("student", "steps", "method", "mean", "over random", "over mean-caption"),
-    )
+    over = [f"over {baseline}" for baseline in result["rows"][0]["lead"]]
+    echo_rows([_row(row) for row in result["rows"]], header=("student", "steps", "method", "mean", *over))
     if target is not None:
         click.echo(f"Written to {readable_path(target)}")
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     recall = row["scores"]["mean_recall"]
-    leads = [f"{row['lead'][name]:+.1f}" for name in ("random", "mean-caption")]
+    leads = [f"{lead:+.1f}" for lead in row["lead"].values()]
     return (row["effort"], str(row["steps"]), row["method"], f"{recall['mean']:.1f} ±{recall['sd']:.1f}", *leads)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError
-from vlbench.registry.invoke import blamed, call, taking
+from vlbench.registry.invoke import attributed_to, call, call_with_accepted
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
@@ -25,7 +25,7 @@ class ObserverGroup:
     def __init__(self, registry: Registry, own: Observer) -> None:
         self._registry, self._own = registry, own
         self._others: dict[str, Any] = {}
-        for name in registry.observers:
+        for name in registry.all("observer"):
             try:
                 self._others[name] = call(registry, "observer", name)
             except PluginError as error:
@@ -55,9 +55,9 @@ class ObserverGroup:
     def _tell(self, what: str, offered: Mapping[str, object]) -> None:
         for name, other in list(self._others.items()):
             try:
-                with blamed(self._registry, "observer", name):
+                with attributed_to(self._registry, "observer", name):
                     if hasattr(other, what):
-                        taking(getattr(other, what), copy.deepcopy(dict(offered)))
+                        call_with_accepted(getattr(other, what), copy.deepcopy(dict(offered)))
             except PluginError as error:
                 self._dismiss(name, error)
 

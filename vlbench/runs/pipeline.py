@@ -24,6 +24,7 @@ from vlbench.runs.jobs import (
     asked_jobs,
     baseline_jobs,
     matched_job,
+    worker_words,
 )
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
@@ -31,7 +32,6 @@ from vlbench.runs.request import RunRequest
 from vlbench.runs.rescoring import full_artifact, scored_again
 from vlbench.runs.scoring import score, score_start, write_found
 from vlbench.runs.session import Session
-from vlbench.runs.worker import worker_words
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget

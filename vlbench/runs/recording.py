@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.records.untyped import record_id
 from vlbench.registry.code import code_hash
-from vlbench.runs.condense import Condensed
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
+from vlbench.runs.method_call import Condensed
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.scoring import Scored, chance_scores
 
@@ -39,7 +39,7 @@ class Made:
 def asked_record(session: Session, job: Job) -> Record:
     """Everything asked, and the environment; what is observed follows."""
     protocol = session.protocol
-    spec = session.registry.method(job.method) if job.method not in (FULL, CHANCE, RESCORED) else None
+    spec = session.registry.get("method", job.method) if job.method not in (FULL, CHANCE, RESCORED) else None
     asked = {
         "method": job.method,
         "budget": job.budget_text,

@@ -17,7 +17,7 @@ from vlbench.evaluation.evaluate import Evaluator
 from vlbench.methods.context import Context, JobState, Reference
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
-from vlbench.registry.invoke import make
+from vlbench.registry.invoke import construct
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
 from vlbench.runs.observers import ObserverGroup, Reporter
@@ -54,7 +54,7 @@ class Session:
         self.device = choose_device(request.device)
         self._evaluators: dict[str, Evaluator] = {}
         for method in self.protocol.rows.always:
-            registry.method(method)
+            registry.get("method", method)
 
     @property
     def data_options(self) -> Any:
@@ -64,7 +64,7 @@ class Session:
             ProtocolError: a folder is given, and the data set reads no files of the user's.
         """
         name, given = self.protocol.data, self.protocol.data_options
-        spec = self.registry.dataset(name)
+        spec = self.registry.get("dataset", name)
         takes = any(field.name == "root" for field in fields(spec.options))
         if self.request.data is not None and not takes:
             raise ProtocolError(f"data set {name!r} reads no files of yours. Leave out --data.")
@@ -77,11 +77,13 @@ class Session:
     def dataset(self) -> PairDataset:
         """The protocol's data set."""
         name, options = self.protocol.data, self.data_options
-        spec = self.registry.dataset(name)
+        spec = self.registry.get("dataset", name)
         self.observer.phase("data", None, name)
         store = self.cache.root / "data" / name
         store.mkdir(parents=True, exist_ok=True)
-        dataset = as_dataset(make(self.registry, "data set", name, options, store), f"data set {name!r}: {spec.target}")
+        dataset = as_dataset(
+            construct(self.registry, "dataset", name, options, store), f"data set {name!r}: {spec.target}"
+        )
         self.observer.done()
         return dataset
 
@@ -97,9 +99,9 @@ class Session:
 
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
-        spec = self.registry.encoder(config.encoder)
+        spec = self.registry.get("encoder", config.encoder)
         options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
-        encoder: Encoder = make(self.registry, "encoder", config.encoder, options)
+        encoder: Encoder = construct(self.registry, "encoder", config.encoder, options)
         return encoder
 
     @cached_property
@@ -122,7 +124,7 @@ class Session:
         own = self.protocol.students.get(name)
         if own is not None and name not in self.request.students:
             return own
-        declared = parse_student(self.registry.student(name).table(), f"student {name!r}")
+        declared = parse_student(self.registry.get("student", name).table(), f"student {name!r}")
         if own not in (None, declared):
             raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
         return declared

@@ -208,8 +208,8 @@ class _Findings:
 def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Session:
     from vlbench.runs.session import Session
 
-    if not request.suite.endswith(".toml") or request.suite in registry.suites:
-        registry.suite(request.suite)
+    if not request.suite.endswith(".toml") or request.suite in registry.all("suite"):
+        registry.get("suite", request.suite)
     return Session(registry, request, observer)
 
 
