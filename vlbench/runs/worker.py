@@ -12,9 +12,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from vlbench.budget import Budget
 from vlbench.offline import is_offline, offline
 from vlbench.progress import SilentObserver
+from vlbench.records.record import Matched
 from vlbench.registry.loader import load_registry
 from vlbench.runs.jobs import Job, method_options, options_json
 from vlbench.runs.request import RunRequest
@@ -26,7 +29,12 @@ if TYPE_CHECKING:
 def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
     """The command of a job, for this machine and as long as nothing changes; a record's ``command`` is for people."""
     asked = {
-        "job": {**vars(job), "budget": str(job.budget or ""), "options": options_json(job.options)},
+        "job": {
+            **vars(job),
+            "budget": str(job.budget or ""),
+            "options": options_json(job.options),
+            "matched_to": to_builtins(job.matched_to),
+        },
         "request": dataclasses.asdict(request),
         "plugin_files": plugin_files,
         "offline": is_offline(),
@@ -43,7 +51,7 @@ def main(text: str) -> int:
     registry = load_registry(asked["plugin_files"])
     with offline() if asked["offline"] else nullcontext():
         session = Session(registry, _request(asked["request"]), SilentObserver())
-        return int(run_job(session, _job(registry, asked["job"]))["status"] != "finished")
+        return int(run_job(session, _job(registry, asked["job"])).status != "finished")
 
 
 def _request(given: dict[str, Any]) -> RunRequest:
@@ -54,7 +62,8 @@ def _request(given: dict[str, Any]) -> RunRequest:
 def _job(registry: Registry, given: dict[str, Any]) -> Job:
     job = Job(**{**given, "budget": Budget.parse(given["budget"]) if given["budget"] else None})
     options = method_options(registry.method(job.method), given["options"]) if job.has_method else None
-    return dataclasses.replace(job, options=options)
+    matched = Matched(**given["matched_to"]) if given["matched_to"] else None
+    return dataclasses.replace(job, options=options, matched_to=matched)
 
 
 if __name__ == "__main__":
