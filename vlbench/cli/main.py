@@ -15,6 +15,7 @@ from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 COMMANDS = {
     "run": "Condense a data set by one or more methods and score the result.",
     "leaderboard": "Show finished runs as a table.",
+    "diff": "Show what changed between two boards, and why.",
     "methods": "List methods, or describe one with its options.",
     "suites": "List suites, or print the protocol of one.",
     "plugins": "List plugins and whether each could be loaded.",

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from vlbench.budget import Budget
 from vlbench.offline import is_offline
+from vlbench.records.record import Matched, Record
 from vlbench.registry.options import options_for_each, parse_options
 from vlbench.runs.request import RunRequest
 
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
     from vlbench.protocol.protocol import Rows
     from vlbench.registry.registry import Registry
     from vlbench.registry.specs import MethodSpec
-
-Record = dict[str, Any]
 
 FULL, CHANCE = "full", "chance"
 RESCORED = "rescored"
@@ -45,7 +46,7 @@ class Job:
     options: Any = None
     seed: int = 0
     baseline: bool = False
-    matched_to: Mapping[str, Any] | None = None
+    matched_to: Matched | None = None
 
     def __str__(self) -> str:
         at = f" at budget {self.budget}" if self.budget else ""
@@ -88,13 +89,15 @@ def matched_job(registry: Registry, rows: Rows, record: Record) -> Job | None:
 
     The size is that in bytes where the row's budget is in pairs, and that in pairs where it is in bytes.
     """
-    if not rows.reference_row or record["status"] != "finished" or record["family"] != "distillation":
+    if not rows.reference_row or record.status != "finished" or record.family != "distillation":
         return None
-    counted = Budget.parse(record["budget"]).unit
-    size = Budget(record["cost"]["bytes"], "bytes") if counted == "pairs" else Budget(record["cost"]["pairs"])
-    matched_to = {key: record[key] for key in ("method", "options", "budget")}
+    assert record.cost.pairs is not None
+    assert record.cost.bytes is not None
+    counted = Budget.parse(record.budget).unit
+    size = Budget(record.cost.bytes, "bytes") if counted == "pairs" else Budget(record.cost.pairs)
+    matched_to = Matched(method=record.method, options=record.options, budget=record.budget)
     options = method_options(registry.get("method", rows.reference_row), {})
-    return Job(rows.reference_row, size, options, record["seed"], baseline=True, matched_to=matched_to)
+    return Job(rows.reference_row, size, options, record.seed, baseline=True, matched_to=matched_to)
 
 
 def method_options(spec: MethodSpec, given: Mapping[str, object]) -> Any:
@@ -147,7 +150,12 @@ def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -
 def asked_of_child(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> dict[str, Any]:
     """A job and its request as JSON may hold them."""
     return {
-        "job": {**vars(job), "budget": str(job.budget or ""), "options": options_json(job.options)},
+        "job": {
+            **vars(job),
+            "budget": str(job.budget or ""),
+            "options": options_json(job.options),
+            "matched_to": to_builtins(job.matched_to),
+        },
         "request": dataclasses.asdict(request),
         "plugin_files": plugin_files,
         "offline": is_offline(),
@@ -166,4 +174,5 @@ def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:
     given = asked["job"]
     job = Job(**{**given, "budget": Budget.parse(given["budget"]) if given["budget"] else None})
     options = method_options(registry.get("method", job.method), given["options"]) if job.has_method else None
-    return dataclasses.replace(job, options=options)
+    matched = Matched(**given["matched_to"]) if given["matched_to"] else None
+    return dataclasses.replace(job, options=options, matched_to=matched)
