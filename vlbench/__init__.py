@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vlbench.encoders.base import Encoder
     from vlbench.methods.context import Context
     from vlbench.methods.method import Method, Selector
+    from vlbench.records.record import Record
     from vlbench.registry.api import PLUGIN_API
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
@@ -53,6 +54,7 @@ __all__ = [
     "Method",
     "MethodSpec",
     "PairDataset",
+    "Record",
     "SeedTree",
     "Selection",
     "Selector",
@@ -83,6 +85,7 @@ _MODULES = {
     "vlbench.data.fingerprint": ("fingerprint",),
     "vlbench.data.pairs": ("PairDataset", "Split"),
     "vlbench.data.views": ("TrainView",),
+    "vlbench.records.record": ("Record",),
     "vlbench.registry.api": ("PLUGIN_API",),
     "vlbench.registry.hookspecs": ("hookimpl",),
     "vlbench.registry.options": ("option",),

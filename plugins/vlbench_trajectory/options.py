@@ -34,9 +34,9 @@ class PathOptions(LearnOptions):
     share: float | None = option(
         None, above=0, maximum=1, help="share of items that is run through a frozen encoder in an update" + _AUTO
     )
-    expert_augment: Literal["auto", "none", "vldd"] = option(
+    expert_augment: Literal["auto", "none", "randaugment"] = option(
         "auto",
-        help="vldd: experts of a trained encoder see images cropped, flipped and changed; auto: under preset=paper",
+        help="randaugment: experts of a trained encoder see images cropped, flipped and changed; auto: under preset=paper",
     )
     item_rate: float | None = option(None, minimum=0, help="outer learning rate of pixels, at unit RMS" + _AUTO)
     vector_rate: float | None = option(None, minimum=0, help="outer learning rate of text vectors, at unit RMS" + _AUTO)

@@ -83,7 +83,7 @@ def paper(task: Task) -> Settings:
         experts=20, expert_steps=2 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1, span=1,
         inner_steps=8, inner_batch=100, outer_steps=2000, averaged=1, share=1.0, item_rate=1000.0, vector_rate=1000.0,
         step_rate=1e-2, target_rate=10.0, first_range=1, optimiser="sgd", literal=True, inner_rate=0.1,
-        expert_augment="vldd", expert_passes="pairs", in_turn=True, draws=True,
+        expert_augment="randaugment", expert_passes="pairs", in_turn=True, draws=True,
     )  # fmt: skip
 
 

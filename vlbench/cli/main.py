@@ -15,6 +15,7 @@ from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 COMMANDS = {
     "run": "Condense a data set by one or more methods and score the result.",
     "leaderboard": "Show finished runs as a table.",
+    "diff": "Show what changed between two boards, and why.",
     "methods": "List methods, or describe one with its options.",
     "suites": "List suites, or print the protocol of one.",
     "plugins": "List plugins and whether each could be loaded.",
@@ -100,7 +101,7 @@ def _of_plugin(ctx: click.Context, name: str) -> click.Command:
     from vlbench.registry.specs import resolve
 
     registry = load_registry([str(path) for path in ctx.params.get("plugins", ())])
-    target = registry.command(name).target
+    target = registry.get("command", name).target
     command: object = resolve(target)
     if not isinstance(command, click.Command):
         owner = registry.owner("command", name)

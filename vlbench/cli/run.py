@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,9 @@ from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
+    from vlbench.records.record import Record
     from vlbench.registry.registry import Registry
     from vlbench.runs.request import RunRequest
-
-Record = Mapping[str, Any]
 
 
 @click.command("run")
@@ -62,6 +61,11 @@ Record = Mapping[str, Any]
     "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files, unless prepared."
 )
 @click.option("--offline", is_flag=True, help="Opening a socket is an error. See vlbench prepare.")
+@click.option("--isolate", is_flag=True, help="Run each method in a process of its own.")
+@click.option(
+    "--time-limit", "time_limit_s", default=0.0, type=click.FloatRange(min=0), metavar="SECONDS",
+    help="Stop a method after so long; implies --isolate.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, as_json: bool, **rest: Any) -> None:
@@ -75,7 +79,7 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
     registry = load(context)
     unique = list(dict.fromkeys(methods))
     for method in unique:
-        registry.method(method)
+        registry.get("method", method)
     parsed = list(dict.fromkeys(Budget.parse(text) for text in budgets.split(",")))
     request = RunRequest(
         suite=rest["suite"],
@@ -84,9 +88,11 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
         options=key_values(rest["options"], flag="-o"),
         overrides=key_values(rest["overrides"], flag="--set"),
         out=rest["out"],
-        executor=registry.executor(rest["executor"]).name,
+        executor=registry.get("executor", rest["executor"]).name,
         data=rest["data"],
         students=names(rest["students"]),
+        isolate=rest["isolate"] or rest["time_limit_s"] > 0,
+        time_limit_s=rest["time_limit_s"],
     )
     with no_network(rest["offline"]):
         records = _run(registry, methods=unique, budgets=parsed, request=request)
@@ -101,11 +107,11 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
 def asked_for(
     records: Sequence[Record], methods: Sequence[str], budgets: Sequence[str], seeds: Sequence[int]
 ) -> list[Record]:
-    """One record for each method, budget and seed, in that order; always-on rows only where asked for by name."""
+    """One record for each method, budget and seed, in that order; baselines only where asked for by name."""
     chosen = []
-    for cell in itertools.product(methods, budgets, seeds):
-        fitting = [r for r in records if (r["method"], r["budget"], r["seed"]) == cell and not r.get("beside")]
-        chosen += sorted(fitting, key=lambda record: bool(record.get("always_on")))[:1]
+    for wanted in itertools.product(methods, budgets, seeds):
+        fitting = [r for r in records if (r.method, r.budget, r.seed) == wanted and r.matched_to is None]
+        chosen += sorted(fitting, key=lambda record: record.baseline)[:1]
     return chosen
 
 
@@ -136,25 +142,27 @@ def _run(
 
 
 def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -> None:
+    from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
-    from vlbench.board.render_text import echo_width, render_text
+    from vlbench.board.render_text import render_text
+    from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
-    # Each knows its folder, as for vlbench leaderboard: the ranks of its queries lie there.
-    there = [{**record, "folder": str(out / record["id"])} for record in records]
+    # The ranks of their queries lie in their folders.
+    there = [FoundRecord.of(record, out / record.id) for record in records]
     click.echo(render_text(build_table(there), width=width, styled=styled))
     for record in asked:
-        click.echo(f"Written to {readable_path(out / record['id'])}")
-    finished = [record for record in asked if record["status"] == "finished"]
+        click.echo(f"Written to {readable_path(out / record.id)}")
+    finished = [record for record in asked if record.status == "finished"]
     if finished:
-        click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0]['id'])}")
+        click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0].id)}")
 
 
 def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None:
-    unfinished = [record for record in asked if record["status"] != "finished"]
+    unfinished = [record for record in asked if record.status != "finished"]
     for record in unfinished:
-        text = record.get("message") or "no message"
-        seed = f", seed {record['seed']}," if record["seed"] else ""
-        click.echo(f"Error: {record['method']} at budget {record['budget']}{seed} {record['status']}: {text}", err=True)
+        text = record.message or "no message"
+        seed = f", seed {record.seed}," if record.seed else ""
+        click.echo(f"Error: {record.method} at budget {record.budget}{seed} {record.status}: {text}", err=True)
     if unfinished:
         context.exit(1)

@@ -91,7 +91,7 @@ class Distiller(Method):
         plans = self.plans(task_of(train, context.student, len(start.selection)))
         for plan in plans:
             prefix = f"{plan.variant or 'last'}." if len(plans) > 1 else ""
-            context.resolved({prefix + name: value for name, value in plan.settings.chosen().items()})
+            context.settings(**{prefix + name: value for name, value in plan.settings.chosen().items()})
         at, kept = load_state(context, self.curve)
         stage, state = self._run(plans[at], at, start, context, state=kept)
         for index, plan in enumerate(plans[at + 1 :], start=at + 1):

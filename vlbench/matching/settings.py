@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from vlbench.students.student import Student
@@ -116,7 +116,7 @@ class Settings:
             self.expert_augment, self.expert_passes,
         )  # fmt: skip
 
-    def chosen(self) -> dict[str, object]:
+    def chosen(self) -> dict[str, Any]:
         """What a record tells: name -> value, without what means nothing where there are no experts."""
         values = asdict(self) | {"part": "{}/{}".format(*self.part)}
         return values if self.experts else {name: value for name, value in values.items() if name in _ALWAYS}

@@ -217,7 +217,7 @@ def test_the_paper_preset_has_the_published_numbers():
     assert (settings.start_range, settings.span) == (1, 1)
     assert settings.interval == 145_000 // 128  # an epoch of the published experts is all captions
     assert (settings.experts, settings.expert_steps, settings.expert_passes) == (20, 2 * 1132, "pairs")
-    assert (settings.in_turn, settings.draws, settings.expert_augment) == (True, True, "vldd")
+    assert (settings.in_turn, settings.draws, settings.expert_augment) == (True, True, "randaugment")
 
 
 def test_given_options_win_and_segments_stay_within_the_path():
@@ -258,6 +258,7 @@ def test_the_inner_temperature_is_the_students_own_unless_told(toy_run):
 def test_experts_of_a_trained_encoder_may_see_augmented_images(toy_run):
     run = toy_run(train="all")
     plain, augmented = (
-        run.condense(outer_steps=3, warm_start=False, expert_augment=how).sides["image"] for how in ("none", "vldd")
+        run.condense(outer_steps=3, warm_start=False, expert_augment=how).sides["image"]
+        for how in ("none", "randaugment")
     )
     assert not torch.equal(plain, augmented)

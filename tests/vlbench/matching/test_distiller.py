@@ -32,8 +32,8 @@ def test_a_loss_alone_makes_a_distiller(toy_run):
     assert context.curves["loss"][-1] < 0.1 * context.curves["loss"][0]
     assert artifact.sides["image"].dtype == torch.uint8
     assert len(artifact.start) == 6
-    assert context.settings["outer_steps"] == 30
-    assert "experts" not in context.settings
+    assert context.resolved["outer_steps"] == 30
+    assert "experts" not in context.resolved
 
 
 def test_a_time_limit_ends_learning_early_and_whole(toy_run):

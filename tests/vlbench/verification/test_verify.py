@@ -143,9 +143,7 @@ def summary(values: list[float]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ranks", ["as they were", "made to fit"])
-def test_scores_raised_with_all_sums_and_hashes_are_caught_by_the_ranks_or_where_those_fit_too_by_retraining(
-    claims: Claims, tmp_path: Path, ranks: str
-) -> None:
+def test_raised_scores_are_caught_by_the_ranks_or_by_retraining(claims: Claims, tmp_path: Path, ranks: str) -> None:
     run = Path(shutil.copytree(claims.selection, tmp_path / claims.selection.name))
     record = json.loads((run / "record.json").read_text())
     record["scores"]["net"] = inflated(record["scores"]["net"], 30, {"image_to_text": 100, "text_to_image": 500})
