@@ -26,6 +26,7 @@ COMMANDS = {
     "score": "Train fresh students on a saved artifact and score them.",
     "checkpoints": "Measure what picking the best test epoch buys.",
     "contributions": "Tell what each side of a distilled set contributes.",
+    "curve": "Show how students learn from more random pairs, and how many a score is worth.",
     "strength": "Show how a lead depends on the student.",
     "leaks": "Ask whether made pairs are nearer to test items than train items are.",
     "submit": "Pack a finished run into one file that others can verify.",
