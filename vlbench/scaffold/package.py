@@ -22,6 +22,10 @@ KIND_OF = {
     "dataset": "dataset",
     "encoder": "encoder",
     "suite": "suite",
+    "student": "student",
+    "score": "score",
+    "observer": "observer",
+    "executor": "executor",
 }
 """Family -> what kind of name the plugin declares."""
 
@@ -33,7 +37,7 @@ def write_package(name: str, family: str, out: Path, registry: Registry) -> list
     """Write ``out/name`` and return its files, relative to it.
 
     Args:
-        name: of the method, data set, encoder or suite; also of the plugin.
+        name: of what it declares; also of the plugin.
         family: a key of ``KIND_OF``.
         out: an existing folder.
         registry: knows the names that are taken.
