@@ -51,7 +51,7 @@ class VLDDOptions:
     inner_temperature: float | None = option(
         None, help="of the student's steps within a segment; none: the student's own. The paper's code has 0.376 there"
     )
-    expert_augment: Literal["none", "vldd"] = option(
+    expert_augment: Literal["none", "randaugment"] = option(
         "none", help="experts of a trained encoder see images cropped, flipped and changed, as in the paper's code"
     )
     item_rate: float | None = option(None, help="outer learning rate of pixels, at unit RMS" + _AUTO)

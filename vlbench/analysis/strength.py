@@ -1,4 +1,4 @@
-"""How much of a method's lead is the weakness of the student? Leads over random and mean captions, by effort."""
+"""How much of a method's lead is the weakness of the student? Leads over the suite's baselines, by effort."""
 
 from __future__ import annotations
 

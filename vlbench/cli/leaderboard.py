@@ -59,7 +59,7 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     from vlbench.registry.invoke import call
 
     registry = load(context)
-    registry.format(form)
+    registry.get("format", form)
     table = read_table(runs, mixed=mixed)
     width, styled = echo_width()
     text = call(registry, "format", form, table=table, width=width, styled=styled and not to_file)

@@ -101,7 +101,7 @@ def _of_plugin(ctx: click.Context, name: str) -> click.Command:
     from vlbench.registry.specs import resolve
 
     registry = load_registry([str(path) for path in ctx.params.get("plugins", ())])
-    target = registry.command(name).target
+    target = registry.get("command", name).target
     command: object = resolve(target)
     if not isinstance(command, click.Command):
         owner = registry.owner("command", name)

@@ -35,7 +35,7 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
             )
         where, text = path.name, path.read_text(encoding="utf-8")
     else:
-        where, text = suite, registry.suite(suite).read_text()
+        where, text = suite, registry.get("suite", suite).read_text()
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -59,7 +59,7 @@ def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
     students = table.get("students")
     if isinstance(students, dict):
         for name, value in students.items():
-            students[name] = registry.student(value).table() if isinstance(value, str) else value
+            students[name] = registry.get("student", value).table() if isinstance(value, str) else value
 
 
 def _override(table: dict[str, Any], key: str, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from vlbench.errors import OptionError, PluginError, VlbenchError
 from vlbench.registry.convert import UnfitError, convert, type_text
-from vlbench.registry.suggestions import unknown
+from vlbench.registry.suggestions import unknown_name
 
 Options = TypeVar("Options")
 
@@ -75,7 +75,7 @@ def parse_options(options_type: type[Options], given: Mapping[str, object], *, o
     fields = _fields(options_type)
     for name in given:
         if name not in fields:
-            raise unknown(f"option of {owner}", name, fields, hint=hint)
+            raise unknown_name(f"option of {owner}", name, fields, hint=hint)
     hints = _hints(options_type)
     values = {name: _value(fields[name], hints[name], given[name], owner) for name in given}
     missing = [name for name, field in fields.items() if name not in given and _is_required(field)]
@@ -117,7 +117,7 @@ def options_for_each(given: Mapping[str, object], options_types: Mapping[str, ty
                 continue
             for target in [method] if dot else _declaring(key, options_types):
                 if target not in result:
-                    raise unknown(f"method in this run (in option {key})", target, options_types)
+                    raise unknown_name(f"method in this run (in option {key})", target, options_types)
                 result[target][name] = value
     return result
 
@@ -127,7 +127,9 @@ def _declaring(key: str, options_types: Mapping[str, type]) -> list[str]:
     if not methods:
         names = {name for options_type in options_types.values() for name in _fields(options_type)}
         owners = " or ".join(repr(method) for method in options_types)
-        raise unknown(f"option of method {owners}", key, names, hint=f"vlbench methods {next(iter(options_types), '')}")
+        raise unknown_name(
+            f"option of method {owners}", key, names, hint=f"vlbench methods {next(iter(options_types), '')}"
+        )
     return methods
 
 

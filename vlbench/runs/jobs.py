@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from vlbench.budget import Budget
+from vlbench.offline import is_offline
 from vlbench.records.record import Matched, Record
 from vlbench.registry.options import options_for_each, parse_options
+from vlbench.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from vlbench.protocol.protocol import Rows
     from vlbench.registry.registry import Registry
     from vlbench.registry.specs import MethodSpec
-    from vlbench.runs.request import RunRequest
 
 FULL, CHANCE = "full", "chance"
 RESCORED = "rescored"
@@ -65,7 +70,7 @@ def asked_jobs(registry: Registry, methods: Sequence[str], budgets: Sequence[Bud
         UnknownNameError: a method or an option does not exist.
         OptionError: an option's value is not allowed.
     """
-    specs = {name: registry.method(name) for name in methods}
+    specs = {name: registry.get("method", name) for name in methods}
     given = options_for_each(request.options, {name: spec.options for name, spec in specs.items()})
     options = {name: method_options(spec, given[name]) for name, spec in specs.items()}
     return [Job(name, budget, options[name], seed) for budget in budgets for name in specs for seed in request.seeds]
@@ -73,26 +78,26 @@ def asked_jobs(registry: Registry, methods: Sequence[str], budgets: Sequence[Bud
 
 def baseline_jobs(registry: Registry, rows: Rows, budgets: Sequence[Budget], seeds: Sequence[int]) -> list[Job]:
     """The rows that a protocol shows at every budget, then full data and chance."""
-    options = {name: method_options(registry.method(name), {}) for name in rows.always}
+    options = {name: method_options(registry.get("method", name), {}) for name in rows.always}
     jobs = [Job(name, budget, options[name], seed, True) for budget in budgets for name in options for seed in seeds]
     jobs += [Job(FULL, baseline=True)] if rows.full else []
     return [*jobs, Job(CHANCE, baseline=True)]
 
 
 def matched_job(registry: Registry, rows: Rows, record: Record) -> Job | None:
-    """The protocol's first baseline at the size of a distilled row; None where there is nothing to match.
+    """The protocol's reference row at the size of a distilled row; None where there is nothing to match.
 
     The size is that in bytes where the row's budget is in pairs, and that in pairs where it is in bytes.
     """
-    if not rows.always or record.status != "finished" or record.family != "distillation":
+    if not rows.reference_row or record.status != "finished" or record.family != "distillation":
         return None
     assert record.cost.pairs is not None
     assert record.cost.bytes is not None
     counted = Budget.parse(record.budget).unit
     size = Budget(record.cost.bytes, "bytes") if counted == "pairs" else Budget(record.cost.pairs)
     matched_to = Matched(method=record.method, options=record.options, budget=record.budget)
-    options = method_options(registry.method(rows.always[0]), {})
-    return Job(rows.always[0], size, options, record.seed, baseline=True, matched_to=matched_to)
+    options = method_options(registry.get("method", rows.reference_row), {})
+    return Job(rows.reference_row, size, options, record.seed, baseline=True, matched_to=matched_to)
 
 
 def method_options(spec: MethodSpec, given: Mapping[str, object]) -> Any:
@@ -134,3 +139,40 @@ def command_words(job: Job, request: RunRequest, *, suite: str, more: Sequence[s
     for key, text in request.overrides.items():
         words += ["--set", f"{key}={text}"]
     return words
+
+
+def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
+    """The command of a job, for this machine and as long as nothing changes; a record's ``command`` is for people."""
+    asked = asked_of_child(job, request, plugin_files)
+    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]
+
+
+def asked_of_child(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> dict[str, Any]:
+    """A job and its request as JSON may hold them."""
+    return {
+        "job": {
+            **vars(job),
+            "budget": str(job.budget or ""),
+            "options": options_json(job.options),
+            "matched_to": to_builtins(job.matched_to),
+        },
+        "request": dataclasses.asdict(request),
+        "plugin_files": plugin_files,
+        "offline": is_offline(),
+    }
+
+
+def request_of(asked: Mapping[str, Any]) -> RunRequest:
+    """The request again, from what :func:`asked_of_child` gave."""
+    given = asked["request"]
+    paths = {name: Path(given[name]) for name in ("out", "data") if given[name] is not None}
+    return RunRequest(**{**given, **paths, "seeds": tuple(given["seeds"]), "students": tuple(given["students"])})
+
+
+def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:
+    """The job again, its options parsed."""
+    given = asked["job"]
+    job = Job(**{**given, "budget": Budget.parse(given["budget"]) if given["budget"] else None})
+    options = method_options(registry.get("method", job.method), given["options"]) if job.has_method else None
+    matched = Matched(**given["matched_to"]) if given["matched_to"] else None
+    return dataclasses.replace(job, options=options, matched_to=matched)

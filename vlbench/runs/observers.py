@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError
-from vlbench.registry.invoke import blamed, call, taking
+from vlbench.registry.invoke import attributed_to, call, call_with_accepted
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
@@ -26,7 +26,7 @@ class ObserverGroup:
     def __init__(self, registry: Registry, own: Observer) -> None:
         self._registry, self._own = registry, own
         self._others: dict[str, Any] = {}
-        for name in registry.observers:
+        for name in registry.all("observer"):
             try:
                 self._others[name] = call(registry, "observer", name)
             except PluginError as error:
@@ -56,12 +56,39 @@ class ObserverGroup:
     def _tell(self, what: str, offered: Mapping[str, object]) -> None:
         for name, other in list(self._others.items()):
             try:
-                with blamed(self._registry, "observer", name):
+                with attributed_to(self._registry, "observer", name):
                     if hasattr(other, what):
-                        taking(getattr(other, what), copy.deepcopy(dict(offered)))
+                        call_with_accepted(getattr(other, what), copy.deepcopy(dict(offered)))
             except PluginError as error:
                 self._dismiss(name, error)
 
     def _dismiss(self, name: str, error: PluginError) -> None:
         self._others.pop(name, None)
         self._own.message(f"{error} It is told no more; the run goes on.")
+
+
+class Reporter:
+    """The observer that a method has in its hands: text and counts go through, and nothing else.
+
+    Args:
+        observer: that of the run.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """A phase begins."""
+        self._observer.phase(str(name), None if total is None else int(total), str(detail))
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Steps of it are done."""
+        self._observer.advance(int(steps), str(note))
+
+    def done(self, message: str = "") -> None:
+        """It is over."""
+        self._observer.done(str(message))
+
+    def message(self, text: str) -> None:
+        """A line of its own."""
+        self._observer.message(str(text))

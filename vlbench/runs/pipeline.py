@@ -18,7 +18,7 @@ from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
 from vlbench.records.record import Record, read_record, write_record
-from vlbench.runs.condensing import condense
+from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
     CHANCE,
@@ -26,6 +26,7 @@ from vlbench.runs.jobs import (
     asked_jobs,
     baseline_jobs,
     matched_job,
+    worker_words,
 )
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
@@ -33,7 +34,6 @@ from vlbench.runs.request import RunRequest
 from vlbench.runs.rescoring import full_artifact, scored_again
 from vlbench.runs.scoring import score, score_start, write_found
 from vlbench.runs.session import Session
-from vlbench.runs.worker import worker_words
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
@@ -112,6 +112,7 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     """Artifact, check, save, scores: what is observed of a job. Files beside the record are written here."""
     if job.method == CHANCE:
         return Made()
+    session.open_students()
     condensed = condense(session, job, folder) if job.has_method else None
     artifact = condensed.artifact if condensed else full_artifact(session)
     if condensed:

@@ -35,7 +35,7 @@ def declared_scores(
     first, second = counts
     galleries = {direction(first, second): counts[second], direction(second, first): counts[first]}
     told: dict[str, dict[str, dict[str, Measure]]] = {student: {} for student in ranks}
-    for name in registry.scores:
+    for name in registry.all("score"):
         try:
             values = {student: _summaries(registry, name, seeds, galleries) for student, seeds in ranks.items()}
         except PluginError as error:

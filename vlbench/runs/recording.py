@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.records.record import NO_FAMILY, Cost, PluginRow, Record, Start, record_id
 from vlbench.registry.code import code_hash
-from vlbench.runs.condensing import Condensed
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
+from vlbench.runs.method_call import Condensed
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.scoring import Scored, chance_scores
 
@@ -39,7 +39,7 @@ class Made:
 def asked_record(session: Session, job: Job) -> Record:
     """Everything asked, and the environment; what is observed follows."""
     protocol = session.protocol
-    spec = session.registry.method(job.method) if job.method not in (FULL, CHANCE, RESCORED) else None
+    spec = session.registry.get("method", job.method) if job.method not in (FULL, CHANCE, RESCORED) else None
     blank = Record(
         id="",
         method=job.method,
@@ -55,7 +55,7 @@ def asked_record(session: Session, job: Job) -> Record:
         deterministic=spec.deterministic if spec else job.method == FULL,
         protocol_version=protocol.version,
         overrides=dict(protocol.overrides),
-        baselines=list(protocol.rows.always),
+        baselines=sorted(protocol.rows.always, key=lambda name: name != protocol.rows.reference_row),
         mock=session.dataset.mock,
         reference=protocol.reference,
         scores={},
@@ -74,14 +74,23 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
     """The record of a finished row: what was asked, and all that was observed."""
     if made.scored is None:
         return replace(blank, status="finished", scores=chance_scores(session))
-    condensed = made.condensed
-    return replace(
+    record = replace(
         with_scores(session, blank, made.scored),
         status="finished",
-        cost=_cost(session, made.scored, condensed),
+        cost=_cost(session, made.scored, made.condensed),
         start=_start(session, made),
-        curves=condensed.curves if condensed else {},
-        resumed=condensed.resumed if condensed else False,
+    )
+    return _with_method(record, made.condensed) if made.condensed else record
+
+
+def _with_method(record: Record, condensed: Condensed) -> Record:
+    """The record with what was seen of the method."""
+    return replace(
+        record,
+        curves=dict(condensed.curves),
+        settings=dict(condensed.settings),
+        warnings=[*record.warnings, *condensed.warnings],
+        resumed=condensed.before_s > 0,
     )
 
 
@@ -107,12 +116,12 @@ def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost
     if condensed is None:
         return Cost(pairs=len(session.dataset.split("train").pairs), train_s=scored.train_s, score_s=scored.score_s)
     return Cost(
-        pairs=condensed.pairs,
+        pairs=len(condensed.artifact),
         bytes=condensed.bytes,
-        condense_s=condensed.condense_s,
+        condense_s=condensed.seconds,
         train_s=scored.train_s,
         score_s=scored.score_s,
-        peak_rss_bytes=condensed.peak_rss_bytes,
+        peak_rss_bytes=condensed.peak_bytes,
     )
 
 

@@ -74,7 +74,7 @@ def run(
         options=dict(options or {}),
         overrides=dict(overrides or {}),
         out=Path(out),
-        executor=registry.executor(executor).name,
+        executor=registry.get("executor", executor).name,
         data=_folder(data),
         students=tuple(students),
     )

@@ -105,7 +105,7 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
         DataError: the method is not here; its plugin is named, with the version, where the record knows it.
     """
     try:
-        spec = registry.method(record.method)
+        spec = registry.get("method", record.method)
     except UnknownNameError as error:
         raise DataError(f"{error}\n{missing_plugins(record, registry)}") from None
     defaults = json.loads(json.dumps(_defaults(spec.options)))
@@ -115,7 +115,7 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
     device = device or ("auto" if " " in recorded else "cpu")
     overrides = {**record.overrides, **ONLY_THIS_ROW}
     if not suite:
-        registry.suite(record.suite)
+        registry.get("suite", record.suite)
     suite = suite or record.suite
     students = other_students(record.scores, suite, registry)
     return RunRequest(suite, (record.seed,), device, options, overrides, out, students=students)
@@ -130,7 +130,7 @@ def _defaults(options_type: type) -> dict[str, Any]:
 
 def missing_plugins(record: Record, registry: Registry) -> str:
     """Which plugins of the record are not here."""
-    used = ("ok", "slow")
+    used = ("ok", "slow")  # records of vlbench 0.1 know slow plugins
     here = {plugin.name for plugin in registry.plugins if plugin.status in used}
     lines = []
     for plugin in record.plugins:
@@ -146,7 +146,7 @@ def missing_plugins(record: Record, registry: Registry) -> str:
 
 def replay_words(record: Record, registry: Registry, request: RunRequest) -> list[str]:
     """The command of a replay, as a shell takes it."""
-    options = method_options(registry.method(record.method), request.options)
+    options = method_options(registry.get("method", record.method), request.options)
     job = Job(record.method, Budget.parse(record.budget), options, record.seed)
     device = ("--device", request.device)
     return [*command_words(job, request, suite=request.suite, more=device), "--out", str(request.out)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
-from vlbench.errors import DataError, VlbenchError
+from vlbench.errors import DataError, NotFiniteError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
@@ -188,6 +188,11 @@ class _Findings:
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 
+        try:
+            work.open_students()
+        except NotFiniteError as error:  # no score can be true, whatever the claim says
+            self.checks.append(ClaimCheck("numbers", "failed", str(error)))
+            return
         self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
         if (folder / "preview.npy").exists():
             drawn = list(preview_problems(folder, artifact, work))
@@ -208,8 +213,8 @@ class _Findings:
 def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Session:
     from vlbench.runs.session import Session
 
-    if not request.suite.endswith(".toml") or request.suite in registry.suites:
-        registry.suite(request.suite)
+    if not request.suite.endswith(".toml") or request.suite in registry.all("suite"):
+        registry.get("suite", request.suite)
     return Session(registry, request, observer)
 
 

@@ -45,7 +45,7 @@ def test_herding_equals_brute_force_up_to_all_pairs(seed):
     assert herding(data, 40).tolist() == brute_force_herding(data.numpy(), 40)
 
 
-def test_the_mean_of_a_herded_set_is_closer_to_the_data_mean_than_that_of_random_sets():
+def test_the_mean_of_a_herded_set_is_closer_to_the_data_mean_than_random_ones():
     data = features(400, 8)
     error = (data[herding(data, 40)].mean(0) - data.mean(0)).norm()
     drawn = [(data[torch.randperm(400)[:40]].mean(0) - data.mean(0)).norm() for _ in range(50)]

@@ -136,7 +136,7 @@ def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifa
     assert all(row["cluster"] == row["query"] // 5 for row in ranks if row["direction"] == "text_to_image")
 
 
-def test_a_run_keeps_the_pairs_of_some_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
+def test_a_run_keeps_pairs_of_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
     folder = tmp_path / run(plugin, tmp_path).id
     kept = json.loads((folder / "hits.json").read_text())
     pictures = numpy.load(folder / "hits.npy")

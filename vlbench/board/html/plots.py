@@ -130,7 +130,9 @@ def _colours(groups: Sequence[Group]) -> dict[str, str]:
             if row.scores and row.method not in baselines:
                 best[row.method] = max(best.get(row.method, 0.0), row.scores[MEAN_RECALL].mean)
     ranked = sorted(best, key=lambda method: (-best[method], method))
-    return {method: f"c{number}" for number, method in enumerate(ranked[:COLOURED])} | dict.fromkeys(baselines, "baseline")
+    return {method: f"c{number}" for number, method in enumerate(ranked[:COLOURED])} | dict.fromkeys(
+        baselines, "baseline"
+    )
 
 
 def _best_of_each_method(group: Group) -> list[Row]:

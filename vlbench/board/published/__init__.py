@@ -84,9 +84,9 @@ def published(data_set: str) -> tuple[Published, ...]:
         UnknownNameError: nothing is known of a data set of that name.
     """
     if data_set not in data_sets():
-        from vlbench.registry.suggestions import unknown
+        from vlbench.registry.suggestions import unknown_name
 
-        raise unknown("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
+        raise unknown_name("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
     merged: dict[tuple[str, ...], dict[str, Number]] = {}
     for line in _lines("results.csv"):
         if line["data_set"] == data_set:

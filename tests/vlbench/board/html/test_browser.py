@@ -273,7 +273,9 @@ def test_nothing_that_a_record_says_runs(
             "options": {text: text}, "overrides": {text: text}, "settings": {text: text}, "warnings": [text],
             "command": [text], "environment": {"device": text, "versions": {text: text}}, "curves": {text: [2.0, 1.0]},
             "plugins": [{"name": text, "version": text, "status": text}], "chosen": {name: {text: text}},
-            "scores": {name: {**scores(30.0), "directions": {**directions, f"{text}_to_text": directions["image_to_text"]}}},
+            "scores": {
+                name: {**scores(30.0), "directions": {**directions, f"{text}_to_text": directions["image_to_text"]}}
+            },
             "baselines": [text], "reference": text, "encoders": {text: {text: text}},
             "plugin_scores": {text: {text: {text: {"mean": 1.0, "sd": 1.0, "seeds": [1.0]}}}},
         }  # fmt: skip
