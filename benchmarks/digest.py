@@ -1,4 +1,4 @@
-"""SHA-256 of every tensor of every artifact below a folder, and its scores: equal where a change keeps them.
+"""SHA-256 of every tensor and the scores of every run below a folder: equal before and after a change that keeps them.
 
 python benchmarks/digest.py runs > before.txt
 """

@@ -6,7 +6,8 @@ data are a stand-in), ``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and
 ``scores.<student>.mean_recall.{mean,sd,seeds}`` in percent, ``chosen.<student>``, ``encoders.<student>.<side>``,
 ``cost.{pairs,bytes,condense_s,train_s,score_s,peak_rss_bytes}``, environment, plugins, method_code,
 ``plugin_scores.<student>.<score>.<direction>.{mean,sd,seeds}``, ``start.{scores,chosen,cost}``,
-``beside.{method,options,budget}``, resumed, curves, always_on, command, created, message. Each is described in
+``beside.{method,options,budget}``, resumed, warnings, settings, curves,
+always_on, command, created, message. Each is described in
 ``record.schema.json``, which ships beside this file.
 """
 

@@ -20,6 +20,8 @@ from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
 
 _PREFIX = "vlbench_"
+RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "artifact", "baseline"})
+"""Names of rows that are no method's, folded to lower case."""
 
 
 def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
@@ -163,6 +165,10 @@ def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
 def _check_free(declared: list[tuple[str, Spec]], registry: Registry) -> None:
     seen: set[tuple[str, str]] = set()
     for kind, spec in declared:
+        if kind == "method" and spec.name.casefold() in RESERVED:
+            raise RefusedError(
+                "duplicate", f"method {spec.name!r} has the name of a row that every board has. Take another name."
+            )
         owner = registry.owner(kind, spec.name)
         if owner or (kind, spec.name) in seen:
             by = f"plugin {owner!r}" if owner else "this plugin itself"

@@ -109,7 +109,7 @@ class Registry:
     @overload
     def all(self, kind: Literal["suite"]) -> Mapping[str, SuiteSpec]: ...
     @overload
-    def all(self, kind: str) -> Mapping[str, Any]: ...
+    def all(self, kind: str) -> Any: ...
     def all(self, kind: str) -> Mapping[str, Any]:
         """Name -> declaration, of a kind in :data:`KINDS`."""
         return self._declared[kind]
@@ -144,6 +144,12 @@ class Registry:
     def owner(self, kind: str, name: str) -> str:
         """Name of the plugin that declared a name of a kind, or ""."""
         return self._owners.get((kind, name), "")
+
+    def foreign_owner(self, kind: str, name: str) -> str:
+        """Name of the plugin that declared a name of a kind, or "" where that is one of vlbench's own."""
+        owner = self.owner(kind, name)
+        own = any(plugin.name == owner and plugin.distribution == "vlbench" for plugin in self.plugins)
+        return "" if own else owner
 
     def declared_by(self, plugin: str) -> dict[str, list[str]]:
         """Kind -> names, of all that a plugin declares."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
-from vlbench.offline import is_offline
 from vlbench.registry.options import options_for_each, parse_options
 
 if TYPE_CHECKING:
@@ -135,14 +133,3 @@ def command_words(job: Job, request: RunRequest, *, suite: str, more: Sequence[s
     for key, text in request.overrides.items():
         words += ["--set", f"{key}={text}"]
     return words
-
-
-def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
-    """The command that makes a row in a process of its own, on this machine; see :mod:`vlbench.runs.worker`."""
-    asked = {
-        "job": {**vars(job), "budget": str(job.budget or ""), "options": options_json(job.options)},
-        "request": dataclasses.asdict(request),
-        "plugin_files": plugin_files,
-        "offline": is_offline(),
-    }
-    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.artifacts.artifact import save_artifact
+from vlbench.artifacts.artifact import check_artifact, check_family, save_artifact
+from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
 from vlbench.records.record import ASKED, read_record, write_record
-from vlbench.runs.condensing import condense
+from vlbench.runs.child import worker_words
+from vlbench.runs.condense import Condensed, run_method
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
     CHANCE,
@@ -24,8 +27,8 @@ from vlbench.runs.jobs import (
     asked_jobs,
     baseline_jobs,
     matched_job,
-    worker_words,
 )
+from vlbench.runs.method_process import in_own_process
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
 from vlbench.runs.request import RunRequest
@@ -112,6 +115,7 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     """Artifact, check, save, scores: what is observed of a job. Files beside the record are written here."""
     if job.method == CHANCE:
         return Made()
+    session.open_students()
     condensed = condense(session, job, folder) if job.has_method else None
     artifact = condensed.artifact if condensed else full_artifact(session)
     if condensed:
@@ -123,6 +127,30 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
         reference = session.evaluator(session.protocol.reference)
         write_preview(folder, artifact, session.dataset.split("train"), reference)
     return Made(condensed, scored, start)
+
+
+def condense(session: Session, job: Job, folder: Path) -> Condensed:
+    """Run a method in this process, or in one of its own if the request says so, and check its artifact.
+
+    Nothing is saved here but the method's own checkpoint.
+
+    Raises:
+        BudgetError: the data have fewer pairs than the budget asks for.
+        ArtifactError: the artifact is over its budget, of another family or of other data.
+        DivergedError: a number was not finite.
+        MethodQuitError: the method called ``sys.exit`` or the like, its process died, or it took longer than allowed.
+    """
+    assert job.budget is not None
+    spec = session.registry.get("method", job.method)
+    session.observer.phase(f"{job.method} {job.budget}", None, spec.summary)
+    made = in_own_process(session, job, folder) if session.request.isolate else run_method(session, job, folder)
+    session.observer.done(f"{made.seconds:.1f} s")
+    train = session.dataset.split("train")
+    check_family(made.artifact, spec.family)
+    check_artifact(made.artifact, train=train, fingerprint=session.dataset.fingerprint)
+    size = artifact_bytes(made.artifact, train)
+    job.budget.check_artifact_size(job.method, pairs=len(made.artifact), size=size)
+    return replace(made, bytes=size)
 
 
 def _finished(folder: Path, blank: Record) -> Record | None:

@@ -17,7 +17,8 @@ Outcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic",
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "warnings", "settings",
+    "deterministic",
     "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.errors import VlbenchError
+from vlbench.errors import NotFiniteError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
@@ -183,6 +183,11 @@ class _Findings:
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 
+        try:
+            work.open_students()
+        except NotFiniteError as error:  # no score can be true, whatever the claim says
+            self.checks.append(Check("numbers", "failed", str(error)))
+            return
         self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
         if (folder / "preview.npy").exists():
             drawn = list(preview_problems(folder, artifact, work))
