@@ -17,7 +17,7 @@ from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
-from vlbench.records.record import ASKED, read_record, write_record
+from vlbench.records.untyped import ASKED, read_record, write_record
 from vlbench.runs.child import worker_words
 from vlbench.runs.condense import Condensed, run_method
 from vlbench.runs.executors import execute

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.artifacts.coded_size import artifact_bytes
-from vlbench.records.record import record_id
+from vlbench.records.untyped import record_id
 from vlbench.registry.code import code_hash
 from vlbench.runs.condense import Condensed
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
