@@ -14,6 +14,7 @@ from vlbench.errors import PluginError
 from vlbench.registry import discovery, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
 from vlbench.registry.discovery import Found, RefusedError
+from vlbench.registry.guard import contained_import
 from vlbench.registry.heavy import HeavyImports
 from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
@@ -65,7 +66,8 @@ def _admit(found: Found, registry: Registry) -> Plugin:
     status, detail = "ok", ""
     try:
         _check_allowed(found)
-        with HeavyImports(found.module.split(".")[0]) as heavy, _foreign_code():
+        own = found.distribution == "vlbench"
+        with HeavyImports(found.module.split(".")[0]) as heavy, _own_code() if own else contained_import() as seen:
             plugin = _load(found)
             if unfit := why_unfit(plugin):
                 raise RefusedError("incompatible", unfit)
@@ -75,6 +77,9 @@ def _admit(found: Found, registry: Registry) -> Plugin:
             registry.add(kind, spec, found.name)
         if heavy.found:
             status, detail = "slow", heavy.found
+        if seen is not None and seen.left:
+            left = f"Left changed for the whole process: {', '.join(seen.left)}. It was put back."
+            detail = f"{detail} {left}".strip()
     except RefusedError as refused:
         status, detail = refused.status, refused.detail
     return Plugin(found.name, found.distribution, found.version, status, detail)
@@ -181,7 +186,7 @@ def _check_free(declared: list[tuple[str, Spec]], registry: Registry) -> None:
 
 
 @contextlib.contextmanager
-def _foreign_code() -> Iterator[None]:
+def _own_code() -> Iterator[None]:
     """What a plugin prints while it is listed must not get between the lines of --json."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
