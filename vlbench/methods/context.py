@@ -54,6 +54,26 @@ class Reference:
     identity: str
 
 
+@dataclass(frozen=True)
+class JobState:
+    """What the harness keeps of a job for its context.
+
+    Attributes:
+        work: folder of the method's checkpoint; None where none is stored.
+        clock: measures the method.
+        owner: the plugin that declares the method; "" for one of vlbench's own.
+        process: settings of the process before the method ran.
+    """
+
+    work: Path | None = None
+    clock: Meter | None = None
+    owner: str = ""
+    process: ProcessState | None = None
+
+
+NO_JOB = JobState()
+
+
 class Context:
     """Seeds, device, reference student, features, cache, checkpoints and progress of one condensation.
 
@@ -65,9 +85,8 @@ class Context:
         tower_inputs: what the reference student's trained parts read, of the train split.
         observer: told of phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
-        resolved: what it said of its own settings; stored in the record.
-        owner: the plugin that declares the method; "" for one of vlbench's own.
-        state: of the process before the method ran.
+        resolved: the settings that the method resolved by itself, by name; stored in the record.
+        work: folder of the method's checkpoint; None where none is stored.
 
     Examples:
         >>> from pathlib import Path
@@ -83,19 +102,25 @@ class Context:
     """
 
     def __init__(
-        self, train: TrainView, builder: StudentBuilder, reference: Reference, seeds: SeedTree, observer: Observer
+        self,
+        train: TrainView,
+        builder: StudentBuilder,
+        reference: Reference,
+        seeds: SeedTree,
+        observer: Observer,
+        job: JobState = NO_JOB,
     ) -> None:
         self.seeds: SeedTree = seeds
         self.observer: Observer = observer
         self.device: str = builder.device
         self._train, self._builder, self._reference = train, builder, reference
         self._variants: dict[str, tuple[Student, TowerInputs]] = {}
-        self.work: Path | None = None
-        self.clock: Meter | None = None
+        self._job = job
+        self.work: Path | None = job.work
         self.curves: dict[str, list[float]] = {}
         self.resolved: dict[str, Setting] = {}
-        self.owner = ""
-        self.state: ProcessState | None = None
+        # Built here, before a method's clock starts: features and statistics belong to no method.
+        self.student_with()
 
     @property
     def student(self) -> Student:
@@ -130,7 +155,7 @@ class Context:
 
     def _undisturbed(self) -> AbstractContextManager[None]:
         """For what other rows share: within, nothing is in force that the method has set in this process."""
-        return self.state.suspended() if self.state is not None else nullcontext()
+        return self._job.process.suspended() if self._job.process is not None else nullcontext()
 
     def full_set(self, variant: str = "") -> TrainingSet:
         """All train pairs, for the reference student or its twin."""
@@ -213,7 +238,7 @@ class Context:
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
-        return self.cache.get(kind, full | ({"plugin": self.owner} if self.owner else {}), compute)
+        return self.cache.get(kind, full | ({"plugin": self._job.owner} if self._job.owner else {}), compute)
 
     def curve(self, name: str, value: float) -> None:
         """Report the next value of a curve, such as a loss after each step.
@@ -246,7 +271,7 @@ class Context:
     def cache(self) -> Cache:
         """The cache that all runs share; a plugin that is not one of vlbench's own has a part to itself."""
         root = self._builder.cache.root
-        return Cache(root / "plugins" / self.owner if self.owner else root)
+        return Cache(root / "plugins" / self._job.owner if self._job.owner else root)
 
     def save_checkpoint(self, tensors: dict[str, Tensor]) -> None:
         """Keep a method's state, in place of the last; the next run of the same command finds it."""
@@ -255,7 +280,7 @@ class Context:
 
             plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
             # What a run took so far goes with it: the next part's cost is the sum.
-            spent_s = self.clock.so_far_s if self.clock else 0.0
+            spent_s = self._job.clock.so_far_s if self._job.clock else 0.0
             content = save(plain, metadata={"spent_s": repr(spent_s)})
             write_whole(self.work / "checkpoint.safetensors", content)
 
@@ -266,7 +291,7 @@ class Context:
         if self.work is None or not (self.work / "checkpoint.safetensors").exists():
             return None
         with safe_open(self.work / "checkpoint.safetensors", "pt") as kept:
-            if self.clock is not None:
-                self.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
+            if self._job.clock is not None:
+                self._job.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
             # Cloned, as in the cache: what is read lies at odd addresses, where sums' last bits come out differently.
             return {name: kept.get_tensor(name).clone() for name in kept.keys()}  # noqa: SIM118  # it is no dict

@@ -36,7 +36,7 @@ class Aspect:
 
     name: str
     read: Callable[[], Any]
-    write: Callable[[Any], None]
+    write: Callable[[Any], object]
     decides: bool = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from vlbench.artifacts.artifact import Artifact, DistilledPairs, Selection, check_artifact, check_family
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.artifacts.soft_targets import PARTS, Targets
-from vlbench.budget import Budget
+from vlbench.methods.context import JobState
 from vlbench.registry.guard import Contained, contained
 from vlbench.registry.invoke import line_of, make
 from vlbench.runs.meter import Meter
@@ -29,17 +29,18 @@ class MethodQuitError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a method returned, and what was seen of it.
+class Condensed:
+    """A checked artifact, and what was seen of the method that made it.
 
     Attributes:
-        artifact: checked.
-        seconds: that it took, earlier parts of the same run included.
-        before_s: those of earlier parts, where it went on from a checkpoint.
-        peak_bytes: of memory.
+        artifact: within its budget, of the declared family and of this data set.
+        seconds: that the method took, earlier parts of the same run included.
+        before_s: those of earlier parts, where it was resumed from a checkpoint.
+        peak_bytes: peak of resident memory meanwhile.
         curves: name -> values over its steps.
-        settings: name -> value, as it resolved them itself.
+        settings: name -> value that the method resolved by itself.
         warnings: texts for the record.
+        bytes: the artifact's coded size; 0 until it is checked.
     """
 
     artifact: Artifact
@@ -49,64 +50,58 @@ class Made:
     curves: Mapping[str, list[float]]
     settings: Mapping[str, Setting]
     warnings: list[str] = field(default_factory=list)
-
-    def fields(self, work: Session) -> dict[str, Any]:
-        """Those of a record, with the size of the artifact under ``cost``."""
-        cost = {
-            "pairs": len(self.artifact),
-            "bytes": artifact_bytes(self.artifact, work.dataset.split("train")),
-            "condense_s": self.seconds,
-            "peak_rss_bytes": self.peak_bytes,
-        }
-        some: dict[str, Any] = {"settings": dict(self.settings), "warnings": self.warnings}
-        more = {name: value for name, value in some.items() if value}
-        return {"cost": cost, "curves": dict(self.curves), **({"resumed": True} if self.before_s else {}), **more}
+    bytes: int = 0
 
 
-def condense(work: Session, job: Job, folder: Path) -> Made:
-    """Run a method in this process, or in one of its own where that is asked for, and check its artifact.
+def condense(session: Session, job: Job, folder: Path) -> Condensed:
+    """Run a method in this process, or in one of its own if the request says so, and check its artifact.
+
+    Nothing is saved here but the method's own checkpoint.
 
     Raises:
-        ArtifactError: it returned what its family does not make.
+        BudgetError: the data have fewer pairs than the budget asks for.
+        ArtifactError: the artifact is over its budget, of another family or of other data.
         DivergedError: a number was not finite.
-        MethodQuitError: it called ``sys.exit`` or the like, its process died, or it took longer than allowed.
+        MethodQuitError: the method called ``sys.exit`` or the like, its process died, or it took longer than allowed.
     """
-    spec = work.registry.method(job.name)
-    work.observer.phase(f"{job.name} {job.budget}", None, spec.summary)
-    if work.request.isolate:
+    assert job.budget is not None
+    spec = session.registry.method(job.method)
+    session.observer.phase(f"{job.method} {job.budget}", None, spec.summary)
+    if session.request.isolate:
         from vlbench.runs.method_process import in_own_process
 
-        made = in_own_process(work, job, folder)
+        made = in_own_process(session, job, folder)
     else:
-        made = run_method(work, job, folder)
-    work.observer.done(f"{made.seconds:.1f} s")
+        made = run_method(session, job, folder)
+    session.observer.done(f"{made.seconds:.1f} s")
+    train = session.dataset.split("train")
     check_family(made.artifact, spec.family)
-    check_artifact(made.artifact, train=work.dataset.split("train"), fingerprint=work.dataset.fingerprint)
-    return made
+    check_artifact(made.artifact, train=train, fingerprint=session.dataset.fingerprint)
+    size = artifact_bytes(made.artifact, train)
+    job.budget.check_artifact_size(job.method, pairs=len(made.artifact), size=size)
+    return replace(made, bytes=size)
 
 
-def run_method(work: Session, job: Job, folder: Path) -> Made:
+def run_method(session: Session, job: Job, folder: Path) -> Condensed:
     """Run a method here; what it prints and leaves changed stays without effect, and is named."""
-    spec = work.registry.method(job.name)
-    method = make(work.registry, "method", job.name, work.method_options(spec, job.options))
-    view, context = work.context(spec, SeedTree(job.seed).child("condense"))
-    budget = Budget.parse(job.budget)
-    budget.check_available(len(view))
-    context.student  # noqa: B018  # built before the clock starts: features and statistics belong to no method
-    context.work = folder
+    assert job.budget is not None
+    spec = session.registry.method(job.method)
+    method = make(session.registry, "method", job.method, job.options)
+    meter = Meter()
     with contained() as seen:
-        context.state = seen.state
+        state = JobState(folder, meter, process=seen.state)
+        view, context = session.context(spec, SeedTree(job.seed).child("condense"), state)
         try:
-            with Meter() as meter:
-                context.clock = meter
-                returned = method.condense(view, budget, context)
+            job.budget.check_available(len(view))
+            with meter:
+                returned = method.condense(view, job.budget, context)
             artifact = plain(returned)
         except (KeyboardInterrupt, Exception):
             raise
         except BaseException as error:  # sys.exit, and exceptions that are made to pass every handler
             raise MethodQuitError(f"the method raised {type(error).__name__}: {error}{line_of(error)}") from error
     curves, settings = _reported(context)
-    return Made(artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _beside(seen))
+    return Condensed(artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _side_effects(seen))
 
 
 def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setting]]:
@@ -120,7 +115,7 @@ def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setti
     return context.curves, context.resolved
 
 
-def _beside(seen: Contained) -> list[str]:
+def _side_effects(seen: Contained) -> list[str]:
     texts = []
     if seen.left:
         texts.append(f"The method left changed for the whole process: {', '.join(seen.left)}. It was put back.")

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 from vlbench.errors import ArtifactError, DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.offline import offline
-from vlbench.runs.condense import Made, MethodQuitError, plain, run_method
+from vlbench.runs.condense import Condensed, MethodQuitError, plain, run_method
 from vlbench.runs.jobs import Job
-from vlbench.runs.worker import request_of, worker_asked
+from vlbench.runs.worker import asked_of_child, job_of, request_of
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
@@ -41,7 +41,7 @@ POLL_S = 0.5
 Event = list[Any]
 
 
-def in_own_process(work: Session, job: Job, folder: Path) -> Made:
+def in_own_process(session: Session, job: Job, folder: Path) -> Condensed:
     """Run a method in a child process and read what it made.
 
     Raises:
@@ -53,7 +53,7 @@ def in_own_process(work: Session, job: Job, folder: Path) -> Made:
     with tempfile.TemporaryDirectory(prefix="vlbench-method-") as name:
         source, target = os.pipe()
         try:
-            asked = worker_asked(job, work.request, work.registry.plugin_files) | {
+            asked = asked_of_child(job, session.request, session.registry.plugin_files) | {
                 "folder": str(folder.resolve()),
                 "made": name,
                 "events": target,
@@ -66,7 +66,7 @@ def in_own_process(work: Session, job: Job, folder: Path) -> Made:
             os.close(target)
             began = time.monotonic()
             try:
-                _follow(child, source, work.observer, work.request.time_limit_s)
+                _follow(child, source, session.observer, session.request.time_limit_s)
             finally:
                 _end(child)
         finally:
@@ -114,7 +114,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _read(made: Path, code: int, wall_s: float) -> Made:
+def _read(made: Path, code: int, wall_s: float) -> Condensed:
     from vlbench.artifacts.artifact import load_artifact
 
     about = _about(made / ABOUT, code)
@@ -128,7 +128,7 @@ def _read(made: Path, code: int, wall_s: float) -> Made:
         failed.add_note(trace)
         raise failed
     before_s = max(0.0, float(about["before_s"]))
-    return Made(
+    return Condensed(
         artifact=plain(load_artifact(made)),
         seconds=min(max(0.0, float(about["seconds"])), before_s + wall_s),
         before_s=before_s,
@@ -221,8 +221,8 @@ def main(text: str) -> None:
     with offline() if asked["offline"] else nullcontext(), _told(made):
         registry = load_registry(asked["plugin_files"])
         registry.observers.clear()  # the parent tells them
-        work = Session(registry, request, _Sender(asked["events"]))
-        found = run_method(work, Job(**asked["job"]), Path(asked["folder"]))
+        session = Session(registry, request, _Sender(asked["events"]))
+        found = run_method(session, job_of(asked, registry), Path(asked["folder"]))
         save_artifact(found.artifact, made)
         plain_fields = {
             field.name: getattr(found, field.name) for field in dataclasses.fields(found) if field.name != "artifact"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -148,6 +149,8 @@ class TrainingSet:
         _, counts = torch.unique_consecutive(pairs[order, 0], return_counts=True)
         self._order, self._counts = order, counts
         self._starts = torch.cumsum(counts, 0) - counts
+        # Shuffling a million items takes longer than a step: once a pass, for as many students as train side by side.
+        self._shuffled = lru_cache(maxsize=8)(_shuffled)
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -160,9 +163,9 @@ class TrainingSet:
         """Positions in ``pairs`` of batch number ``step`` [at most batch]; every pass is reshuffled."""
         per_pass = self.per_pass(batch, passes)
         count = len(self.pairs) if passes == "pairs" else len(self)
-        order = torch.randperm(count, generator=seeds.generator("pass", step // per_pass))
+        order = self._shuffled(count, seeds, step // per_pass)
         at = step % per_pass * batch
-        chosen = order[at : at + batch]
+        chosen = order[at : at + batch].clone()
         return chosen if passes == "pairs" else self._draw(chosen, seeds, step)
 
     def _draw(self, groups: Tensor, seeds: SeedTree, step: int) -> Tensor:
@@ -185,6 +188,10 @@ class TrainingSet:
     def targets(self, positions: Tensor) -> Tensor | None:
         """Soft targets [n, n] of the pairs at some positions of ``pairs`` [n], where they bring any."""
         return self._targets.matrix(positions) if self._targets is not None else None
+
+
+def _shuffled(count: int, seeds: SeedTree, number: int) -> Tensor:
+    return torch.randperm(count, generator=seeds.generator("pass", number))
 
 
 Observe = Callable[[int, Tensor, Entries, "Parameters"], None]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vlbench.records.record import record_id
 from vlbench.records.schema import schema_problems
 from vlbench.records.summary import mean, sample_sd
+from vlbench.records.untyped import record_id
 
 Record = Mapping[str, Any]
 Outcome = Literal["ok", "failed", "open", "claimed"]

@@ -16,8 +16,8 @@ from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import RE_EVALUATED, SELF_REPORTED, write_evidence
 from vlbench.records.ranks import FILE_NAME as RANKS
-from vlbench.records.record import FILE_NAME
 from vlbench.records.schema import SCHEMA, upgrade
+from vlbench.records.untyped import FILE_NAME
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.verification.bundle import LARGEST, MANIFEST, file_hash, unpack
 from vlbench.verification.checks import Check, record_checks, verdict
@@ -179,7 +179,7 @@ class _Findings:
             self.checks += [queries] if (folder / RANKS).exists() else []
 
     def _retrain(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
-        from vlbench.runs.pipeline import rescore
+        from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from vlbench.score import evaluate
 
 from vlbench.errors import DivergedError, NotFiniteError
+from vlbench.evaluation import evaluate
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.evaluation.retrieval import rank_embeddings
 from vlbench.finite import weights_not_finite, which_not_finite
