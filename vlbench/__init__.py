@@ -2,8 +2,8 @@
 
 The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
 promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
-:mod:`vlbench.artifacts` for those that store what they learn, :mod:`vlbench.data` for readers of a user's files. Each
-is imported when it is first used, so that ``import vlbench`` stays light.
+:mod:`vlbench.matching` for those that learn pairs, :mod:`vlbench.artifacts` for what they store, :mod:`vlbench.data`
+for readers of a user's files. Each is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vlbench import errors
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench import artifacts, data, students
+    from vlbench import artifacts, data, matching, students
     from vlbench.artifacts.artifact import DistilledPairs, Selection, load_artifact
     from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
@@ -69,6 +69,7 @@ __all__ = [
     "hookimpl",
     "leaderboard",
     "load_artifact",
+    "matching",
     "option",
     "run",
     "score",
@@ -100,7 +101,7 @@ _MODULES = {
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }
-SUBMODULES = ("artifacts", "data", "students")
+SUBMODULES = ("artifacts", "data", "matching", "students")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import load, readable_path
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def command() -> None:
 
 
 @command.command("mock")
-@click.argument("name")
+@click.argument("name", type=Name("dataset"))
 @click.option("--images", default=200, show_default=True, help="Images in all splits together.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="A new folder; by default mock-NAME.")
 @click.pass_context
