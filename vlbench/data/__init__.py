@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench.data.images import EncodedImage, cached_images
+    from vlbench.data.images import EncodedImage, ReadImages, cached_images, read_images
+    from vlbench.data.pictures import open_picture
     from vlbench.registry.specs import NeededFile
 
-__all__ = ["EncodedImage", "NeededFile", "cached_images"]
+__all__ = ["EncodedImage", "NeededFile", "ReadImages", "cached_images", "open_picture", "read_images"]
 
 _MODULES = {
-    "vlbench.data.images": ("EncodedImage", "cached_images"),
+    "vlbench.data.images": ("EncodedImage", "ReadImages", "cached_images", "read_images"),
+    "vlbench.data.pictures": ("open_picture",),
     "vlbench.registry.specs": ("NeededFile",),
 }
 

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from vlbench_pairs.karpathy import read_karpathy
+from vlbench_pairs.retrieval import read_retrieval
 
 from vlbench_pairs.captions import apply_lists, read_csv, read_token
-from vlbench_pairs.karpathy import read_karpathy
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import detect_format, load
-from vlbench_pairs.retrieval import read_retrieval
 
 
 @pytest.fixture
