@@ -182,9 +182,18 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
             f"{where}: field {columns.image!r} is {name!r}, expected the name of an image file. Set the option "
             f"'image_column'."
         )
+    return named_row(name.strip(), record, columns, split=split, where=where)
+
+
+def named_row(name: str, record: Mapping[str, Any], columns: Columns, *, split: str, where: str) -> Row:
+    """A row of an image whose name is known. The record's own ``split`` goes before that of the file.
+
+    Raises:
+        DataError: the captions are none.
+    """
     values = [cell(record, column) for column in columns.captions]
-    captions = [text for value, column in zip(values, columns.captions, strict=True)
-                for text in texts_of(value, column, where)]  # fmt: skip
+    texts = [texts_of(value, column, where) for value, column in zip(values, columns.captions, strict=True)]
     own = record.get("split")
     single = len(values) == 1 and not isinstance(values[0], list | tuple)
-    return Row(name.strip(), tuple(captions), own if isinstance(own, str) and own else split, where, partial=single)
+    captions = tuple(text for some in texts for text in some)
+    return Row(name, captions, own if isinstance(own, str) and own else split, where, partial=single)

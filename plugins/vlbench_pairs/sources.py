@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +15,7 @@ from vlbench.data import EncodedImage
 from vlbench.errors import DataError
 from vlbench_pairs.columns import is_image_name
 from vlbench_pairs.files import existing_paths, nfc
-from vlbench_pairs.rows import Record, Skipped
+from vlbench_pairs.rows import Record, Row, Skipped
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")
 
@@ -31,6 +31,14 @@ class Member:
 
     full: str
     file: EncodedImage
+
+
+@dataclass
+class Found:
+    """What annotations say, and the images that they carry (none where they only name files)."""
+
+    rows: list[Row] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
 
 
 class ImageIndex:

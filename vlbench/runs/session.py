@@ -84,6 +84,8 @@ class Session:
         store.mkdir(parents=True, exist_ok=True)
         dataset = as_dataset(make(self.registry, "dataset", name, options, store), f"data set {name!r}: {spec.target}")
         self.observer.done()
+        for note in dataset.notes:
+            self.observer.message(f"data: {note}")
         return dataset
 
     @property
