@@ -11,7 +11,7 @@ import pytest
 from vlbench.errors import DataError
 from vlbench.records.record import find_records, read_record, write_record
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 
 def test_record_survives_writing_and_reading(tmp_path: Path, make_record: MakeRecord) -> None:
