@@ -26,7 +26,11 @@ class PairsOptions:
     size: int = option(224, help="images are squares of this many pixels a side, resized bicubic")
     clean: str = option("none", choices=("none", "vldd"), help="vldd: lower case, no punctuation, first 30 words")
     captions: int = option(0, help="captions kept of each image, in the order of the file; 0 for all")
-    text_lines: bool = option(False, help="each line of a text file beside a picture is a caption, not the whole file")
+    text_lines: str = option(
+        "auto",
+        choices=("auto", "lines", "whole"),
+        help="captions in a text file beside a picture; auto: lines where all files have the same number, 2 or more",
+    )
     skip_bad: bool = option(False, help="leave out what cannot be read, count it, and name it in a list")
     expect: str = option(
         "", choices=("", "flickr8k", "flickr30k", "coco"), help="stop unless the counts are those of Karpathy's splits"

@@ -82,8 +82,6 @@ def load(options: PairsOptions, store: Path) -> PairDataset:
     with ExitStack() as stack:
         reading = Reading.of(options, stack)
         records, files = read_records(reading)
-        if options.expect and not reading.mock:
-            check_counts(records, options.expect)
         keep_captions(records, options.captions)
         splits = {split: _split(found, files, reading, store) for split, found in records.items()}
     mark = _marked(fingerprint(SIDES, splits), reading.skipped)
@@ -99,6 +97,8 @@ def read_records(reading: Reading) -> tuple[Records, dict[str, EncodedImage]]:
     """
     options = reading.options
     records = assemble(read_rows(reading), cleaner(options.clean), reading.skipped)
+    if options.expect and not reading.mock:
+        check_counts(records, options.expect)
     # Every file is looked up before the first is decoded: what is missing is told at once.
     files = _find_files(records, reading)
     note = draw_splits(records, files, options.split_seed, mended=not listed(options.splits))
@@ -145,8 +145,8 @@ def _files(options: PairsOptions) -> Iterator[tuple[str, Path, str]]:
 
 
 def _samples(reading: Reading, files: list[tuple[Path, str]], order: int) -> Found:
-    by_lines = reading.options.text_lines
-    reader = SampleReader(reading.columns, reading.skipped, reading.stack, reading.notes, by_lines=by_lines)
+    text_lines = reading.options.text_lines
+    reader = SampleReader(reading.columns, reading.skipped, reading.stack, reading.notes, text_lines=text_lines)
     return reader.read(files, order)
 
 
@@ -158,17 +158,14 @@ def _parquet(reading: Reading, files: list[tuple[Path, str]], order: int) -> Fou
             ParquetSource(path, str(path)), str(path), split, columns=reading.columns, skipped=reading.skipped,
             order=number, stamp=f"{status.st_size}/{status.st_mtime_ns}",
         )  # fmt: skip
-        result.rows += found.rows
-        result.members += found.members
+        result.add(found, path.stem)
     return result
 
 
 def _huggingface(reading: Reading, files: list[tuple[Path, str]], _order: int) -> Found:
     result = Found()
     for path, _ in files:
-        found = read_huggingface(str(path), columns=reading.columns, skipped=reading.skipped)
-        result.rows += found.rows
-        result.members += found.members
+        result.add(read_huggingface(str(path), columns=reading.columns, skipped=reading.skipped), str(path))
     return result
 
 
@@ -208,30 +205,32 @@ _READERS: dict[str, Callable[[Reading, list[tuple[Path, str]], int], Found]] = {
 
 def _find_files(records: Records, reading: Reading) -> dict[str, EncodedImage]:
     """File of every image; images without one are left out or are an error."""
-    index, files = _index(reading), dict[str, EncodedImage]()
     everything = [record for found in records.values() for record in found]
+    index = _index(reading)
     index.align([record.image for record in everything])
-    owners: dict[str, Record] = {}
-    absent: list[Record] = []
-    for record in everything:
-        file = index.find(record.image, record.where)
-        if file is None:
-            absent.append(record)
-            continue
-        files[record.image] = file
-        owner = owners.setdefault(file.where, record)
-        if owner is not record:  # two names of one file: it could be in train and in test
-            raise DataError(
-                f"{record.where}: image {record.image!r} is the same file as {owner.image!r} of {owner.where}: "
-                f"{file.where}. Remove one of the records."
-            )
+    places = [(record, index.find(record.image, record.where)) for record in everything]
+    files = {record.image: file for record, file in places if file is not None}
+    absent = [record for record, file in places if file is None]
     if absent and not (reading.skipped.allowed and files):
         raise index.missing(absent, len(everything))
     for record in absent:
         reading.skipped.add(record.image, f"{record.where}: no such file")
+    _check_owners([(record, file) for record, file in places if file is not None])
     for split, found in records.items():
         records[split] = [record for record in found if record.image in files]
     return files
+
+
+def _check_owners(places: Iterable[tuple[Record, EncodedImage]]) -> None:
+    """Refuse two names of one file: it could be in train and in test."""
+    owners: dict[str, Record] = {}
+    for record, file in places:
+        owner = owners.setdefault(file.where, record)
+        if owner is not record:
+            raise DataError(
+                f"{record.where}: image {record.image!r} is the same file as {owner.image!r} of {owner.where}: "
+                f"{file.where}. Remove one of the records."
+            )
 
 
 def _index(reading: Reading) -> ImageIndex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -34,15 +35,17 @@ class SampleReader:
         skipped: what has no caption or no picture goes there.
         stack: closes archives.
         notes: is given one line for what a user may not expect.
-        by_lines: each line of x.txt is a caption.
+        text_lines: whether a file x.txt is one caption (``whole``) or its lines are captions (``lines``); ``auto``
+            takes lines where all files have the same number of them, two or more.
     """
 
     def __init__(
-        self, columns: Columns, skipped: Skipped, stack: ExitStack, notes: list[str], *, by_lines: bool = False
+        self, columns: Columns, skipped: Skipped, stack: ExitStack, notes: list[str], *, text_lines: str = "auto"
     ) -> None:
         self._columns, self._skipped, self._stack = columns, skipped, stack
-        self._notes, self._by_lines = notes, by_lines
-        self._long = 0
+        self._notes, self._text_lines = notes, text_lines
+        self._counts: Counter[int] = Counter()
+        self._from_text: set[str] = set()
 
     def read(self, paths: Sequence[tuple[Path, str]], base: int = 0) -> Found:
         """Rows and pictures of folders and archives, each with its split.
@@ -56,14 +59,31 @@ class SampleReader:
             tables = [member for member in members if PurePosixPath(member.file.name).name in METADATA]
             found = self._metadata(tables, members, split) if tables else self._beside(members, path, split)
             _label(found, labels[path] if is_archive(path) and len(paths) > 1 else "")
-            result.rows += found.rows
-            result.members += found.members
-        if self._long and not self._by_lines:
+            result.add(found)
+        result.rows = self._with_captions(result.rows)
+        return result
+
+    def _with_captions(self, rows: list[Row]) -> list[Row]:
+        """Lines of text files as captions, or put together to one."""
+        if max(self._counts, default=1) < 2:
+            return rows
+        alike = len(self._counts) == 1
+        if self._text_lines == "lines" or (self._text_lines == "auto" and alike):
+            if self._text_lines == "auto":
+                self._notes.append(
+                    f"every text file has {max(self._counts)} lines: each line is a caption; text_lines = 'whole' "
+                    f"makes each file one"
+                )
+            return rows
+        if self._text_lines == "auto":
+            several = sum(count for number, count in self._counts.items() if number > 1)
             self._notes.append(
-                f"{self._long} text files have several lines, each file is one caption; text_lines = true makes each "
+                f"{several} text files have several lines: each file is one caption; text_lines = 'lines' makes each "
                 f"line one"
             )
-        return result
+        return [
+            replace(row, captions=(" ".join(row.captions),)) if row.where in self._from_text else row for row in rows
+        ]
 
     def _beside(self, members: Sequence[Member], path: Path, split: str) -> Found:
         samples = _grouped(members, shard=path.is_file() and not zipfile.is_zipfile(path))
@@ -81,7 +101,7 @@ class SampleReader:
                 continue
             if row and picture:
                 result.rows.append(row)
-                result.members.append(_named(picture, row.image))
+                result.members.append(picture.named(row.image))
         return result
 
     def _row(self, key: str, sample: Sample, path: Path, split: str) -> tuple[Row | None, Member | None]:
@@ -100,13 +120,10 @@ class SampleReader:
             return replace(named_row(name, record, columns, split=own, where=where), partial=False), picture
         if texts is None:
             raise DataError(f"{where}: no caption: expected x.txt or x.json beside the picture.")
-        return Row(name, self._captions(texts), own, where), picture
-
-    def _captions(self, member: Member) -> tuple[str, ...]:
-        text = decoded(member.file.read(), member.file.where)
-        found = [line.strip() for line in lines(text) if line.strip()]
-        self._long += len(found) > 1
-        return tuple(found) if self._by_lines else (" ".join(found),) if found else ()
+        found = [line.strip() for line in lines(decoded(texts.file.read(), texts.file.where)) if line.strip()]
+        self._counts[len(found)] += bool(found)
+        self._from_text.add(where)
+        return Row(name, tuple(found), own, where), picture
 
     def _metadata(self, tables: Sequence[Member], members: Sequence[Member], split: str) -> Found:
         """An imagefolder: each metadata file names pictures below its own folder."""
@@ -131,9 +148,7 @@ class SampleReader:
         text = decoded(content, where)
         if table.file.name.endswith(".jsonl"):
             return read_lines(text, where, split, columns=self._columns, skipped=self._skipped)
-        return read_delimited(
-            text, where, split, columns=self._columns, skipped=self._skipped, notes=self._notes
-        )
+        return read_delimited(text, where, split, columns=self._columns, skipped=self._skipped, notes=self._notes)
 
 
 def _grouped(members: Sequence[Member], *, shard: bool) -> dict[str, Sample]:
@@ -182,14 +197,10 @@ def _json(member: Member) -> dict[str, Any]:
     return record
 
 
-def _named(member: Member, name: str) -> Member:
-    return Member(member.full, replace(member.file, name=name))
-
-
 def _labels(paths: Sequence[Path]) -> dict[Path, str]:
     """Of each path, what tells it from the others: its path below their common folder, without suffix."""
     full = {path: archive_name(path) if is_archive(path) else path.absolute().as_posix() for path in paths}
-    common = os.path.commonpath([os.path.dirname(one) for one in full.values()]) if full else ""
+    common = os.path.commonpath([str(Path(one).parent) for one in full.values()]) if full else ""
     return {path: os.path.relpath(one, common) for path, one in full.items()}
 
 
@@ -199,11 +210,9 @@ def _label(found: Found, label: str) -> None:
         return
     own = {member.file.name for member in found.members}
     found.rows = [replace(row, image=_below(label, row.image)) if row.image in own else row for row in found.rows]
-    found.members = [_named(member, _below(label, member.file.name)) for member in found.members]
+    found.members = [member.named(_below(label, member.file.name)) for member in found.members]
 
 
 def _below(label: str, name: str) -> str:
     # 32 hexadecimal digits are a uid, which is one of its own everywhere.
     return name if len(name) == 32 and set(name) <= set("0123456789abcdef") else f"{label}/{name}"
-
-

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,10 @@ class Member:
     full: str
     file: EncodedImage
 
+    def named(self, name: str) -> Member:
+        """The same file under another name."""
+        return Member(self.full, replace(self.file, name=name))
+
 
 @dataclass
 class Found:
@@ -39,6 +43,19 @@ class Found:
 
     rows: list[Row] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
+
+    def add(self, other: Found, label: str = "") -> None:
+        """Take what was found elsewhere.
+
+        With a label, images there are other ones even where they have the same names: then it goes before the name.
+        """
+        here = {member.file.name for member in self.members} if label else set[str]()
+        clash = here & {member.file.name for member in other.members}
+        for row in other.rows:
+            self.rows.append(replace(row, image=f"{label}/{row.image}") if row.image in clash else row)
+        for member in other.members:
+            name = member.file.name
+            self.members.append(member.named(f"{label}/{name}") if name in clash else member)
 
 
 class ImageIndex:
@@ -202,21 +219,24 @@ def _in_tar(path: Path, order: int, stack: ExitStack, skipped: Skipped) -> Itera
     except Exception as error:
         raise DataError(f"{path}: not a whole tar file ({_reason(error)}). Give folders, tar and zip files.") from error
     full, count, end = archive_name(path), 0, 0
-    try:
-        for member in archive:
-            count, end = count + 1, member.offset_data + member.size
-            if member.isreg():
-                yield _of_tar(archive, member, path, full=full, stamp=f"{modified}", order=order)
-    except DataError:
-        raise
-    except Exception as error:
-        skipped.add(
-            str(path),
-            DataError(
-                f"{path}: damaged, not a whole tar file ({_reason(error)}): its first {count} files can be listed, up "
-                f"to byte {end:,} of what is in it. Get the file again, or go on with those: skip_bad = true."
-            ),
-        )
+    while True:
+        try:
+            member = archive.next()
+        except Exception as error:
+            skipped.add(str(path), _damaged(path, error, count, end))
+            return
+        if member is None:
+            return
+        count, end = count + 1, member.offset_data + member.size
+        if member.isreg():
+            yield _of_tar(archive, member, path, full=full, stamp=f"{modified}", order=order)
+
+
+def _damaged(path: Path, error: Exception, count: int, end: int) -> DataError:
+    return DataError(
+        f"{path}: damaged, not a whole tar file ({_reason(error)}): its first {count} files can be listed, up to byte "
+        f"{end:,} of what is in it. Get the file again, or go on with those: skip_bad = true."
+    )
 
 
 def _of_tar(

@@ -32,16 +32,10 @@ def draw_splits(records: Records, files: Mapping[str, EncodedImage], seed: int, 
     """
     loose = records.pop("", [])
     own = [split for split in SPLITS if records[split]]
-    if loose and own:
-        raise DataError(
-            f"{loose[0].where}: image {loose[0].image!r} has no split, and {len(records[own[0]])} images are in "
-            f"{own[0]!r}. Give a file or a list (option 'splits') for each split, or a split for each image."
-        )
     empty = [split for split in SPLITS if not records[split]]
+    _check(loose, own, empty, records, mended=mended)
     if not empty:
         return ""
-    if own and not mended:
-        raise DataError(f"no images in split {empty[0]!r} (with images: {', '.join(own)}). Add them to the lists.")
     source = "train" if records["train"] else max(own, key=lambda split: len(records[split]), default="")
     pool = records[source] if source else loose
     wanted = [split for split in SPLITS[1:] if not records[split] or split == source]
@@ -53,6 +47,18 @@ def draw_splits(records: Records, files: Mapping[str, EncodedImage], seed: int, 
     counts = ", ".join(f"{len(records[split]):,} {split}" for split in SPLITS)
     what = f"no split {' and no '.join(empty)}" if source else "no split"
     return f"{what} in the files: drawn by image from {source or 'all'} with seed {seed} ({counts})"
+
+
+def _check(
+    loose: Sequence[Record], own: Sequence[str], empty: Sequence[str], records: Records, *, mended: bool
+) -> None:
+    if loose and own:
+        raise DataError(
+            f"{loose[0].where}: image {loose[0].image!r} has no split, and {len(records[own[0]])} images are in "
+            f"{own[0]!r}. Give a file or a list (option 'splits') for each split, or a split for each image."
+        )
+    if own and empty and not mended:
+        raise DataError(f"no images in split {empty[0]!r} (with images: {', '.join(own)}). Add them to the lists.")
 
 
 def _draw(

@@ -200,15 +200,18 @@ class _Embedded:
         for name in given:
             counts[name] = counts.get(name, 0) + 1
         own = f"{self.split or 'image'}-{self.order}" if self.order else self.split or "image"
-        digits, first, names = len(str(len(given))), {}, []
+        digits, names = len(str(len(given))), list[str]()
+        first: dict[tuple[str, str], str] = {}
+        taken: set[str] = set()
         for index, name in enumerate(given):
             label = name or f"{own}-{index:0{digits}d}"
             if name and counts[name] == 1:
                 names.append(label)
                 continue
             content = name, self._digest(index)
-            if name and any(other == name for other, _ in first) and content not in first:
+            if name and name in taken and content not in first:
                 label = f"{name}#{index}"  # another picture of the same name
+            taken.add(name)
             names.append(first.setdefault(content, label))
         return names
 
@@ -262,8 +265,7 @@ def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> Found:
         found = read_table(
             ArrowSource(flat.data.table), where, split, columns=columns, skipped=skipped, order=order, stamp=stamp
         )
-        result.rows += found.rows
-        result.members += found.members
+        result.add(found, split or f"table {order}")
     return result
 
 

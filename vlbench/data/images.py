@@ -220,15 +220,21 @@ def _write_pixels(path: Path, images: Sequence[EncodedImage], size: int, *, skip
         good = [index for index in range(len(images)) if index not in bad]
         if not good:
             raise DataError(f"none of {len(images)} images can be read. The first: {bad[0]}")
-        for to, index in enumerate(good) if bad else ():  # rows move forwards into the gaps
-            file.seek(start + index * row)
-            moved = file.read(row)
-            file.seek(start + to * row)
-            file.write(moved)
-        file.truncate(start + len(good) * row)
+        if bad:
+            _close_gaps(file, good, row, start)
         file.seek(0)
         file.write(_header(len(good), size))
     return dict(sorted(bad.items()))
+
+
+def _close_gaps(file: IO[bytes], good: Sequence[int], row: int, start: int) -> None:
+    """Move the rows at positions ``good``, of ``row`` bytes each, together."""
+    for to, index in enumerate(good):
+        file.seek(start + index * row)
+        moved = file.read(row)
+        file.seek(start + to * row)
+        file.write(moved)
+    file.truncate(start + len(good) * row)
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def _range(mode: str, values: NDArray[np.float64]) -> tuple[float, float]:
     if mode.startswith("I;"):
         return 0.0, LEVELS[-1]
     for level in (1.0, *LEVELS) if mode == "F" else LEVELS:
-        if 0 <= low and high <= level:
+        if low >= 0 and high <= level:
             return 0.0, level
     return low, high
 
