@@ -56,6 +56,7 @@ class Context:
         tower_inputs: what the reference student's trained parts read, of the train split.
         observer: told of phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
+        work: folder of the method's checkpoint; None where none is stored.
 
     Examples:
         >>> from pathlib import Path
@@ -71,16 +72,26 @@ class Context:
     """
 
     def __init__(
-        self, train: TrainView, builder: StudentBuilder, reference: Reference, seeds: SeedTree, observer: Observer
+        self,
+        train: TrainView,
+        builder: StudentBuilder,
+        reference: Reference,
+        seeds: SeedTree,
+        observer: Observer,
+        *,
+        work: Path | None = None,
+        clock: Meter | None = None,
     ) -> None:
         self.seeds: SeedTree = seeds
         self.observer: Observer = observer
         self.device: str = builder.device
         self._train, self._builder, self._reference = train, builder, reference
         self._variants: dict[str, tuple[Student, TowerInputs]] = {}
-        self.work: Path | None = None
-        self.clock: Meter | None = None
+        self.work: Path | None = work
+        self._clock = clock
         self.curves: dict[str, list[float]] = {}
+        # Built here, before a method's clock starts: features and statistics belong to no method.
+        self.student_with()
 
     @property
     def student(self) -> Student:
@@ -200,7 +211,7 @@ class Context:
 
             plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
             # What a run took so far goes with it: the next part's cost is the sum.
-            spent_s = self.clock.so_far_s if self.clock else 0.0
+            spent_s = self._clock.so_far_s if self._clock else 0.0
             content = save(plain, metadata={"spent_s": repr(spent_s)})
             write_whole(self.work / "checkpoint.safetensors", content)
 
@@ -211,7 +222,7 @@ class Context:
         if self.work is None or not (self.work / "checkpoint.safetensors").exists():
             return None
         with safe_open(self.work / "checkpoint.safetensors", "pt") as kept:
-            if self.clock is not None:
-                self.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
+            if self._clock is not None:
+                self._clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
             # Cloned, as in the cache: what is read lies at odd addresses, where sums' last bits come out differently.
             return {name: kept.get_tensor(name).clone() for name in kept.keys()}  # noqa: SIM118  # it is no dict
