@@ -50,6 +50,7 @@ class Reading:
         mock: a file says of itself that it is one.
         kinds: the forms that were met.
         members: images that annotations carry.
+        absent: names of images that are not there.
     """
 
     options: PairsOptions
@@ -60,6 +61,7 @@ class Reading:
     mock: bool = False
     kinds: list[str] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, options: PairsOptions, stack: ExitStack) -> Reading:
@@ -213,6 +215,7 @@ def _find_files(records: Records, reading: Reading) -> dict[str, EncodedImage]:
     absent = [record for record, file in places if file is None]
     if absent and not (reading.skipped.allowed and files):
         raise index.missing(absent, len(everything))
+    reading.absent += [record.image for record in absent]
     for record in absent:
         reading.skipped.add(record.image, f"{record.where}: no such file")
     _check_owners([(record, file) for record, file in places if file is not None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import Cache, default_cache, short_hash
@@ -81,8 +82,7 @@ class Session:
         name, options = self.protocol.data, self.data_options
         spec = self.registry.dataset(name)
         self.observer.phase("data", None, name)
-        store = self.cache.root / "data" / name
-        store.mkdir(parents=True, exist_ok=True)
+        store = data_store(name)
         dataset = as_dataset(make(self.registry, "data set", name, options, store), f"data set {name!r}: {spec.target}")
         self.observer.done()
         for note in dataset.notes:
@@ -172,6 +172,13 @@ class Session:
         device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
         versions["python"] = platform.python_version()
         return {"versions": versions, "device": device, "threads": torch.get_num_threads()}
+
+
+def data_store(name: str) -> Path:
+    """Folder in the cache where a data set may store what is expensive to make again."""
+    store = default_cache() / "data" / name
+    store.mkdir(parents=True, exist_ok=True)
+    return store
 
 
 def choose_device(device: str) -> str:
