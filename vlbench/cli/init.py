@@ -92,11 +92,12 @@ def _name_of(path: str) -> str:
 def _made(plan: Plan) -> tuple[SuiteDraft, PairDataset]:
     """The suite and its data, loaded once: what would fail later fails now."""
     from vlbench.init.suite import SuiteDraft
+    from vlbench.registry.options import describe
 
     choices = _choices(plan)
     sizes = {choice.suggestion.size for choice in choices.values()} - {0}
     options: dict[str, Any] = dict(plan.draft.options) | _lists(plan)
-    if sizes and "size" in plan.spec.options.__dataclass_fields__:
+    if sizes and any(option.name == "size" for option in describe(plan.spec.options)):
         options["size"] = max(sizes)
     options |= plan.given
     dataset, options = _loaded(plan, options)

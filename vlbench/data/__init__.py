@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench.data.images import EncodedImage, ReadImages, cached_images, read_images
+    from vlbench.data.images import EncodedImage, cached_images, read_images
     from vlbench.data.pictures import open_picture
     from vlbench.registry.drafts import Draft, Suggestion
     from vlbench.registry.specs import NeededFile
@@ -23,7 +23,6 @@ __all__ = [
     "Draft",
     "EncodedImage",
     "NeededFile",
-    "ReadImages",
     "Suggestion",
     "cached_images",
     "open_picture",
@@ -31,7 +30,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "vlbench.data.images": ("EncodedImage", "ReadImages", "cached_images", "read_images"),
+    "vlbench.data.images": ("EncodedImage", "cached_images", "read_images"),
     "vlbench.data.pictures": ("open_picture",),
     "vlbench.registry.drafts": ("Draft", "Suggestion"),
     "vlbench.registry.specs": ("NeededFile",),

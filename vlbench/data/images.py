@@ -150,8 +150,23 @@ def cached_images(images: Sequence[EncodedImage], size: int, store: Path) -> Ten
 def read_images(images: Sequence[EncodedImage], size: int, store: Path, *, skip_bad: bool = False) -> ReadImages:
     """As :func:`cached_images`; with ``skip_bad``, images that cannot be read are left out and named.
 
+    Returns:
+        ``pixels``, and ``bad``: position in ``images`` -> what is wrong with that one.
+
     Raises:
         vlbench.errors.DataError: an image is missing or broken (with ``skip_bad``: all are), or there are none.
+
+    Examples:
+        >>> import io, tempfile, vlbench
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> buffer = io.BytesIO()
+        >>> Image.new("RGB", (64, 48), "red").save(buffer, "PNG")
+        >>> red = vlbench.data.EncodedImage("red.png", "red.png", stamp="1", read=buffer.getvalue)
+        >>> broken = vlbench.data.EncodedImage("no.png", "no.png", stamp="1", read=bytes)
+        >>> found = vlbench.data.read_images([broken, red], 32, Path(tempfile.mkdtemp()), skip_bad=True)
+        >>> found.pixels.shape, list(found.bad)
+        (torch.Size([1, 3, 32, 32]), [0])
     """
     import numpy as np
     import torch

@@ -50,6 +50,13 @@ class Suggestion:
         size: pixels a side that its images should have; 0 where it takes no images.
         standardise: of the tower, see ``TowerConfig.standardise``.
         fetch: what would be downloaded, with its size, where it is not there.
+
+    Examples:
+        >>> import vlbench
+        >>> def suggest(model):  # EncoderSpec(suggest="my_colour:suggest")
+        ...     return [vlbench.data.Suggestion({"bins": 8}, there=True, rank=1, size=32)]
+        >>> suggest("")[0].options
+        {'bins': 8}
     """
 
     options: Mapping[str, Any]
