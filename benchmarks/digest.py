@@ -1,6 +1,6 @@
-"""SHA-256 of every tensor of every artifact below a folder, and its scores: equal before and after a change that keeps them.
+"""SHA-256 of every tensor and the scores of every run below a folder: equal before and after a change that keeps them.
 
-    python benchmarks/digest.py runs > before.txt
+python benchmarks/digest.py runs > before.txt
 """
 
 from __future__ import annotations

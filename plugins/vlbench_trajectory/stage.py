@@ -130,11 +130,12 @@ class Stage:
         tower_inputs, graphs = dict(state.tower_inputs), {}
         for index, (side, how) in enumerate(self.learned.items()):
             count = len(state.variables[side])
-            rows = torch.arange(count)
+            rows = torch.arange(count, device=self.student.device)
             share = self.settings.share if how.is_items and self.student.towers[side].frozen else 1.0
             if share < 1:
                 generator = self.seeds.generator("rows", state.step * len(self.learned) + index)
-                rows = torch.randperm(count, generator=generator)[: max(1, round(share * count))].sort().values
+                drawn = torch.randperm(count, generator=generator)[: max(1, round(share * count))]
+                rows = drawn.sort().values.to(self.student.device)
             variable = state.variables[side][rows].detach().requires_grad_()
             fresh = how.tower_inputs(variable)
             tower_inputs[side] = state.tower_inputs[side].index_copy(0, rows, fresh.detach())

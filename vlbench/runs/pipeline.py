@@ -15,8 +15,8 @@ from vlbench.artifacts.artifact import save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
-from vlbench.records.record import ASKED, read_record, write_record
-from vlbench.runs.condensing import condense
+from vlbench.records.untyped import ASKED, read_record, write_record
+from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
     CHANCE,
@@ -112,6 +112,7 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     """Artifact, check, save, scores: what is observed of a job. Files beside the record are written here."""
     if job.method == CHANCE:
         return Made()
+    session.open_students()
     condensed = condense(session, job, folder) if job.has_method else None
     artifact = condensed.artifact if condensed else full_artifact(session)
     if condensed:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.artifacts.coded_size import artifact_bytes
-from vlbench.records.record import record_id
+from vlbench.records.untyped import record_id
 from vlbench.registry.code import code_hash
-from vlbench.runs.condensing import Condensed
+from vlbench.runs.condense import Condensed
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.scoring import Scored, chance_scores
@@ -80,7 +80,12 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
         record["start"] = {**start_fields(made.start), "cost": _start_cost(session, made, made.start)}
     if made.condensed is not None:
         record["curves"] = made.condensed.curves
-        record |= {"resumed": True} if made.condensed.resumed else {}
+        some = {
+            "resumed": made.condensed.before_s > 0,
+            "settings": dict(made.condensed.settings),
+            "warnings": made.condensed.warnings,
+        }
+        record |= {name: value for name, value in some.items() if value}
     return record
 
 
@@ -105,8 +110,13 @@ def _cost(session: Session, made: Made) -> Record:
     condensed, seconds = made.condensed, {"train_s": made.scored.train_s, "score_s": made.scored.score_s}
     if condensed is None:
         return {"pairs": len(session.dataset.split("train").pairs), **seconds}
-    fields = ("pairs", "bytes", "condense_s", "peak_rss_bytes")
-    return {**{field: getattr(condensed, field) for field in fields}, **seconds}
+    return {
+        "pairs": len(condensed.artifact),
+        "bytes": condensed.bytes,
+        "condense_s": condensed.seconds,
+        "peak_rss_bytes": condensed.peak_bytes,
+        **seconds,
+    }
 
 
 def _start_cost(session: Session, made: Made, start: Scored) -> Record:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.artifacts.artifact import Artifact, check_artifact, load_artifact
 from vlbench.budget import Budget
 from vlbench.progress import Observer, SilentObserver
-from vlbench.records.record import read_record
+from vlbench.records.untyped import read_record
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job
 from vlbench.runs.recording import Made, asked_record, command_of, finished_record, score_fields, start_fields
 from vlbench.runs.request import AS_RECORDED, RunRequest

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,26 +15,23 @@ from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
-from vlbench.methods.context import Context, Reference
+from vlbench.methods.context import Context, JobState, Reference
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
 from vlbench.registry.invoke import make
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
-from vlbench.runs.observers import ObserverGroup
+from vlbench.runs.observers import ObserverGroup, Reporter
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
 from vlbench.students.losses import INFO_NCE
 from vlbench.students.student import TowerConfig
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vlbench.data.pairs import Split
     from vlbench.encoders.base import Encoder
     from vlbench.progress import Observer
     from vlbench.registry.registry import Registry
-    from vlbench.runs.meter import Meter
     from vlbench.runs.request import RunRequest
 
 _MODELS = ("timm", "sentence-transformers", "transformers", "peft")
@@ -143,17 +141,28 @@ class Session:
             self._evaluators[student] = Evaluator(built, tower_inputs, training.grid, split=training.split)
         return self._evaluators[student]
 
-    def context(self, spec: MethodSpec, seeds: SeedTree, work: Path, clock: Meter) -> tuple[TrainView, Context]:
+    def open_students(self) -> None:
+        """Make the evaluator of every student, so that a fault of data or encoders shows before a method runs.
+
+        Raises:
+            NotFiniteError: a feature of an item is not finite.
+            ProtocolError: an encoder does not fit the data.
+        """
+        for student in self.students:
+            self.evaluator(student)
+
+    def context(self, spec: MethodSpec, seeds: SeedTree, job: JobState) -> tuple[TrainView, Context]:
         """What a method is given.
 
         Args:
             spec: of the method.
             seeds: the only source of its randomness.
-            work: folder of its checkpoint.
-            clock: measures what it takes.
+            job: folder of its checkpoint, clock and state of the process.
         """
         view = TrainView(self.dataset, sees_val=spec.sees_val)
-        return view, Context(view, self.builder, self.reference, seeds, self.observer, work=work, clock=clock)
+        reference = copy.deepcopy(self.reference)  # the protocol's own holds dicts
+        job = replace(job, owner=self.registry.foreign_owner("method", spec.name))
+        return view, Context(view, self.builder, reference, seeds, Reporter(self.observer), job)
 
     @property
     def reference(self) -> Reference:

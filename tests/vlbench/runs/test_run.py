@@ -16,7 +16,7 @@ from vlbench.board.render_text import render_text
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError, UnknownNameError
 from vlbench.progress import SilentObserver
-from vlbench.records.record import find_records
+from vlbench.records.untyped import find_records
 from vlbench.registry.loader import load_registry
 from vlbench.runs.pipeline import run_many
 from vlbench.runs.request import RunRequest
