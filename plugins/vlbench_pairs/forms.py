@@ -34,6 +34,15 @@ def formats() -> list[tuple[str, str]]:
     return list(FORMS.items())
 
 
+def of_features() -> list[tuple[str, str]]:
+    """The forms of features that others computed."""
+    return [
+        ("clip-retrieval", "a folder with img_emb/*.npy, text_emb/*.npy and metadata/*.parquet"),
+        ("datacomp", "UID.npz with l14_img and l14_txt (or b32_img, b32_txt), and UID.parquet with uid and text"),
+        ("arrays", "two .npy files (options image and text), or parquet with a column of embeddings for each side"),
+    ]
+
+
 def detect_format(path: Path) -> str:
     """The form of an annotation file, a folder or an archive, by its content.
 

@@ -64,3 +64,23 @@ class CocoOptions(PairsOptions):
     annotations: tuple[str, ...] = option(("dataset_coco.json",), help=_ANNOTATIONS)
     images: tuple[str, ...] = option(("train2014", "val2014"), help=_IMAGES)
     expect: str = option("coco", choices=("", "coco"), help="stop unless the counts are Karpathy's")
+
+
+@dataclass(frozen=True)
+class FeaturesOptions:
+    """Where the features are."""
+
+    files: tuple[str, ...] = option((), help="folder of clip-retrieval or DataComp, or .npz or parquet files")
+    image: str = option(
+        "", help="key of image features in .npz or parquet, or a .npy file; empty: looked for, as l14_img"
+    )
+    text: str = option("", help="key of text features, or a .npy file; empty: looked for, as l14_txt")
+    metadata: tuple[str, ...] = option((), help="parquet with uid and caption of each row; empty: beside the features")
+    root: str = option("", help="folder that relative paths count from; set by --data")
+
+
+@dataclass(frozen=True)
+class PrecomputedOptions:
+    """Of features that others computed."""
+
+    width: int = option(help="numbers in a feature")
