@@ -22,10 +22,12 @@ class PairsOptions:
     root: str = option("", help="folder that relative paths count from; set by --data")
     format: str = option("auto", choices=FORMATS, help="of the annotations; auto looks into the files")
     splits: tuple[str, ...] = option((), help="lists of image names, one per split, for annotations without splits")
-    split_seed: int = option(0, help="draws 80/10/10 by image where no file tells a split, and a split that is missing")
-    size: int = option(224, help="images are squares of this many pixels a side, resized bicubic")
+    split_seed: int = option(
+        0, minimum=0, help="draws 80/10/10 by image where no file tells a split, and a split that is missing"
+    )
+    size: int = option(224, minimum=1, help="images are squares of this many pixels a side, resized bicubic")
     clean: str = option("none", choices=("none", "vldd"), help="vldd: lower case, no punctuation, first 30 words")
-    captions: int = option(0, help="captions kept of each image, in the order of the file; 0 for all")
+    captions: int = option(0, minimum=0, help="captions kept of each image, in the order of the file; 0 for all")
     text_lines: str = option(
         "auto",
         choices=("auto", "lines", "whole"),

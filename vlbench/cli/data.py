@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import echo_json, echo_rows, key_values, load, readable_path
 from vlbench.errors import DataError, VlbenchError
 
@@ -71,7 +72,7 @@ def _dataset(
             return session.dataset, ""
         except VlbenchError as error:
             problem = str(error)
-        known = {option.name for option in describe(registry.dataset(session.protocol.data).options)}
+        known = {option.name for option in describe(registry.get("dataset", session.protocol.data).options)}
         if SKIP not in known - set(session.protocol.data_options):
             return None, problem
         more = {**overrides, f"data.options.{SKIP}": "true"}
@@ -102,7 +103,7 @@ def formats(context: click.Context, as_json: bool) -> None:
 
     found = [
         (name, text, spec.name)
-        for spec in load(context).datasets.values()
+        for spec in load(context).all("dataset").values()
         if spec.forms
         for name, text in resolve(spec.forms)()
     ]
@@ -119,11 +120,11 @@ def formats(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 def options(context: click.Context, name: str | None, as_json: bool) -> None:
     """List data sets and encoders, or describe one with its options."""
-    from vlbench.registry.suggestions import unknown
+    from vlbench.registry.suggestions import unknown_name
 
     specs = _specs(load(context))
     if name is not None and name not in specs:
-        raise unknown("data set or encoder", name, specs, hint="vlbench data options")
+        raise unknown_name("data set or encoder", name, specs, hint="vlbench data options")
     if name is not None:
         _describe(name, *specs[name], as_json=as_json)
         return
@@ -152,14 +153,18 @@ def _describe(name: str, kind: str, spec: Any, *, as_json: bool) -> None:
 
 def _specs(registry: Registry) -> dict[str, tuple[str, Any]]:
     """Name -> kind and declaration, of data sets and encoders."""
-    found: dict[str, tuple[str, Any]] = {name: ("data set", spec) for name, spec in sorted(registry.datasets.items())}
+    found: dict[str, tuple[str, Any]] = {
+        name: ("data set", spec) for name, spec in sorted(registry.all("dataset").items())
+    }
     return found | {
-        name: (f"{spec.side} encoder", spec) for name, spec in sorted(registry.encoders.items()) if name not in found
+        name: (f"{spec.side} encoder", spec)
+        for name, spec in sorted(registry.all("encoder").items())
+        if name not in found
     }
 
 
 @command.command("mock")
-@click.argument("name")
+@click.argument("name", type=Name("dataset"))
 @click.option("--images", default=200, show_default=True, help="Images in all splits together.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="A new folder; by default mock-NAME.")
 @click.pass_context
@@ -171,9 +176,9 @@ def mock(context: click.Context, name: str, images: int, out: Path | None) -> No
     from vlbench.registry.specs import resolve
 
     registry = load(context)
-    spec = registry.dataset(name)
+    spec = registry.get("dataset", name)
     if not spec.mock:
-        able = ", ".join(sorted(other.name for other in registry.datasets.values() if other.mock))
+        able = ", ".join(sorted(other.name for other in registry.all("dataset").values() if other.mock))
         raise DataError(f"data set {name!r} has no mock. Those that have one: {able or 'none'}.")
     folder = out or Path(f"mock-{name}")
     resolve(spec.mock)(images, folder)
@@ -186,5 +191,5 @@ def _suites_on(registry: Registry, name: str) -> list[str]:
     """Suites whose data set this is."""
     import tomllib
 
-    tables = {suite: tomllib.loads(spec.read_text()) for suite, spec in sorted(registry.suites.items())}
+    tables = {suite: tomllib.loads(spec.read_text()) for suite, spec in sorted(registry.all("suite").items())}
     return [suite for suite, table in tables.items() if table.get("data", {}).get("name") == name]

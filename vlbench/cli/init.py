@@ -214,7 +214,7 @@ def _first_method(registry: Registry, suite: str) -> str:
     from vlbench.protocol.load import load_protocol
 
     always = load_protocol(suite, registry).rows.always
-    selectors = (name for name, spec in sorted(registry.methods.items()) if spec.family == "selection")
+    selectors = (name for name, spec in sorted(registry.all("method").items()) if spec.family == "selection")
     return next(iter(always), "") or next(selectors, "NAME")
 
 

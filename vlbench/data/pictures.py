@@ -19,7 +19,7 @@ animations, several pages             the first frame
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import DataError
 
@@ -141,3 +141,30 @@ def _from_lab(picture: Image) -> Image:
     converted = ImageCms.profileToProfile(picture, *profiles, outputMode="RGB")
     assert converted is not None  # it is only where the picture is changed in place
     return converted
+
+
+def to_pil(pixels: Any, *, longest: int | None = None) -> Image:
+    """From an array to a picture: the one way for all that is drawn.
+
+    Args:
+        pixels: [channel, height, width] with 1 or 3 channels, an array or a tensor: uint8, or floats from 0 to 1.
+        longest: pixels of the longer side that the picture is made smaller to, or larger by a whole factor, so that
+            every pixel of a small picture stays a square; None leaves its size.
+    """
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(pixels)
+    if values.dtype != np.uint8:
+        values = (values.astype(np.float64) * 255).round().clip(0, 255).astype(np.uint8)
+    colour = np.repeat(values, 3, axis=0) if len(values) == 1 else values
+    image = Image.fromarray(np.ascontiguousarray(colour.transpose(1, 2, 0)))
+    if longest is None:
+        return image
+    largest = max(image.size)
+    if largest * 2 <= longest:
+        factor = longest // largest
+        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    scale = longest / largest
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)

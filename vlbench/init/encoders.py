@@ -48,14 +48,14 @@ def choose_encoder(registry: Registry, side: str, wanted: str = "") -> Choice:
     """
     name, _, model = wanted.partition(":")
     if name:
-        spec = registry.encoder(name)
+        spec = registry.get("encoder", name)
         if spec.side != side:
             raise OptionError(
                 f"--{side}-encoder {name!r} is an encoder of side {spec.side!r}. See: vlbench data options"
             )
         found = _suggested(registry, name, model) or [Suggestion({}, there=True)]
         return Choice(name, max(found, key=lambda one: (one.there, one.rank)))
-    offers = [Choice(one.name, each) for one in registry.encoders.values() if one.side == side and one.suggest
+    offers = [Choice(one.name, each) for one in registry.all("encoder").values() if one.side == side and one.suggest
               for each in _suggested(registry, one.name, "")]  # fmt: skip
     usable = [offer for offer in offers if offer.suggestion.there]
     if not usable:
@@ -68,5 +68,5 @@ def choose_encoder(registry: Registry, side: str, wanted: str = "") -> Choice:
 
 
 def _suggested(registry: Registry, name: str, model: str) -> list[Suggestion]:
-    spec = registry.encoder(name)
+    spec = registry.get("encoder", name)
     return list(resolve(spec.suggest)(model)) if spec.suggest else []

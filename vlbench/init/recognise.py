@@ -23,7 +23,7 @@ def recognised(registry: Registry, path: str, captions: str = "") -> tuple[Datas
     Raises:
         DataError: none reads it.
     """
-    able = [spec for spec in registry.datasets.values() if spec.recognise]
+    able = [spec for spec in registry.all("dataset").values() if spec.recognise]
     for spec in able:
         draft: Draft | None = resolve(spec.recognise)(path, captions)
         if draft is not None:
