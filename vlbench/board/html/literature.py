@@ -28,7 +28,7 @@ def literature(data_set: str) -> Html:
         element("summary", {}, element("span", {"class": "badge"}, "published"), " ", title),
         element("p", {}, _WARNING),
         *budgets,
-        _manners(rows),
+        _protocols(rows),
         element(
             "section", {}, element("h4", {}, "Sources"), element("ol", {}, *(element("li", {}, s) for s in sources))
         ),
@@ -63,17 +63,17 @@ def _number(number: Number | None) -> Html:
     return element("td", {"class": "number"}, str(number.value), spread)
 
 
-def _manners(rows: Sequence[Published]) -> Html:
-    used = [manner for key, manner in protocols().items() if key in {row.protocol for row in rows}]
+def _protocols(rows: Sequence[Published]) -> Html:
+    used = [protocol for key, protocol in protocols().items() if key in {row.protocol for row in rows}]
     heads = ["protocol", "trains", "loss", "training", "reported epoch", "to know"]
     lines = [
         element(
             "tr",
             {},
-            element("th", {"scope": "row"}, manner.protocol),
-            *(element("td", {"class": "words"}, getattr(manner, name)) for name in _MANNER),
+            element("th", {"scope": "row"}, protocol.protocol),
+            *(element("td", {"class": "words"}, getattr(protocol, name)) for name in _ABOUT),
         )
-        for manner in used
+        for protocol in used
     ]
     head = element("tr", {}, *(element("th", {"scope": "col"}, name) for name in heads))
     table = element("table", {}, element("thead", {}, head), element("tbody", {}, *lines))
@@ -81,4 +81,4 @@ def _manners(rows: Sequence[Published]) -> Html:
     return element("section", {}, element("h4", {}, title), scrollable(title, table))
 
 
-_MANNER = ("trains", "loss", "training", "checkpoint", "caveat")
+_ABOUT = ("trains", "loss", "training", "checkpoint", "caveat")

@@ -59,7 +59,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Manner:
+class PublishedProtocol:
     """How the numbers of a protocol were made; ``checkpoint`` is the rule by which the reported epoch was chosen."""
 
     protocol: str
@@ -98,9 +98,9 @@ def published(data_set: str) -> tuple[Published, ...]:
 
 
 @cache
-def protocols() -> dict[str, Manner]:
+def protocols() -> dict[str, PublishedProtocol]:
     """Key -> how numbers under it were made."""
-    return {line["protocol"]: Manner(**line) for line in _lines("protocols.csv")}
+    return {line["protocol"]: PublishedProtocol(**line) for line in _lines("protocols.csv")}
 
 
 def data_set_of(suite: str) -> str | None:
