@@ -197,6 +197,13 @@ class FoundRecord(Record, frozen=True, kw_only=True):
     Attributes:
         folder: of the run; None for a row of a table that has no folder of its own.
         badge: how far the record was checked, see :mod:`vlbench.records.evidence`; "" if it was not.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> (record,) = group.ranked[0].records
+        >>> record.folder.name == record.id, record.badge
+        (True, '')
     """
 
     folder: Path | None = None

@@ -1,6 +1,11 @@
 """Numbers of the literature, with their sources and how they were made. They are shown, never ranked.
 
-``results.csv`` and ``protocols.csv`` are described in ``README.md`` beside them.
+``results.csv`` and ``protocols.csv`` are described in ``README.md`` next to them.
+
+Examples:
+    >>> import vlbench
+    >>> sorted(vlbench.board.published.published("flickr30k")[0].numbers)[:2]
+    ['IR@1', 'IR@10']
 """
 
 from __future__ import annotations
