@@ -68,25 +68,20 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """What it is called."""
         return self.spec.name
 
     @property
     def options(self) -> type:
-        """The dataclass of its options."""
         return getattr(self.spec, "options", NoOptions)
 
     @property
     def option_names(self) -> list[str]:
-        """Names of its options."""
         return [field.name for field in dataclasses.fields(self.options)]
 
     def checks(self) -> tuple[Check, ...]:
-        """The rules for its kind."""
         return _checks(self.kind)
 
     def harness(self, options: Options) -> Any:
-        """What its checks are called with."""
         return _harness(self, options)
 
 

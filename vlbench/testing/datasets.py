@@ -55,7 +55,6 @@ class DatasetHarness:
         self._store = self.fresh_store()
 
     def fresh_store(self) -> Path:
-        """A new, empty store."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     @cached_property
@@ -71,7 +70,6 @@ class DatasetHarness:
 
     @property
     def dataset(self) -> PairDataset:
-        """As first loaded."""
         return self.loaded.dataset
 
     def again(self) -> PairDataset:

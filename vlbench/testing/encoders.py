@@ -57,7 +57,6 @@ class EncoderHarness:
 
     @cached_property
     def encoder(self) -> Any:
-        """The encoder."""
         return self.make()
 
     @cached_property
@@ -103,7 +102,6 @@ class EncoderHarness:
 
     @cached_property
     def first(self) -> Tensor:
-        """Features of the items."""
         return self.features(self.items)
 
 

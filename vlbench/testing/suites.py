@@ -23,7 +23,6 @@ class SuiteHarness:
 
     @cached_property
     def protocol(self) -> Protocol:
-        """Read and checked."""
         return load_protocol(self.spec.name, self.registry)
 
 

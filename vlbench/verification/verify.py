@@ -61,7 +61,6 @@ class Verification:
         return any(check.outcome == "failed" for check in self.checks)
 
     def as_json(self) -> dict[str, Any]:
-        """As written to ``verification.json``."""
         return {"verification": 1, **asdict(self)}
 
 
