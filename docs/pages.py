@@ -9,10 +9,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+from vlbench.cli.leaderboard_diff import command as diff
 
 import vlbench
 from vlbench import testing
-from vlbench.cli.leaderboard_diff import command as diff
 from vlbench.cli.main import main
 
 if TYPE_CHECKING:

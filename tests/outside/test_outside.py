@@ -14,7 +14,7 @@ from vlbench.registry.loader import load_registry
 from vlbench.testing import check_plugin
 
 QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "1"}
-STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "ridge-meta": {"steps": 100}}
+STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "text-ridge": {"steps": 100}}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_data_set_the_encoder_and_the_suite_of_sounds_conform():
 @pytest.mark.usefixtures("installed")
 def test_distillers_of_two_other_kinds_teach_more_than_selected_pairs(out: Path):
     selected = [recall(run(method, "scenes-mini", out)) for method in ("random", "pds-selection")]
-    distilled = [recall(run(method, "scenes-mini", out)) for method in ("ridge-meta", "covmatch")]
+    distilled = [recall(run(method, "scenes-mini", out)) for method in ("text-ridge", "covmatch")]
     assert min(distilled) > max(selected)
 
 

@@ -20,6 +20,7 @@ SECTIONS = {
     },
     "Look": {
         "leaderboard": "Show finished runs as a table.",
+        "diff": "Show what changed between two boards, and why.",
         "show": "Draw the pairs of a run as a picture.",
         "export": "Write the pairs of a run as a table and pictures.",
     },

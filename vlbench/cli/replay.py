@@ -84,4 +84,4 @@ def _echo_outcome(replayed: Replayed, out: Path) -> None:
         click.echo(f"method's code: {'the same' if replayed.same_code else 'not the same'}, by its hash")
     verdict = "reproduced" if replayed.agrees else "NOT REPRODUCED: a recorded score lies outside"
     click.echo(click.style(verdict, bold=True))
-    click.echo(f"Written to {readable_path(out / replayed.record['id'])}")
+    click.echo(f"Written to {readable_path(out / replayed.record.id)}")

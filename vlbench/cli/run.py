@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +15,9 @@ from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
+    from vlbench.records.record import Record
     from vlbench.registry.registry import Registry
     from vlbench.runs.request import RunRequest
-
-Record = Mapping[str, Any]
 
 
 @click.command("run", epilog="Example:  vlbench run --method random,herding --budget 100,500 --seed 0,1,2")
@@ -152,11 +151,11 @@ def _what_is_missing(registry: Registry, methods: Sequence[str], budgets: Sequen
 def asked_for(
     records: Sequence[Record], methods: Sequence[str], budgets: Sequence[str], seeds: Sequence[int]
 ) -> list[Record]:
-    """One record for each method, budget and seed, in that order; always-on rows only where asked for by name."""
+    """One record for each method, budget and seed, in that order; baselines only where asked for by name."""
     chosen = []
-    for cell in itertools.product(methods, budgets, seeds):
-        fitting = [r for r in records if (r["method"], r["budget"], r["seed"]) == cell and not r.get("beside")]
-        chosen += sorted(fitting, key=lambda record: bool(record.get("always_on")))[:1]
+    for wanted in itertools.product(methods, budgets, seeds):
+        fitting = [r for r in records if (r.method, r.budget, r.seed) == wanted and r.matched_to is None]
+        chosen += sorted(fitting, key=lambda record: record.baseline)[:1]
     return chosen
 
 
@@ -186,25 +185,27 @@ def _run(
 
 
 def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -> None:
+    from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
-    from vlbench.board.render_text import echo_width, render_text
+    from vlbench.board.render_text import render_text
+    from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
-    # Each knows its folder, as for vlbench leaderboard: the ranks of its queries lie there.
-    there = [{**record, "folder": str(out / record["id"])} for record in records]
+    # The ranks of their queries lie in their folders.
+    there = [FoundRecord.of(record, out / record.id) for record in records]
     click.echo(render_text(build_table(there), width=width, styled=styled))
     for record in asked:
-        click.echo(f"Written to {readable_path(out / record['id'])}")
-    finished = [record for record in asked if record["status"] == "finished"]
+        click.echo(f"Written to {readable_path(out / record.id)}")
+    finished = [record for record in asked if record.status == "finished"]
     if finished:
-        click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0]['id'])}")
+        click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0].id)}")
 
 
 def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None:
-    unfinished = [record for record in asked if record["status"] != "finished"]
+    unfinished = [record for record in asked if record.status != "finished"]
     for record in unfinished:
-        text = record.get("message") or "no message"
-        seed = f", seed {record['seed']}," if record["seed"] else ""
-        click.echo(f"Error: {record['method']} at budget {record['budget']}{seed} {record['status']}: {text}", err=True)
+        text = record.message or "no message"
+        seed = f", seed {record.seed}," if record.seed else ""
+        click.echo(f"Error: {record.method} at budget {record.budget}{seed} {record.status}: {text}", err=True)
     if unfinished:
         context.exit(1)

@@ -62,8 +62,10 @@ def command(
     if as_json:
         echo_json(record)
         return
+    from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
-    from vlbench.board.render_text import echo_width, render_text
+    from vlbench.board.render_text import render_text
+    from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
-    click.echo(render_text(build_table([record]), width=width, styled=styled))
+    click.echo(render_text(build_table([FoundRecord.of(record)]), width=width, styled=styled))

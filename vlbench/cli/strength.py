@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Show how a lead depends on the student: weak or strong, tuned or not, and as the released scripts train it.
 
-    RUNS are of one suite and one budget. The suite's baselines must be among them.
+    RUNS are of one suite and one budget; those of the suite's baselines must be among them.
     """
     from vlbench.analysis.strength import strength
 
@@ -38,8 +38,10 @@ def command(
     if as_json:
         echo_json(result)
         return
-    over = [f"over {baseline}" for baseline in result["rows"][0]["lead"]]
-    echo_rows([_row(row) for row in result["rows"]], header=("student", "steps", "method", "mean", *over))
+    echo_rows(
+        [_row(row) for row in result["rows"]],
+        header=("student", "steps", "method", "mean", *(f"over {name}" for name in result["baselines"])),
+    )
     if target is not None:
         click.echo(f"Written to {readable_path(target)}")
 

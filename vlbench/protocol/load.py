@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,10 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
     return parse_protocol(table, where=where, overrides=overrides)
 
 
-def other_students(record: Mapping[str, Any], suite: str, registry: Registry) -> tuple[str, ...]:
-    """Students a record has scores of beside those of its suite."""
+def other_students(scored: Iterable[str], suite: str, registry: Registry) -> tuple[str, ...]:
+    """Which of the students that a record has scores of are not those of its suite."""
     own = load_protocol(suite, registry).students
-    return tuple(name for name in record["scores"] if name not in own)
+    return tuple(name for name in scored if name not in own)
 
 
 def _write_out_students(table: dict[str, Any], registry: Registry) -> None:

@@ -98,6 +98,10 @@ class Registry:
         self._owners[kind, spec.name] = plugin
         self._declared[kind][spec.name] = spec
 
+    def forget(self, kind: str) -> None:
+        """Leave out what was declared of a kind."""
+        self._declared[kind].clear()
+
     @overload
     def all(self, kind: Literal["method"]) -> Mapping[str, MethodSpec]: ...
     @overload

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from vlbench.budget import Budget
 from vlbench.offline import is_offline
+from vlbench.records.record import Matched
 from vlbench.runs.jobs import Job, method_options, options_json
 from vlbench.runs.request import RunRequest
 
@@ -27,7 +30,12 @@ def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -
 def asked_of_child(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> dict[str, Any]:
     """A job and its request as JSON may hold them."""
     return {
-        "job": {**vars(job), "budget": str(job.budget or ""), "options": options_json(job.options)},
+        "job": {
+            **vars(job),
+            "budget": str(job.budget or ""),
+            "options": options_json(job.options),
+            "matched_to": to_builtins(job.matched_to),
+        },
         "request": dataclasses.asdict(request),
         "plugin_files": plugin_files,
         "offline": is_offline(),
@@ -46,4 +54,5 @@ def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:
     given = asked["job"]
     job = Job(**{**given, "budget": Budget.parse(given["budget"]) if given["budget"] else None})
     options = method_options(registry.get("method", job.method), given["options"]) if job.has_method else None
-    return dataclasses.replace(job, options=options)
+    matched = Matched(**given["matched_to"]) if given["matched_to"] else None
+    return dataclasses.replace(job, options=options, matched_to=matched)

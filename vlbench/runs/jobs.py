@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
+from vlbench.records.record import Matched, Record
 from vlbench.registry.options import options_for_each, parse_options
+from vlbench.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from vlbench.protocol.protocol import Rows
     from vlbench.registry.registry import Registry
     from vlbench.registry.specs import MethodSpec
-    from vlbench.runs.request import RunRequest
-
-Record = dict[str, Any]
 
 FULL, CHANCE = "full", "chance"
 RESCORED = "rescored"
@@ -42,7 +41,7 @@ class Job:
     options: Any = None
     seed: int = 0
     baseline: bool = False
-    matched_to: Mapping[str, Any] | None = None
+    matched_to: Matched | None = None
 
     def __str__(self) -> str:
         at = f" at budget {self.budget}" if self.budget else ""
@@ -85,13 +84,15 @@ def matched_job(registry: Registry, rows: Rows, record: Record) -> Job | None:
 
     The size is that in bytes where the row's budget is in pairs, and that in pairs where it is in bytes.
     """
-    if not rows.reference_row or record["status"] != "finished" or record["family"] != "distillation":
+    if not rows.reference_row or record.status != "finished" or record.family != "distillation":
         return None
-    counted = Budget.parse(record["budget"]).unit
-    size = Budget(record["cost"]["bytes"], "bytes") if counted == "pairs" else Budget(record["cost"]["pairs"])
-    matched_to = {key: record[key] for key in ("method", "options", "budget")}
+    assert record.cost.pairs is not None
+    assert record.cost.bytes is not None
+    counted = Budget.parse(record.budget).unit
+    size = Budget(record.cost.bytes, "bytes") if counted == "pairs" else Budget(record.cost.pairs)
+    matched_to = Matched(method=record.method, options=record.options, budget=record.budget)
     options = method_options(registry.get("method", rows.reference_row), {})
-    return Job(rows.reference_row, size, options, record["seed"], baseline=True, matched_to=matched_to)
+    return Job(rows.reference_row, size, options, record.seed, baseline=True, matched_to=matched_to)
 
 
 def method_options(spec: MethodSpec, given: Mapping[str, object]) -> Any:

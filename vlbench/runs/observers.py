@@ -11,6 +11,7 @@ from vlbench.registry.invoke import attributed_to, call, call_with_accepted
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
+    from vlbench.records.record import Record
     from vlbench.registry.registry import Registry
 
 
@@ -44,7 +45,7 @@ class ObserverGroup:
     def message(self, text: str) -> None:
         self._own.message(text)
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Record) -> None:
         """Give a copy of a written record to those that plugins declare."""
         self._tell("record", {"record": record})
 

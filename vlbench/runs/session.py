@@ -17,6 +17,7 @@ from vlbench.evaluation.evaluate import Evaluator
 from vlbench.methods.context import Context, JobState, Reference
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
+from vlbench.records.record import Environment
 from vlbench.registry.invoke import construct
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
@@ -173,14 +174,14 @@ class Session:
         student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> Environment:
         """Versions, device and threads, for the record."""
         import torch
 
         versions = {name: version for name in LIBRARIES if (version := _version(name))}
         device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
         versions["python"] = platform.python_version()
-        return {"versions": versions, "device": device, "threads": torch.get_num_threads()}
+        return Environment(versions=versions, device=device, threads=torch.get_num_threads())
 
 
 def choose_device(device: str) -> str:

@@ -23,7 +23,7 @@ def main(text: str) -> int:
     registry = load_registry(asked["plugin_files"])
     with offline() if asked["offline"] else nullcontext():
         session = Session(registry, request_of(asked), SilentObserver())
-        return int(run_job(session, job_of(asked, registry))["status"] != "finished")
+        return int(run_job(session, job_of(asked, registry)).status != "finished")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import vlbench.cli.main
 from vlbench.budget import Budget
 from vlbench.progress import Observer
-from vlbench.records.untyped import write_record
+from vlbench.records.record import write_record
 from vlbench.runs.request import RunRequest
 
 PLUGIN = """
@@ -80,7 +80,7 @@ class Runs:
         observer.phase("experts", 2)
         cells = itertools.product(budgets, methods, request.seeds)
         asked = [record(method, str(budget), seed=seed, **self.outcome) for budget, method, seed in cells]
-        return [*asked, record("full", "full", always_on=True)]
+        return [*asked, record("full", "full", baseline=True)]
 
 
 @pytest.fixture

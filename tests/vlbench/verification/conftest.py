@@ -10,7 +10,7 @@ import pytest
 import vlbench
 from vlbench.registry.loader import load_registry
 from vlbench.registry.registry import Registry
-from vlbench.verification.bundle import about_run, pack
+from vlbench.verification.bundle import pack
 
 SUITE = """
 import vlbench
@@ -108,12 +108,12 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> Claims:
         record = vlbench.run(
             method=method, budget=20, suite="claims-toy", options=options, out=folder / "runs", plugins=plugins
         )
-        assert record["status"] == "finished", record
-        runs.append(folder / "runs" / record["id"])
+        assert record.status == "finished", record
+        runs.append(folder / "runs" / record.id)
     return Claims(folder / "claims_suite.py", folder / "claims_methods.py", *runs)
 
 
 def repack(folder: Path, target: Path, **about: str) -> Path:
     """What an attacker does who knows how bundles are made: every hash is right again."""
-    pack(folder, target, {**about_run({"id": folder.name}), **about})
+    pack(folder, target, {"id": folder.name, "vlbench": vlbench.__version__, **about})
     return target

@@ -13,7 +13,7 @@ from scipy import stats
 
 from vlbench.board.statistics.intervals import Sample, difference, estimate, holm
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "statistics" / "coverage.py"
+SCRIPT = Path(__file__).parents[4] / "benchmarks" / "statistics" / "coverage.py"
 
 
 @pytest.fixture(scope="module")

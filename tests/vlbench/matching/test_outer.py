@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vlbench_trajectory.outer import Outer, clip, cosine, outer_start, outer_step
+from vlbench.matching.outer import Outer, clip, cosine, outer_start, outer_step
 
 
 def run(outer, gradients):

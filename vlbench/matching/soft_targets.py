@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.artifacts import Targets
+from vlbench.artifacts.soft_targets import Targets
 
 TARGETS = "soft targets"
 """Stands among the names of learned sides: what is learned of each pair is a row of numbers there, too."""
@@ -23,11 +23,11 @@ def first_rows(pairs: int, rank: int, generator: torch.Generator) -> Rows:
     return torch.cat([torch.ones(pairs, 1), left, torch.zeros(pairs, rank)], 1)
 
 
-def as_targets(rows: Rows) -> Targets:
-    """diag(d) + SCALE / rank * L R^T, as a student trains on it and an artifact stores it; differentiable."""
+def as_targets(rows: Rows, scale: float = SCALE) -> Targets:
+    """diag(d) + scale / rank * L R^T, as a student trains on it and an artifact stores it; differentiable."""
     rank = rows.shape[1] // 2
     diagonal, left, right = rows.split([1, rank, rank], 1)
-    return Targets(diagonal[:, 0], left * (SCALE / max(rank, 1)), right)
+    return Targets(diagonal[:, 0], left * (scale / max(rank, 1)), right)
 
 
 class LearnedTargets:
@@ -35,9 +35,9 @@ class LearnedTargets:
 
     is_items, rate = False, "target_rate"
 
-    def variable(self, entries: Rows) -> Rows:
+    def variable(self, tower_inputs: Rows) -> Rows:
         """What is learned, for given rows."""
-        return entries
+        return tower_inputs
 
     def tower_inputs(self, variable: Rows) -> Rows:
         """The rows."""

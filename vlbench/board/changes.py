@@ -9,7 +9,7 @@ from typing import Any
 
 from vlbench.board import format as wording
 from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
-from vlbench.board.statistics.samples import Record
+from vlbench.records.record import FoundRecord
 
 NEW, GONE, CHANGED, MOVED = "new", "gone", "changed", "moved"
 _NAMED = 3
@@ -44,26 +44,26 @@ class Change:
 
 
 @dataclass(frozen=True)
-class GroupChange:
-    """A table in which something changed: what it is, what is true of all of it, and its rows."""
+class GroupChanges:
+    """A table in which something changed: its title, what is true of all of it, and its rows."""
 
-    where: str
+    title: str
     notes: tuple[str, ...]
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True)
-class Difference:
+class BoardChanges:
     """All that changed, and how many rows did not."""
 
-    groups: tuple[GroupChange, ...]
+    groups: tuple[GroupChanges, ...]
     unchanged: int
 
 
 _GroupKey = tuple[str, ...]
 
 
-def compare(old: Table, new: Table) -> Difference:
+def board_changes(old: Table, new: Table) -> BoardChanges:
     """What changed; rows are matched by suite, protocol, data, budget, student, method and options."""
     before, after = _by_key(old), _by_key(new)
     groups, unchanged = [], 0
@@ -71,24 +71,24 @@ def compare(old: Table, new: Table) -> Difference:
         one, other = before.get(key), after.get(key)
         changes = _changes(_rows(one), _rows(other))
         unchanged += len(_rows(one).keys() & _rows(other).keys()) - sum(1 for c in changes if c.old and c.new)
-        if changes:
+        shown = other or one
+        if changes and shown is not None:
             notes = _other_protocol(key, before, after) if one is None or other is None else ()
-            shown = other or one
-            assert shown is not None
-            groups.append(GroupChange(wording.title(shown), notes, tuple(changes)))
-    return Difference(tuple(groups), unchanged)
+            groups.append(GroupChanges(wording.title(shown), notes, tuple(changes)))
+    return BoardChanges(tuple(groups), unchanged)
 
 
 def _by_key(table: Table) -> dict[_GroupKey, Group]:
     return {
-        (group.suite, group.budget, group.student, group.protocol_hash, _of_group(group, "data_fingerprint")): group
+        (
+            group.suite,
+            group.budget_name,
+            group.student,
+            group.protocol_hash,
+            group.data_fingerprint,
+        ): group
         for group in table.groups
     }
-
-
-def _of_group(group: Group, field: str) -> str:
-    record: Record = next((row.records[0] for row in (*group.ranked, *group.always_on) if row.records), {})
-    return str(record.get(field) or "")
 
 
 def _other_protocol(
@@ -96,13 +96,12 @@ def _other_protocol(
 ) -> tuple[str, ...]:
     """Why a table has no counterpart, where there is one of the same name under other rules."""
     here, there = (after, before) if key in after else (before, after)
+    board = "OLD" if here is after else "NEW"
     twins = [group for other, group in there.items() if other[:3] == key[:3] and other not in here]
-    notes = []
-    for twin in twins:
-        fields = [*_different(here[key], twin)]
-        board = "OLD" if here is after else "NEW"
-        notes.append(f"Not comparable with the table of this name in {board}: {'; '.join(fields)}.")
-    return tuple(notes)
+    return tuple(
+        f"Not comparable with the table of this name in {board}: {'; '.join(_different(here[key], twin))}."
+        for twin in twins
+    )
 
 
 def _different(here: Group, twin: Group) -> Iterator[str]:
@@ -114,19 +113,16 @@ def _different(here: Group, twin: Group) -> Iterator[str]:
         one, other = here.overrides.get(name, "as its file"), twin.overrides.get(name, "as its file")
         if one != other:
             yield f"{name} {one} and {other}"
-    data = [_of_group(group, "data_fingerprint")[:8] for group in (here, twin)]
-    if data[0] != data[1]:
-        yield f"the data {data[0] or 'unknown'} and {data[1] or 'unknown'}"
+    if here.data_fingerprint != twin.data_fingerprint:
+        yield f"the data {here.data_fingerprint[:8] or 'unknown'} and {twin.data_fingerprint[:8] or 'unknown'}"
 
 
 def _rows(group: Group | None) -> dict[str, Row]:
-    rows = (*group.ranked, *group.always_on) if group else ()
-    return {_row_key(row): row for row in rows}
+    return {_row_key(row): row for row in group.rows} if group else {}
 
 
 def _row_key(row: Row) -> str:
-    options = row.records[0]["options"] if row.records else row.options
-    return json.dumps([row.method, dict(options), row.status == "finished"], sort_keys=True, default=str)
+    return json.dumps([row.method, row.records[0].options, row.status == "finished"], sort_keys=True)
 
 
 def _changes(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Change]:
@@ -135,10 +131,9 @@ def _changes(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Change
     for key in dict.fromkeys([*after, *before]):
         one, other = before.get(key), after.get(key)
         kind = NEW if one is None else GONE if other is None else CHANGED
-        why = _reasons(one, other)
+        why = _reasons(_runs(one), _runs(other))
         row = other or one
-        assert row is not None
-        if why:
+        if why and row is not None:
             found[key] = Change(kind, row.method, row.options, _standing(one), _standing(other), why)
             causes.append(f"{row.method} {'is ' if kind != CHANGED else ''}{kind}")
     around = (_several(causes),) if causes else ()
@@ -153,39 +148,40 @@ def _changes(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Change
 def _standing(row: Row | None) -> Standing | None:
     if row is None:
         return None
-    return Standing(row.status, row.cells[MEAN_RECALL].mean if row.cells else None, row.rank)
+    return Standing(row.status, row.scores[MEAN_RECALL].mean if row.scores else None, row.rank)
 
 
-def _reasons(old: Row | None, new: Row | None) -> tuple[str, ...]:
-    """What is other about the runs of a row; empty where nothing is."""
-    before = _runs(old)
-    after = _runs(new)
+def _runs(row: Row | None) -> dict[int, FoundRecord]:
+    return {record.seed: record for record in row.records} if row else {}
+
+
+def _reasons(before: Mapping[int, FoundRecord], after: Mapping[int, FoundRecord]) -> tuple[str, ...]:
+    """In which runs a row differs; empty where in none."""
     added = [seed for seed in after if seed not in before]
     lost = [seed for seed in before if seed not in after]
-    reasons = [f"{_count(added, 'new run')} ({_seeds(added)})"] if added else []
-    reasons += [f"{_count(lost, 'run')} gone ({_seeds(lost)})"] if lost else []
+    reasons = [f"{_plural(len(added), 'new run')} ({_seeds(added)})"] if added else []
+    reasons += [f"{_plural(len(lost), 'run')} gone ({_seeds(lost)})"] if lost else []
     for seed in before.keys() & after.keys():
-        if before[seed].get("scores") != after[seed].get("scores"):
+        if before[seed].scores != after[seed].scores:
             reasons.append(f"seed {seed} scored anew{_versions(before[seed], after[seed])}")
     return tuple(reasons)
 
 
-def _runs(row: Row | None) -> dict[Any, Record]:
-    return {record["seed"]: record for record in row.records} if row else {}
-
-
-def _versions(old: Record, new: Record) -> str:
-    one, other = ((record.get("environment") or {}).get("versions") or {} for record in (old, new))
-    changed = [f"{name} {one.get(name, 'none')} -> {other.get(name, 'none')}" for name in {**one, **other}]
-    changed = [text for text, name in zip(changed, {**one, **other}, strict=True) if one.get(name) != other.get(name)]
+def _versions(old: FoundRecord, new: FoundRecord) -> str:
+    one, other = old.environment.versions, new.environment.versions
+    changed = [
+        f"{name} {one.get(name, 'none')} -> {other.get(name, 'none')}"
+        for name in {**one, **other}
+        if one.get(name) != other.get(name)
+    ]
     return f" ({_several(changed)})" if changed else ""
 
 
-def _count(items: Sequence[object], noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _seeds(seeds: Sequence[object]) -> str:
+def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from vlbench_trajectory.matching import Segment, inner_path, match, matching_loss
-from vlbench_trajectory.targets import TARGETS, as_targets, first_rows
+from vlbench.matching.gradient import Segment, inner_path, match, matching_loss, tesla
+from vlbench.matching.gradient import unrolled as by_graph
+from vlbench.matching.soft_targets import TARGETS, as_targets, first_rows
 
 PAIRS, STEPS = 6, 5
 ALL = torch.arange(PAIRS)
@@ -141,3 +142,48 @@ def test_sides_that_are_not_learned_get_no_gradient(toy_run, generator):
     one = match(of(student), tower_inputs, segment, rates=rates, batches=batches, sides=("text",))
     assert list(one.tower_inputs) == ["text"]
     torch.testing.assert_close(one.tower_inputs["text"], both.tower_inputs["text"])
+
+
+def test_the_full_graph_as_a_fallback_gives_the_same(toy_run, generator):
+    student, entries = double_student(toy_run, "frozen")
+    segment, rates, batches = problem(student, generator)
+    given = {"rates": rates, "batches": batches, "sides": ("image",)}
+    one, two = (way(of(student), entries, segment, **given) for way in (match, by_graph))
+    assert one.loss == pytest.approx(two.loss, rel=1e-10)
+    torch.testing.assert_close(one.tower_inputs, two.tower_inputs)
+    torch.testing.assert_close(one.rates, two.rates)
+
+
+def test_teslas_gradient_equals_its_closed_form_with_the_other_steps_constant(toy_run, generator):
+    student, entries = double_student(toy_run, "frozen")
+    segment, rates, batches = problem(student, generator)
+    path = inner_path(of(student), entries, segment.start, rates, batches)
+    total = {b: (segment.start[b] - path[-1][b]) / rates[b] for b in rates}  # G, the sum of all gradients
+    expected = {side: torch.zeros_like(values) for side, values in entries.items()}
+    for now, batch in zip(path, batches, strict=False):
+        leaves = {b: flat.clone().requires_grad_() for b, flat in now.items()}
+        inputs = {side: values.clone().requires_grad_() for side, values in entries.items()}
+        loss = of(student)({side: value[batch] for side, value in inputs.items()}, leaves)
+        gradient = dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values()), create_graph=True), strict=True))
+        weighted = sum(
+            2 * (rates[b] * (segment.target[b] - segment.start[b]) + rates[b] ** 2 * total[b]) @ gradient[b]
+            / (segment.start[b] - segment.target[b]).square().sum()
+            for b in rates
+        )  # fmt: skip
+        for side, part in zip(inputs, torch.autograd.grad(weighted, list(inputs.values())), strict=True):
+            expected[side] += part
+    found = tesla(of(student), entries, segment, rates=rates, batches=batches, sides=tuple(entries))
+    torch.testing.assert_close(found.tower_inputs, expected)
+    for b, rate in rates.items():
+        length = (segment.start[b] - segment.target[b]).square().sum()
+        by_rate = -2 * (segment.start[b] - rate * total[b] - segment.target[b]) @ total[b] / length
+        torch.testing.assert_close(found.rates[b], by_rate)
+    exact = match(of(student), entries, segment, rates=rates, batches=batches, sides=tuple(entries))
+    assert not torch.allclose(exact.tower_inputs["image"], expected["image"])
+
+
+def test_a_merged_segment_has_one_ratio_of_all_distances_to_all_lengths():
+    start, target = {"a": torch.zeros(1), "b": torch.zeros(1)}, {"a": torch.ones(1), "b": torch.full((1,), 3.0)}
+    end = {"a": torch.ones(1), "b": torch.full((1,), 1.0)}
+    parts = matching_loss(end, Segment(start, target, merged=True))
+    assert float(sum(parts.values())) == pytest.approx((0 + 4) / (1 + 9))

@@ -5,14 +5,8 @@ import torch
 
 from vlbench import TrainView
 from vlbench.artifacts import pack, unpack
-from vlbench_trajectory.pixels import (
-    LearnedItems,
-    LearnedVectors,
-    cosine_basis,
-    frequency_weight,
-    to_coefficients,
-    to_pixels,
-)
+from vlbench.matching.basis import cosine_basis, frequency_weight, to_coefficients, to_pixels
+from vlbench.matching.learned import LearnedItems, LearnedVectors
 
 
 def test_pixels_survive_the_frequency_basis(generator):
@@ -76,7 +70,7 @@ def test_a_student_reads_what_is_stored_and_the_gradient_passes_as_if_it_were_ex
         (LearnedVectors(towers["text"], vectors, storage=storage), LearnedVectors(towers["text"], vectors),
          towers["text"].standardise.inverse(vectors), towers["text"].from_features),
         (LearnedItems(towers["image"], pixels, basis="free", storage=storage),
-         LearnedItems(towers["image"], pixels, basis="free"), pixels, towers["image"].enter),
+         LearnedItems(towers["image"], pixels, basis="free"), pixels, towers["image"].encode_frozen),
     ):  # fmt: skip
         variable = how.variable(pixels if how.is_items else vectors).requires_grad_()
         expected = read(unpack(*pack(values, storage)))

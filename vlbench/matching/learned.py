@@ -5,53 +5,21 @@ A side whose items are a tensor is learned as items (pixels), any other side as 
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.artifacts import pack, unpack
-from vlbench_trajectory.targets import LearnedTargets
+from vlbench.artifacts.quantise import pack, unpack
+from vlbench.matching.basis import to_coefficients, to_pixels
+from vlbench.matching.soft_targets import LearnedTargets
 
 if TYPE_CHECKING:
-    from vlbench.students import Tower
+    from vlbench.students.student import Tower
 
 
 Basis = Literal["frequency", "free"]
 Storage = Literal["float32", "float16", "uint8"]
-
-
-@lru_cache(maxsize=8)
-def cosine_basis(size: int) -> Float[Tensor, "frequency size"]:
-    """Orthonormal type-II cosine basis of a line of pixels; row k has k half-waves."""
-    position = (torch.arange(size, dtype=torch.float64) + 0.5) / size
-    basis = torch.cos(math.pi * torch.arange(size, dtype=torch.float64)[:, None] * position) * math.sqrt(2 / size)
-    basis[0] /= math.sqrt(2)
-    return basis.float()
-
-
-@lru_cache(maxsize=8)
-def frequency_weight(height: int, width: int) -> Float[Tensor, "height width"]:
-    """1 / max(f, 1) with f in waves across the image: about the spectrum of photographs."""
-    rows, columns = torch.arange(height)[:, None] / 2, torch.arange(width)[None] / 2
-    return 1 / (rows.square() + columns.square()).sqrt().clamp_min(1.0)
-
-
-def to_coefficients(pixels: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
-    """Coefficients of the two-dimensional cosine transform, divided by the frequency weight."""
-    height, width = pixels.shape[-2:]
-    rows, columns = cosine_basis(height).to(pixels), cosine_basis(width).to(pixels)
-    return rows @ pixels @ columns.T / frequency_weight(height, width).to(pixels)
-
-
-def to_pixels(coefficients: Float[Tensor, "... height width"]) -> Float[Tensor, "... height width"]:
-    """The inverse of :func:`to_coefficients`. A step of one size in every coefficient changes low frequencies most."""
-    height, width = coefficients.shape[-2:]
-    rows, columns = cosine_basis(height).to(coefficients), cosine_basis(width).to(coefficients)
-    return rows.T @ (coefficients * frequency_weight(height, width).to(coefficients)) @ columns
 
 
 class LearnedItems:
@@ -64,9 +32,23 @@ class LearnedItems:
         tower: of that side.
         real: inputs of the real items that learning starts from [pair, ...].
         basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's) or ``free``.
-        bounds: least and greatest valid input; None: the variable is the inputs without scale, and is never clamped.
+        bounds: least and greatest valid input; None: the variable is the inputs over the deviation by which the encoder
+            normalises them, or over their own where it does not, and is never clamped. That is the space in which
+            published outer rates are meant: a step of one size moves the inputs by its square less.
         stay: how strongly each update pulls back to the real items; 0: not at all.
         storage: what they are rounded to when a student reads them; None for 8-bit items, rounded at the end.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.matching import LearnedItems
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> pixels = train.as_inputs("image", torch.arange(4), context.student)
+        >>> how = LearnedItems(context.student.towers["image"], pixels, basis="frequency")
+        >>> variable = how.variable(pixels)  # what an optimiser moves
+        >>> how.tower_inputs(how.project(variable + 1)).shape  # what the student's head reads of what is valid
+        torch.Size([4, 16])
     """
 
     is_items, rate = True, "item_rate"
@@ -84,9 +66,11 @@ class LearnedItems:
         self._tower, self._bounds, self._storage = tower, bounds, storage
         self._spectral = basis == "frequency" and real.ndim >= 3
         self._centre = float(real.mean()) if bounds else 0.0
-        self._scale = 1.0
+        self._scale: Tensor | float = 1.0
         if bounds:
             self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
+        else:
+            self._scale = deviation(tower, real)
         self._stay, self._real = stay, self.variable(real)
 
     def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
@@ -109,14 +93,34 @@ class LearnedItems:
         return self.variable(self.inputs(variable).clamp(*self._bounds)) if self._bounds else variable
 
 
+def deviation(tower: Tower, real: Float[Tensor, "pair ..."]) -> Tensor:
+    """By which an encoder divides its inputs, of each channel; where it does not, that of the inputs themselves."""
+    own = getattr(tower.encoder.module, "std", None)
+    if isinstance(own, Tensor):
+        return own
+    axes = [0, *range(2, real.ndim)] if real.ndim > 3 else list(range(real.ndim))
+    return real.std(axes, keepdim=True, correction=0).clamp_min(1e-6)[0]
+
+
 class LearnedVectors:
     """Vectors of a side, learned in its tower's standardised space at unit RMS and stored in its encoder's own.
 
     Args:
         tower: of that side; its encoder is frozen.
-        real: tower_inputs of the real pairs that learning starts from [pair, width].
-        literal: the variable is the tower_inputs without scale.
+        real: tower inputs of the real pairs that learning starts from [pair, width].
+        literal: the variable is the tower inputs without scale.
         storage: what they are rounded to, in the encoder's own space, when a student reads them.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile, torch
+        >>> from vlbench.matching import LearnedVectors
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> vectors = context.full_set().tower_inputs(torch.arange(4))["text"]
+        >>> how = LearnedVectors(context.student.towers["text"], vectors)
+        >>> torch.allclose(how.tower_inputs(how.variable(vectors)), vectors)
+        True
     """
 
     is_items, rate = False, "vector_rate"
@@ -128,7 +132,7 @@ class LearnedVectors:
         self._scale = 1.0 if literal else max(float(real.square().mean().sqrt()), 1e-6)
 
     def variable(self, tower_inputs: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
-        """What is learned, for given tower_inputs."""
+        """What is learned, for given tower inputs."""
         return tower_inputs / self._scale
 
     def tower_inputs(self, variable: Float[Tensor, "pair width"]) -> Float[Tensor, "pair width"]:
