@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
-from vlbench.cli.leaderboard_diff import command as diff
 
 import vlbench
 from vlbench import testing
@@ -88,7 +87,7 @@ def commands() -> str:
         command = main.get_command(context, name)
         assert command is not None
         parts += _of_command(name, command, context)
-    return "\n\n".join([*parts, *_of_command("leaderboard diff", diff, context)])
+    return "\n\n".join(parts)
 
 
 def _of_command(name: str, command: click.Command, parent: click.Context) -> list[str]:

@@ -140,9 +140,12 @@ def check_result_teaches(harness: MethodHarness) -> None:
 
 def check_result_is_valid_where_the_encoder_is_trained(harness: MethodHarness) -> None:
     """The artifact is valid for a student whose image encoder is trained too, unless the method refuses it."""
-    student = toy_student(train="all")
     try:
-        artifact = harness.run(harness.fresh_folder(), student=student).artifact
+        check_result_is_valid(harness)
+    except AssertionError as error:
+        raise SkipTest("the artifact is not valid for a student with frozen encoders.") from error
+    try:
+        artifact = harness.run(harness.fresh_folder(), student=toy_student(train="all")).artifact
         check_artifact(artifact, train=harness.dataset.split("train"), fingerprint=harness.dataset.fingerprint)
     except ArtifactError as error:
         raise AssertionError(f"where the encoder is trained: {error}") from error
