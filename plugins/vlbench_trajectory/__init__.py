@@ -17,6 +17,7 @@ def vlbench_methods() -> list[MethodSpec]:
             family="distillation",
             summary="Learn pixels and text vectors whose students follow experts' paths: bi-trajectory matching.",
             paper="Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024.",
+            advice="Try lower item_rate and vector_rate, more outer_steps, or stay=1.",
             quick={"experts": 2, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1},
         )
     ]

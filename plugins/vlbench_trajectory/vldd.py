@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +32,11 @@ class Plan:
     variant: str
     settings: Settings
 
+    def resolved(self) -> dict[str, bool | int | float | str]:
+        """Its numbers for the record; those of a stage before the last under the name of its student."""
+        stage = f"{self.variant}." if self.variant else ""
+        return {f"{stage}{name}": value for name, value in asdict(self.settings).items()}
+
 
 class VLDD(Method):
     """Learn pairs on which a student moves as experts move on all data.
@@ -55,6 +60,8 @@ class VLDD(Method):
         plans = make_plans(
             self.options, context.student, pairs=len(start.selection), items=len(train.items(train.sides[0]))
         )
+        for plan in plans:
+            context.settings(**plan.resolved())
         at, kept = load_state(context)
         stage, state = self._run(plans[at], at, start, context, state=kept)
         for index, plan in enumerate(plans[at + 1 :], start=at + 1):

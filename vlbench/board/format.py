@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from vlbench.board.derived_rows import RANDOM_BYTES, RANDOM_PAIRS, START
 from vlbench.board.leaderboard import UNBUDGETED, Cell, Group, Row
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
@@ -12,6 +14,9 @@ BESIDE = {
     RANDOM_BYTES: "random-bytes = as many random pairs as fit in the bytes of a distilled row.",
     RANDOM_PAIRS: "random-pairs = as many random pairs as a distilled row has.",
 }
+OF_DATA = "Data: "
+LONGEST = 200
+"""Characters of a warning in a legend; the whole text stands in the record."""
 EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
 
 
@@ -116,14 +121,23 @@ def notes(group: Group) -> list[str]:
         values = ", ".join(f"{name} {value[:16] or 'none'}" for name, value in group.apart.items())
         lines.append(f"Not to be compared with the other tables of {group.suite}: here {values}.")
     if any(row.recovered is not None for row in rows):
-        lines.append("recovered = (row - random) / (full - random) in mean recall.")
+        below = any(row.recovered is not None and row.recovered < 0 for row in rows)
+        less = " Below 0: worse than random pairs of the same budget." if below else ""
+        lines.append(f"recovered = (row - random) / (full - random) in mean recall.{less}")
     if any(row.home is not None for row in rows):
         lines.append("home = mean recall on the student that methods saw; no method saw this one.")
     if group.directions:
         lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
     lines += [text for name, text in BESIDE.items() if any(row.method == name for row in rows)]
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
-    return lines
+    return lines + _warnings(rows)
+
+
+def _warnings(rows: list[Row]) -> list[str]:
+    """What records warn of: of the data once, of a row under its name."""
+    found = [(row.method, text) for row in rows for record in row.records for text in record.get("warnings", ())]
+    lines = dict.fromkeys(text if text.startswith(OF_DATA) else f"{method}: {text}" for method, text in found)
+    return [shorten(line, LONGEST) for line in lines]
 
 
 def _spread_note(rows: list[Row], split: str) -> str:

@@ -22,7 +22,7 @@ from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import nearest
 
 _PREFIX = "vlbench_"
-RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "artifact"})
+RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "rescored"})
 """Names of rows that are no method's, folded to lower case."""
 OFFERED: dict[str, dict[str, object]] = {}
 """Hook -> the arguments it is called with; an implementation takes those it names. None has any so far."""

@@ -13,6 +13,7 @@ from vlbench.registry.code import code_hash
 from vlbench.runs.condense import Condensed
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
 from vlbench.runs.plugin_scores import declared_scores
+from vlbench.runs.row_warnings import row_warnings
 from vlbench.runs.scoring import Scored, chance_scores
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def asked_record(session: Session, job: Job) -> Record:
         "reference": protocol.reference,
         "scores": {},
         "cost": {},
+        **({"warnings": list(session.data_warnings)} if session.data_warnings else {}),
         "environment": session.environment(),
         "plugins": session.registry.plugin_rows(),
         "method_code": code_hash(spec.target) if spec else "",
@@ -80,12 +82,11 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
         record["start"] = {**start_fields(made.start), "cost": _start_cost(session, made, made.start)}
     if made.condensed is not None:
         record["curves"] = made.condensed.curves
-        some = {
-            "resumed": made.condensed.before_s > 0,
-            "settings": dict(made.condensed.settings),
-            "warnings": made.condensed.warnings,
-        }
+        some = {"resumed": made.condensed.before_s > 0, "settings": dict(made.condensed.settings)}
         record |= {name: value for name, value in some.items() if value}
+        said = [*made.condensed.warnings, *row_warnings(record, session.registry.method(record["method"]))]
+        if said:
+            record["warnings"] = [*blank.get("warnings", []), *said]
     return record
 
 
