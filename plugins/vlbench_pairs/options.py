@@ -23,9 +23,9 @@ class PairsOptions:
         help="format of the annotations; auto looks into the files",
     )
     splits: tuple[str, ...] = option((), help="lists of image names, one per split, for annotations without splits")
-    size: int = option(224, help="images are squares of this many pixels a side, resized bicubic")
+    size: int = option(224, minimum=1, help="images are squares of this many pixels a side, resized bicubic")
     clean: str = option("none", choices=("none", "vldd"), help="vldd: lower case, no punctuation, first 30 words")
-    captions: int = option(0, help="captions kept of each image, in the order of the file; 0 for all")
+    captions: int = option(0, minimum=0, help="captions kept of each image, in the order of the file; 0 for all")
     expect: str = option(
         "", choices=("", "flickr8k", "flickr30k", "coco"), help="stop unless the counts are those of Karpathy's splits"
     )

@@ -14,7 +14,7 @@ from vlbench.registry.loader import load_registry
 from vlbench.testing import check_plugin
 
 QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "1"}
-STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "ridge-meta": {"steps": 100}}
+STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "text-ridge": {"steps": 100}}
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,14 @@ def test_they_are_known_by_their_entry_points():
 @pytest.mark.usefixtures("installed")
 def test_the_data_set_the_encoder_and_the_suite_of_sounds_conform():
     results = check_plugin("tones")
-    assert {result.kind for result in results} == {"plugin", "data set", "encoder", "suite"}
+    assert {result.kind for result in results} == {"plugin", "dataset", "encoder", "suite"}
     assert [result for result in results if result.status == "failed"] == []
 
 
 @pytest.mark.usefixtures("installed")
 def test_distillers_of_two_other_kinds_teach_more_than_selected_pairs(out: Path):
     selected = [recall(run(method, "scenes-mini", out)) for method in ("random", "pds-selection")]
-    distilled = [recall(run(method, "scenes-mini", out)) for method in ("ridge-meta", "covmatch")]
+    distilled = [recall(run(method, "scenes-mini", out)) for method in ("text-ridge", "covmatch")]
     assert min(distilled) > max(selected)
 
 
@@ -82,7 +82,7 @@ def test_selected_sounds_are_counted_and_drawn_as_they_are(out: Path):
     registry = load_registry()
     from vlbench_tones import TonesOptions, recordings
 
-    assert "tones" in registry.datasets
+    assert "tones" in registry.all("dataset")
     train = recordings.load(TonesOptions(), out).split("train")
     captions = [train.items["text"][i] for i in train.pairs[artifact.indices, 1].tolist()]
     sounds, words = 20 * 32 * 32 * 4, sum(len(caption) for caption in captions)

@@ -1,73 +1,53 @@
-"""A suite of toys, whose rows take a fraction of a second."""
+"""Records as the core writes them, with scores chosen by the test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
-PLUGIN = """
-import vlbench
-
-def dataset(options, store):
-    from vlbench.testing import toy_dataset
-    return toy_dataset()
-
-def image(options):
-    from vlbench.testing.toys import ToyEncoder
-    return ToyEncoder("image")
-
-def text(options):
-    from vlbench.testing.toys import ToyEncoder
-    return ToyEncoder("text")
-
-@vlbench.hookimpl
-def vlbench_datasets():
-    return [vlbench.DatasetSpec("toys", "toy_suite:dataset", "Toys.")]
-
-@vlbench.hookimpl
-def vlbench_encoders():
-    return [vlbench.EncoderSpec(f"toy-{side}", f"toy_suite:{side}", side, "Toys.") for side in ("image", "text")]
-"""
-SUITE = """
-name = "toys"
-version = 1
-summary = "Toys."
-[data]
-name = "toys"
-[students.small.image]
-encoder = "toy-image"
-head = { width = 8 }
-[students.small.text]
-encoder = "toy-text"
-head = { width = 8 }
-[training]
-seeds = 2
-warmup = { steps = 20, batch = 20, rate = 0.1 }
-grid = [{ steps = 10, batch = 20, rate = 0.1 }, { steps = 10, batch = 20, rate = 0.3 }]
-[rows]
-always = []
-full = false
-"""
+from vlbench.records.record import SCHEMA, FoundRecord, parse_record
 
 
-Suite = tuple[str, str]
+class MakeRecord(Protocol):
+    def __call__(self, method: str, recall: float, **more: Any) -> FoundRecord: ...
 
 
-@pytest.fixture(scope="session")
-def write_toy_suite() -> Callable[[Path], Suite]:
-    """Folder -> path of the suite there, and of the plugin that it needs."""
+def scores(recall: float) -> dict[str, Any]:
+    """All seven scores as JSON, over five student seeds that spread by 1."""
+    seeds = [recall + 1, recall - 1, recall + 1, recall - 1, recall] if 1 <= recall <= 99 else [recall] * 5
+    summary = {"mean": recall, "sd": 1.0, "seeds": seeds}
+    at = {f"R@{k}": summary for k in (1, 5, 10)}
+    return {"directions": {"image_to_text": at, "text_to_image": at}, "mean_recall": summary}
 
-    def write(folder: Path) -> Suite:
-        (folder / "toys.toml").write_text(SUITE)
-        (folder / "toy_suite.py").write_text(PLUGIN)
-        return str(folder / "toys.toml"), str(folder / "toy_suite.py")
 
-    return write
+def table(method: str, recall: float, /, **more: Any) -> dict[str, Any]:
+    """A record as JSON; ``more`` are fields of it."""
+    return {
+        "schema": SCHEMA,
+        "id": f"{method}-{more.get('budget', '100')}-{more.get('seed', 0)}",
+        "status": "finished",
+        "method": method,
+        "family": "selection",
+        "budget": "100",
+        "suite": "toy",
+        "protocol_hash": "0123456789abcdef",
+        "protocol_version": 1,
+        "options": {},
+        "seed": 0,
+        "deterministic": method == "full",
+        "data_fingerprint": "d",
+        "baselines": ["random", "mean-caption"],
+        "scores": {"convnet": scores(recall)},
+        "cost": {"pairs": 100, "bytes": 6_144_000, "condense_s": 1.0, "train_s": 2.0, "score_s": 3.0},
+        "created": "2000-01-01T00:00:00",
+        **more,
+    }
 
 
 @pytest.fixture
-def toy_suite(tmp_path: Path, write_toy_suite: Callable[[Path], Suite]) -> Suite:
-    """Path of the suite, and of the plugin that it needs."""
-    return write_toy_suite(tmp_path)
+def make_record() -> MakeRecord:
+    def make(method: str, recall: float, **more: Any) -> FoundRecord:
+        return FoundRecord.of(parse_record(table(method, recall, **more)))
+
+    return make

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import load, readable_path
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def command() -> None:
 
 
 @command.command("mock")
-@click.argument("name")
+@click.argument("name", type=Name("dataset"))
 @click.option("--images", default=200, show_default=True, help="Images in all splits together.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="A new folder; by default mock-NAME.")
 @click.pass_context
@@ -32,9 +33,9 @@ def mock(context: click.Context, name: str, images: int, out: Path | None) -> No
     from vlbench.registry.specs import resolve
 
     registry = load(context)
-    spec = registry.dataset(name)
+    spec = registry.get("dataset", name)
     if not spec.mock:
-        able = ", ".join(sorted(other.name for other in registry.datasets.values() if other.mock))
+        able = ", ".join(sorted(other.name for other in registry.all("dataset").values() if other.mock))
         raise DataError(f"data set {name!r} has no mock. Those that have one: {able or 'none'}.")
     folder = out or Path(f"mock-{name}")
     resolve(spec.mock)(images, folder)
@@ -47,5 +48,5 @@ def _suites_on(registry: Registry, name: str) -> list[str]:
     """Suites whose data set this is."""
     import tomllib
 
-    tables = {suite: tomllib.loads(spec.read_text()) for suite, spec in sorted(registry.suites.items())}
+    tables = {suite: tomllib.loads(spec.read_text()) for suite, spec in sorted(registry.all("suite").items())}
     return [suite for suite, table in tables.items() if table.get("data", {}).get("name") == name]

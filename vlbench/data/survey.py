@@ -34,7 +34,7 @@ def survey(dataset: PairDataset) -> list[str]:
     thumbnails: first all pairs of two splits at 8 x 8, then those that pass at 16 x 16. A changed brightness or
     contrast makes no difference, a flip does.
     """
-    texts = []
+    texts: list[str] = []
     for side in dataset.sides:
         if all(isinstance(split.items[side], Tensor) for split in dataset.splits.values()):
             texts += _shared(dataset, side)

@@ -119,7 +119,7 @@ def test_pairs_copied_from_test_are_flagged_and_others_are_not(study_plugin: str
     copied = tmp_path / "copied"
     shutil.copytree(runs["brighter"], copied)
     artifact = vlbench.load_artifact(copied)
-    spec = load_registry().dataset("scenes")
+    spec = load_registry().get("dataset", "scenes")
     options = parse_options(spec.options or NoOptions, {"size": "mini"}, owner="test")
     test = resolve(spec.target)(options, tmp_path).split("test")
     assert isinstance(artifact, vlbench.DistilledPairs)

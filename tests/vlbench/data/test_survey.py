@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -97,25 +96,3 @@ def test_floats_are_compared_by_bytes_alone():
     (text,) = survey(dataset(train, val, test))
     assert "same bytes in two splits: 1 (first: train 8.png = test 3.png)" in text
     assert dataclasses.is_dataclass(dataset(train, val, test))
-
-
-def test_a_run_says_it_once_and_puts_it_into_the_record_and_the_legend(tmp_path: Path, toy_suite: tuple[str, str]):
-    import vlbench
-    from vlbench.board.combine import read_table
-    from vlbench.board.render_text import render_text
-    from vlbench.progress import SilentObserver
-
-    said: list[str] = []
-
-    class Lines(SilentObserver):
-        def message(self, text: str) -> None:
-            said.append(text)
-
-    suite, plugin = toy_suite
-    more = {"suite": suite, "plugins": [plugin], "out": tmp_path / "out", "observer": Lines()}
-    record = vlbench.run(method="random", budget=5, overrides={"rows.always": "['herding']"}, **more)
-    text = "Data: test holds 20 image items, under 100, so a recall at 10 says little."
-    assert record["warnings"] == [text]
-    assert said.count(text) == 1
-    legend = " ".join(render_text(read_table([tmp_path / "out"])).split())
-    assert legend.count(text) == 1

@@ -69,23 +69,33 @@ def more(toy_suite: tuple[str, str], tmp_path: Path) -> dict[str, Any]:
 def test_a_row_below_its_start_and_a_loss_that_rose_are_said_with_what_to_try(more: dict[str, Any], tmp_path: Path):
     lines = Lines()
     record = vlbench.run(method="shuffled", budget=20, observer=lines, **more)
-    score, start = (part["scores"]["small"]["mean_recall"]["mean"] for part in (record, record["start"]))
+    assert record.start is not None
+    score, start = (part.scores["small"].mean_recall.mean for part in (record, record.start))
     assert score < start
     below = (
         f"It ends at a mean recall of {score:.1f}, below its own start, {start:.1f}: the real pairs it began with are "
         "the better set. Do not shuffle."
     )
     rose = "Its curve 'matching_loss' rose from 1.5 to 19.5. Do not shuffle."
-    assert record["warnings"][-2:] == [below, rose]
+    assert record.warnings[-2:] == [below, rose]
     assert [line for line in lines.said if "shuffled" in line][-2:] == [
         f"shuffled at budget 20: {t}" for t in (below, rose)
     ]
-    assert "Below 0: worse than random pairs of the same budget." in render_text(
-        read_table([tmp_path / "out"]), width=120
-    )
+    assert "Below 0: worse than random at the same budget." in render_text(read_table([tmp_path / "out"]), width=120)
 
 
 def test_a_row_that_is_its_start_and_whose_loss_fell_says_nothing(more: dict[str, Any]):
     record = vlbench.run(method="same", budget=20, **more)
-    assert [text for text in record["warnings"] if not text.startswith("Data: ")] == []
-    assert record["settings"] == {"layers": 3, "rate": 0.5, "name": "x", "none": None}
+    assert [text for text in record.warnings if not text.startswith("Data: ")] == []
+    assert record.settings == {"layers": 3, "rate": 0.5, "name": "x", "none": None}
+
+
+def test_a_small_test_split_is_said_once_in_the_record_and_in_the_legend(toy_suite: tuple[str, str], tmp_path: Path):
+    lines, (suite, plugin) = Lines(), toy_suite
+    more = {"suite": suite, "plugins": [plugin], "out": tmp_path / "out", "observer": lines}
+    record = vlbench.run(method="random", budget=5, overrides={"rows.always": "['herding']"}, **more)
+    text = "Data: test holds 20 image items, under 100, so a recall at 10 says little."
+    assert record.warnings == [text]
+    assert lines.said.count(text) == 1
+    legend = " ".join(render_text(read_table([tmp_path / "out"])).split())
+    assert legend.count(text) == 1

@@ -16,7 +16,7 @@ from vlbench.board.render_text import render_text
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError, UnknownNameError
 from vlbench.progress import SilentObserver
-from vlbench.records.untyped import find_records
+from vlbench.records.record import find_records
 from vlbench.registry.loader import load_registry
 from vlbench.runs.pipeline import run_many
 from vlbench.runs.request import RunRequest
@@ -135,7 +135,7 @@ def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifa
     assert all(row["cluster"] == row["query"] // 5 for row in ranks if row["direction"] == "text_to_image")
 
 
-def test_a_run_keeps_the_pairs_of_some_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
+def test_a_run_keeps_pairs_of_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
     folder = tmp_path / run(plugin, tmp_path)["id"]
     kept = json.loads((folder / "hits.json").read_text())
     pictures = numpy.load(folder / "hits.npy")
@@ -297,10 +297,10 @@ def test_a_distilled_row_stands_beside_its_start_and_random_pairs_of_its_size(pl
         assert 0 < size <= 40_000
         assert beside["cost"]["pairs"] == pairs
     (group,) = build_table(records).groups
-    rows = {row.method: row for row in group.always_on}
+    rows = {row.method: row for row in group.baselines}
     assert set(rows) == {name, "start", "random", "mean-caption", "full", "chance"}
     assert (group.budget, rows["start"].pairs, rows[name].pairs) == (budget, pairs, beside["cost"]["pairs"])
-    assert rows["start"].cells["mean"].mean == learned["start"]["scores"]["convnet"]["mean_recall"]["mean"]
+    assert rows["start"].scores["mean"].mean == learned["start"]["scores"]["convnet"]["mean_recall"]["mean"]
     assert f"{name} =" in render_text(build_table(records))
 
 

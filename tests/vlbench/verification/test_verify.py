@@ -21,8 +21,8 @@ import vlbench.cli.main
 from vlbench.errors import DataError
 from vlbench.records.evidence import read_evidence
 from vlbench.records.ranks import read_ranks, write_ranks
-from vlbench.records.untyped import find_records
-from vlbench.verification.compare import interval
+from vlbench.records.record import find_records
+from vlbench.verification.compare import prediction_interval
 from vlbench.verification.verify import verify
 
 from .conftest import Claims, repack
@@ -143,9 +143,7 @@ def summary(values: list[float]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ranks", ["as they were", "made to fit"])
-def test_scores_raised_with_all_sums_and_hashes_are_caught_by_the_ranks_or_where_those_fit_too_by_retraining(
-    claims: Claims, tmp_path: Path, ranks: str
-) -> None:
+def test_raised_scores_are_caught_by_the_ranks_or_by_retraining(claims: Claims, tmp_path: Path, ranks: str) -> None:
     run = Path(shutil.copytree(claims.selection, tmp_path / claims.selection.name))
     record = json.loads((run / "record.json").read_text())
     record["scores"]["net"] = inflated(record["scores"]["net"], 30, {"image_to_text": 100, "text_to_image": 500})
@@ -230,13 +228,13 @@ def test_the_interval_holds_the_mean_of_further_students_nineteen_times_in_twent
     inside = 0
     for _ in range(4000):
         ours, theirs = ([draw.gauss(30, 2) for _ in range(count)] for count in (5, 3))
-        low, high = interval(ours, 3, level=0.95, step=0.0)
+        low, high = prediction_interval(ours, 3, level=0.95, step=0.0)
         inside += low <= math.fsum(theirs) / 3 <= high
     assert 0.94 < inside / 4000 < 0.96
-    low, high = interval([1.0, 2.0, 4.0], 3, level=0.95, step=0.0)
+    low, high = prediction_interval([1.0, 2.0, 4.0], 3, level=0.95, step=0.0)
     half = scipy.stats.t.ppf(0.975, 2) * scipy.stats.tstd([1.0, 2.0, 4.0]) * math.sqrt(2 / 3)
     assert math.isclose(high - low, 2 * half)
-    assert interval([7.0, 7.0], 2, level=0.95, step=0.5) == (6.5, 7.5)
+    assert prediction_interval([7.0, 7.0], 2, level=0.95, step=0.5) == (6.5, 7.5)
 
 
 def test_a_path_that_is_no_bundle_is_one_message(tmp_path: Path) -> None:
