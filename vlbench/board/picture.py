@@ -66,6 +66,28 @@ def picture(run_folder: Path) -> Image.Image:
     return canvas
 
 
+def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -> Path:
+    """Write some pairs with a title as PNG to ``target``, whole or not at all; gives ``target``.
+
+    Args:
+        pixels: uint8 [pair, channel, height, width] with 1 or 3 channels.
+        captions: of each pair.
+        title: above them.
+        target: file.
+    """
+    columns = min(COLUMNS, len(pixels))
+    rows = -(-len(pixels) // columns)
+    cell_height = IMAGE + 8 + CAPTION_LINES * LINE + GAP
+    width = max(2 * MARGIN + columns * (CELL + GAP) - GAP, 640)
+    canvas = Image.new("RGB", (width, MARGIN + 40 + rows * cell_height + MARGIN // 2), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    pen.text((MARGIN, MARGIN - 8), title, fill=INK, font=_font(17))
+    for number, (item, caption) in enumerate(zip(pixels, captions, strict=True)):
+        corner = (MARGIN + number % columns * (CELL + GAP), MARGIN + 40 + number // columns * cell_height)
+        _draw_pair(canvas, pen, corner, (_to_image(item), caption))
+    return _save(canvas, target)
+
+
 def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
     """The first pairs of a run's preview.
 

@@ -16,7 +16,8 @@ SECTIONS = {
         "run": "Condense a dataset by one or more methods and score the result.",
         "prepare": "Fetch and compute what a suite needs; list what is missing.",
         "score": "Train fresh students on a saved artifact and score them.",
-        "data": "Make a small stand-in for a dataset that you do not have yet.",
+        "init": "Look at your files and write a suite that runs on them.",
+        "data": "Check data; list the forms that are read, and options of datasets and encoders.",
     },
     "Look": {
         "leaderboard": "Show finished runs as a table.",

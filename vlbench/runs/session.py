@@ -7,6 +7,7 @@ import json
 import platform
 from dataclasses import asdict, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import Cache, default_cache, short_hash
@@ -82,12 +83,12 @@ class Session:
         name, options = self.protocol.data, self.data_options
         spec = self.registry.get("dataset", name)
         self.observer.phase("data", None, name)
-        store = self.cache.root / "data" / name
-        store.mkdir(parents=True, exist_ok=True)
         dataset = as_dataset(
-            construct(self.registry, "dataset", name, options, store), f"data set {name!r}: {spec.target}"
+            construct(self.registry, "dataset", name, options, data_store(name)), f"data set {name!r}: {spec.target}"
         )
         self.observer.done()
+        for note in dataset.notes:
+            self.observer.message(f"data: {note}")
         return dataset
 
     @cached_property
@@ -200,6 +201,13 @@ class Session:
         device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
         versions["python"] = platform.python_version()
         return Environment(versions=versions, device=device, threads=torch.get_num_threads())
+
+
+def data_store(name: str) -> Path:
+    """Folder in the cache where a data set may store what is expensive to make again."""
+    store = default_cache() / "data" / name
+    store.mkdir(parents=True, exist_ok=True)
+    return store
 
 
 def choose_device(device: str) -> str:
