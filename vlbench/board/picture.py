@@ -29,10 +29,7 @@ PAPER, INK, FAINT, RULE, ACCENT = "#ffffff", "#1c2430", "#6b7685", "#dfe3e8", "#
 
 def draw(run_folder: Path, target: Path) -> Path:
     """Write the :func:`picture` of a run as PNG to ``target``, whole or not at all; gives ``target``."""
-    buffer = io.BytesIO()
-    picture(run_folder).save(buffer, format="PNG", optimize=True)
-    write_whole(target, buffer.getvalue())
-    return target
+    return _save(picture(run_folder), target)
 
 
 def picture(run_folder: Path) -> Image.Image:
@@ -84,8 +81,15 @@ def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -
     pen.text((MARGIN, MARGIN - 8), title, fill=INK, font=_font(17))
     for number, (item, caption) in enumerate(zip(pixels, captions, strict=True)):
         corner = (MARGIN + number % columns * (CELL + GAP), MARGIN + 40 + number // columns * cell_height)
-        _draw_pair(canvas, pen, corner, (_to_image(item), caption))
+        _draw_pair(canvas, pen, corner, (to_pil(item, longest=IMAGE), caption))
     return _save(canvas, target)
+
+
+def _save(canvas: Image.Image, target: Path) -> Path:
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG", optimize=True)
+    write_whole(target, buffer.getvalue())
+    return target
 
 
 def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
