@@ -55,7 +55,7 @@ def asked_record(session: Session, job: Job) -> Record:
         deterministic=spec.deterministic if spec else job.method == FULL,
         protocol_version=protocol.version,
         overrides=dict(protocol.overrides),
-        baselines=list(protocol.rows.always),
+        baselines=sorted(protocol.rows.always, key=lambda name: name != protocol.rows.reference_row),
         mock=session.dataset.mock,
         reference=protocol.reference,
         scores={},

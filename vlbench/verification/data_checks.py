@@ -90,8 +90,8 @@ def _protocol(record: Record, work: Session) -> Iterator[str]:
         yield f"methods saw the student {record.reference!r}, here they see {protocol.reference!r}"
     if record.baseline and record.method not in protocol.rows.always:
         yield f"{record.method} is no baseline of the suite"
-    if record.baselines[:1] != list(protocol.rows.always)[:1]:
-        yield f"baselines are {', '.join(record.baselines)}; the suite's are {', '.join(protocol.rows.always)}"
+    if protocol.rows.always and record.baselines[:1] != [protocol.rows.reference_row]:
+        yield f"recovered counts from {record.baselines[:1]}, in the suite from {protocol.rows.reference_row!r}"
     grid = [asdict(recipe) for recipe in protocol.training.grid]
     for part in _parts(record):
         if set(part.scores) != set(work.students) or set(part.chosen) != set(work.students):

@@ -16,8 +16,10 @@ from click.testing import CliRunner, Result
 import vlbench.cli.main
 from vlbench.budget import Budget
 from vlbench.progress import Observer
-from vlbench.records.record import write_record
+from vlbench.records.record import Record, parse_record, write_record
 from vlbench.runs.request import RunRequest
+
+from ..conftest import table
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -38,15 +40,11 @@ def vlbench_suites():
 """
 
 
-def record(method: str, budget: str, **more: Any) -> dict[str, Any]:
-    summary = {"mean": 12.0, "sd": 1.0, "seeds": [11.0, 13.0]}
-    scores = {"image_to_text": {"R@1": summary}, "text_to_image": {"R@1": summary}, "mean_recall": summary}
-    made: dict[str, Any] = {
-        "id": f"{method}-{budget}", "status": "finished", "method": method, "family": "selection", "budget": budget,
-        "suite": "cli-suite", "protocol_hash": "0" * 16, "options": {}, "seed": 0, "scores": {"net": scores},
-        "cost": {},
-    }  # fmt: skip
-    return made | more
+def record(method: str, budget: str, **more: Any) -> Record:
+    recall = {"mean": 12.0, "sd": 1.0, "seeds": [11.0, 13.0]}
+    scores = {"directions": {"image_to_text": {"R@1": recall}, "text_to_image": {"R@1": recall}}, "mean_recall": recall}
+    more = {"id": f"{method}-{budget}", "budget": budget, "suite": "cli-suite", "scores": {"net": scores}, **more}
+    return parse_record(table(method, 12.0, **more))
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ class Runs:
         budgets: Sequence[Budget],
         request: RunRequest,
         observer: Observer,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         self.request = request
         observer.phase("experts", 2)
         cells = itertools.product(budgets, methods, request.seeds)
@@ -322,7 +320,7 @@ def first_methods(*, table, later=None):
 def hostile(table):
     for group in table.groups:
         for row in group.ranked:
-            row.cells.clear()
+            row.scores.clear()
     return "wiped"
 
 def greedy(table, browser):

@@ -11,7 +11,9 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from vlbench.cli.main import main
-from vlbench.records.record import write_record
+from vlbench.records.record import parse_record, write_record
+
+from ..conftest import table
 
 PLUGIN = """
 import vlbench
@@ -46,11 +48,7 @@ def complete(*words: str) -> list[str]:
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("vldd-100", "random-100", "full-full-scenes", "chance-chance-scenes"):
-        write_record(
-            tmp_path / "runs" / name,
-            {"id": name, "status": "finished", "method": "m", "family": "selection", "budget": "1", "suite": "s",
-             "protocol_hash": "0", "options": {}, "seed": 0, "scores": {}, "cost": {}},
-        )  # fmt: skip
+        write_record(tmp_path / "runs" / name, parse_record(table(name, 1.0)))
     (tmp_path / "runs" / "no-run").mkdir()
 
 
