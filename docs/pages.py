@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
-from vlbench.cli.leaderboard_diff import command as diff
 
 import vlbench
 from vlbench import testing
@@ -92,7 +91,7 @@ def commands() -> str:
         command = main.get_command(context, name)
         assert command is not None
         parts += _of_command(name, command, context)
-    return "\n\n".join([*parts, *_of_command("leaderboard diff", diff, context)])
+    return "\n\n".join(parts)
 
 
 def data() -> str:

@@ -29,7 +29,7 @@ PAPER, INK, FAINT, RULE, ACCENT = "#ffffff", "#1c2430", "#6b7685", "#dfe3e8", "#
 
 def draw(run_folder: Path, target: Path) -> Path:
     """Write the :func:`picture` of a run as PNG to ``target``, whole or not at all; gives ``target``."""
-    return _save(picture(run_folder), target)
+    return _write_png(picture(run_folder), target)
 
 
 def picture(run_folder: Path) -> Image.Image:
@@ -82,10 +82,10 @@ def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -
     for number, (item, caption) in enumerate(zip(pixels, captions, strict=True)):
         corner = (MARGIN + number % columns * (CELL + GAP), MARGIN + 40 + number // columns * cell_height)
         _draw_pair(canvas, pen, corner, (to_pil(item, longest=IMAGE), caption))
-    return _save(canvas, target)
+    return _write_png(canvas, target)
 
 
-def _save(canvas: Image.Image, target: Path) -> Path:
+def _write_png(canvas: Image.Image, target: Path) -> Path:
     buffer = io.BytesIO()
     canvas.save(buffer, format="PNG", optimize=True)
     write_whole(target, buffer.getvalue())
