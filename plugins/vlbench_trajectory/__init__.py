@@ -7,7 +7,7 @@ from dataclasses import fields
 from vlbench import MethodSpec, hookimpl
 from vlbench_trajectory import options
 
-_QUICK_PATHS = {"experts": 2, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1}
+_QUICK_PATHS = {"experts": 2, "expert_rate": 0.1, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1}
 _QUICK = {"outer_steps": 8}
 _ADVICE = "Try lower item_rate and vector_rate, or more outer_steps."
 _VLDD = "Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024."
