@@ -29,10 +29,7 @@ PAPER, INK, FAINT, RULE, ACCENT = "#ffffff", "#1c2430", "#6b7685", "#dfe3e8", "#
 
 def draw(run_folder: Path, target: Path) -> Path:
     """Write the :func:`picture` of a run as PNG to ``target``, whole or not at all; gives ``target``."""
-    buffer = io.BytesIO()
-    picture(run_folder).save(buffer, format="PNG", optimize=True)
-    write_whole(target, buffer.getvalue())
-    return target
+    return _write_png(picture(run_folder), target)
 
 
 def picture(run_folder: Path) -> Image.Image:
@@ -66,6 +63,35 @@ def picture(run_folder: Path) -> Image.Image:
     return canvas
 
 
+def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -> Path:
+    """Write some pairs with a title as PNG to ``target``, whole or not at all; gives ``target``.
+
+    Args:
+        pixels: uint8 [pair, channel, height, width] with 1 or 3 channels.
+        captions: of each pair.
+        title: above them.
+        target: file.
+    """
+    columns = min(COLUMNS, len(pixels))
+    rows = -(-len(pixels) // columns)
+    cell_height = IMAGE + 8 + CAPTION_LINES * LINE + GAP
+    width = max(2 * MARGIN + columns * (CELL + GAP) - GAP, 640)
+    canvas = Image.new("RGB", (width, MARGIN + 40 + rows * cell_height + MARGIN // 2), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    pen.text((MARGIN, MARGIN - 8), title, fill=INK, font=_font(17))
+    for number, (item, caption) in enumerate(zip(pixels, captions, strict=True)):
+        corner = (MARGIN + number % columns * (CELL + GAP), MARGIN + 40 + number // columns * cell_height)
+        _draw_pair(canvas, pen, corner, (to_pil(item, longest=IMAGE), caption))
+    return _write_png(canvas, target)
+
+
+def _write_png(canvas: Image.Image, target: Path) -> Path:
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG", optimize=True)
+    write_whole(target, buffer.getvalue())
+    return target
+
+
 def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
     """The first pairs of a run's preview.
 
@@ -75,6 +101,13 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
 
     Raises:
         DataError: the run has none, or it is damaged.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> pixels, captions, source = vlbench.board.read_preview(group.ranked[0].records[0].folder, 5)
+        >>> pixels.shape, len(captions), source
+        ((5, 3, 32, 32), 5, 'own')
     """
     try:
         # Mapped, so that a file which claims to be huge is refused by its length and the rest is never read.

@@ -38,6 +38,12 @@ def opened(context: click.Context, runs: Sequence[Path], suite: str) -> Iterator
         yield open_runs([run_folder(run) for run in runs], registry, watching, suite=suite)
 
 
+def run_path(run: Path) -> Path:
+    """The path as given or, if nothing is there, the run of that name inside the folder ``runs``."""
+    named = Path("runs") / run
+    return named if not run.exists() and named.is_dir() else run
+
+
 def run_folder(run: Path) -> Path:
     """The folder of a run given by its path, its record's path, or its name inside the folder ``runs``.
 
@@ -50,9 +56,9 @@ def run_folder(run: Path) -> Path:
     raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")
 
 
-def names(text: str) -> tuple[str, ...]:
-    """``"a, b"`` -> ``("a", "b")``, each once."""
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+def comma_list(given: Sequence[str]) -> tuple[str, ...]:
+    """``("a, b", "c")`` -> ``("a", "b", "c")``, each once: a flag takes a list, and may be repeated."""
+    return tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
 
 
 def key_values(given: Sequence[str], *, flag: str) -> dict[str, str]:
@@ -84,10 +90,14 @@ def echo_rows(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> N
 
 
 def no_network(off: bool) -> AbstractContextManager[None]:
-    """What ``--offline`` asks for: within, opening a socket is an error."""
+    """What ``--offline`` asks for: within, opening a socket is an error, and programs started here are offline too."""
     if not off:
         return nullcontext()
     from vlbench.offline import offline
+    from vlbench.own_network import NOT_HELD, enter_own_network, is_program
+
+    if is_program() and not enter_own_network():
+        click.echo(NOT_HELD, err=True)
 
     return offline()
 

@@ -43,7 +43,7 @@ def construct(registry: Registry, kind: str, name: str, *given: object) -> Any:
     assert len(given) == len(KINDS[kind].offers)
     target = resolve(registry.all(kind)[name].target)
     who = _who(registry, kind, name)
-    with reported(who):
+    with reported(who if registry.foreign_owner(kind, name) else ""):
         try:
             return target(*given)
         except (VlbenchError, KeyboardInterrupt):
@@ -85,9 +85,9 @@ def call_with_accepted(function: Callable[..., Any], offered: Mapping[str, objec
 
 @contextlib.contextmanager
 def attributed_to(registry: Registry, kind: str, name: str) -> Iterator[None]:
-    """Errors inside name the plugin; output goes to standard error; torch's settings are restored at the end."""
+    """Errors inside name the plugin; what it prints and changes in the process has no effect on the run."""
     who = _who(registry, kind, name)
-    with reported(who):
+    with reported(who if registry.foreign_owner(kind, name) else ""):
         try:
             yield
         except KeyboardInterrupt:
@@ -99,13 +99,13 @@ def attributed_to(registry: Registry, kind: str, name: str) -> Iterator[None]:
 
 
 _BY_IMPORTS = {"environment variables", "sys.path"}
-"""What libraries change when they are first imported; put back in silence."""
+"""What libraries change when they are first imported; restored without a message."""
 _reported: set[str] = set()
 
 
 @contextlib.contextmanager
 def reported(who: str) -> Iterator[None]:
-    """Foreign code in :func:`vlbench.registry.guard.contained`; what it left changed is said once on standard error."""
+    """Run plugin code :func:`contained <vlbench.registry.guard.contained>`; report once what it left changed."""
     seen = None
     try:
         with contained() as seen:
@@ -113,6 +113,6 @@ def reported(who: str) -> Iterator[None]:
     finally:
         left = [name for name in seen.left if name not in _BY_IMPORTS] if seen else []
         text = f"{who} left changed for the whole process: {', '.join(left)}. It was put back."
-        if left and text not in _reported:
+        if who and left and text not in _reported:
             _reported.add(text)
             print(text, file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pluggy
@@ -14,13 +14,14 @@ from vlbench.errors import PluginError
 from vlbench.registry import discovery, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
 from vlbench.registry.discovery import PluginSource, RefusedError
+from vlbench.registry.guard import contained_import
 from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
 
 _PREFIX = "vlbench_"
-RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "artifact", "baseline"})
+RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "rescored"})
 """Names of rows that are no method's, folded to lower case."""
 
 
@@ -65,7 +66,8 @@ def _admit(source: PluginSource, registry: Registry) -> Plugin:
     status, detail = "ok", ""
     try:
         _check_allowed(source)
-        with contextlib.redirect_stdout(sys.stderr):  # what it prints must not get between the lines of --json
+        own = source.distribution == "vlbench"
+        with _own_code() if own else contained_import() as seen:
             plugin = _load(source)
             if unfit := why_unfit(plugin):
                 raise RefusedError("incompatible", unfit)
@@ -73,6 +75,8 @@ def _admit(source: PluginSource, registry: Registry) -> Plugin:
         _check_free(declared, registry)
         for kind, spec in declared:
             registry.add(kind, spec, source.name)
+        if seen is not None and seen.left:
+            detail = f"Left changed for the whole process: {', '.join(seen.left)}. It was put back."
     except RefusedError as refused:
         status, detail = refused.status, refused.detail
     return Plugin(source.name, source.distribution, source.version, status, detail, source.file)
@@ -176,6 +180,13 @@ def _check_free(declared: list[tuple[str, Spec]], registry: Registry) -> None:
                 "duplicate", f"{kind} {spec.name!r} is already declared by {by}. Nothing of this plugin is used."
             )
         seen.add((kind, spec.name))
+
+
+@contextlib.contextmanager
+def _own_code() -> Iterator[None]:
+    """What a plugin prints while it is listed must not get between the lines of --json."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def _cause(error: BaseException) -> str:

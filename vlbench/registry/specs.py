@@ -16,7 +16,7 @@ from vlbench.errors import PluginError
 from vlbench.registry.options import NoOptions
 
 Family = Literal["selection", "distillation"]
-Cost = Literal["linear", "quadratic"]
+Scaling = Literal["linear", "quadratic"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class MethodSpec:
         paper: where the method was published.
         deterministic: the seed changes nothing.
         sees_val: the method is shown the val split as well.
-        cost: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
+        scaling: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
         quick: option name -> value that makes a run on toys short; the conformance checks give them.
+        advice: what to try where a row ends below its own start, or a loss rose; a sentence.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -56,8 +57,9 @@ class MethodSpec:
     paper: str = ""
     deterministic: bool = False
     sees_val: bool = False
-    cost: Cost = "linear"
+    scaling: Scaling = "linear"
     quick: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
+    advice: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -103,6 +105,10 @@ class DatasetSpec:
         files: ``"module:function"``, called with (options), lists every :class:`NeededFile` for ``vlbench prepare``.
         mock: ``"module:function"``, called with (images, out), writes a small stand-in for ``vlbench data mock``.
         pairs_per_item: pairs of each first-side item (captions of an image), in every split; 0 where that varies.
+        recognise: ``"module:function"``, called with (path, captions), both text, says for ``vlbench init`` whether it
+            reads what lies there: a :class:`vlbench.data.Draft`, or None.
+        forms: ``"module:function"``, called without arguments, lists names and descriptions of the forms of files that
+            it reads, for ``vlbench data formats``.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -121,6 +127,8 @@ class DatasetSpec:
     files: str = ""
     mock: str = ""
     pairs_per_item: int = 0
+    recognise: str = ""
+    forms: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -129,6 +137,15 @@ class DatasetSpec:
 @dataclass(frozen=True)
 class EncoderSpec:
     """An encoder of one side; ``target`` is called with (options) and returns an ``Encoder``.
+
+    Attributes:
+        name: what a suite's ``encoder`` takes.
+        target: ``"module:Class"``.
+        side: which items it reads.
+        summary: one sentence.
+        options: a frozen dataclass made with :func:`vlbench.option`.
+        suggest: ``"module:function"``, called with (model), a name of the user's or "", gives options for ``vlbench
+            init``: a list of :class:`vlbench.data.Suggestion`.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -145,6 +162,7 @@ class EncoderSpec:
     side: str
     summary: str
     options: type = NoOptions
+    suggest: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -298,13 +316,17 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "summary": (lambda value: isinstance(value, str) and bool(value.strip()) and "\n" not in value, "one line of text"),
     "target": (_pattern(f"{_MODULE}:{_MODULE}"), "text of the form 'package.module:Name'"),
     "files": (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
-    "mock": (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
+    **dict.fromkeys(
+        ("mock", "recognise", "forms", "suggest"),
+        (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
+    ),
     "options": (_is_options, "a frozen dataclass, written with @dataclass(frozen=True)"),
     "family": (lambda value: value in get_args(Family), " or ".join(map(repr, get_args(Family)))),
     "paper": (lambda value: isinstance(value, str), "text"),
+    "advice": (lambda value: isinstance(value, str) and "\n" not in value, "one line of text, or empty"),
     "deterministic": _BOOL,
     "sees_val": _BOOL,
-    "cost": (lambda value: value in get_args(Cost), " or ".join(map(repr, get_args(Cost)))),
+    "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),
     "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),
     "pairs_per_item": (lambda value: type(value) is int and value >= 0, "a whole number, 0 where it varies"),
     "side": (lambda value: isinstance(value, str) and value.isidentifier(), "one word, such as 'image' or 'text'"),

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from vlbench.errors import ArtifactError, DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.offline import offline
-from vlbench.runs.jobs import Job, asked_of_child, job_of, request_of
+from vlbench.runs.child import asked_of_child, job_of, request_of
+from vlbench.runs.jobs import Job
 from vlbench.runs.method_call import Condensed, MethodQuitError, plain, run_method
 
 if TYPE_CHECKING:

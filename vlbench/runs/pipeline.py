@@ -18,6 +18,7 @@ from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
 from vlbench.records.record import Record, read_record, write_record
+from vlbench.runs.child import worker_words
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
@@ -26,7 +27,6 @@ from vlbench.runs.jobs import (
     asked_jobs,
     baseline_jobs,
     matched_job,
-    worker_words,
 )
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
@@ -86,6 +86,8 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
     record = _attempt(session, job, blank, folder, alone=alone)
     if record.status != "finished":
         session.observer.message(f"{job}: {record.status}: {record.message}")
+    for text in record.warnings[len(session.data_warnings) :]:
+        session.observer.message(f"{job}: {text}")
     write_record(folder, record)
     if record.status != "failed":
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)

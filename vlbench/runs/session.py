@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 import platform
 from dataclasses import asdict, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
@@ -80,13 +83,29 @@ class Session:
         name, options = self.protocol.data, self.data_options
         spec = self.registry.get("dataset", name)
         self.observer.phase("data", None, name)
-        store = self.cache.root / "data" / name
-        store.mkdir(parents=True, exist_ok=True)
         dataset = as_dataset(
-            construct(self.registry, "dataset", name, options, store), f"data set {name!r}: {spec.target}"
+            construct(self.registry, "dataset", name, options, data_store(name)), f"data set {name!r}: {spec.target}"
         )
         self.observer.done()
+        for note in dataset.notes:
+            self.observer.message(f"data: {note}")
         return dataset
+
+    @cached_property
+    def data_warnings(self) -> list[str]:
+        """What a reader of scores should know of the data; said once, and looked for once for each data set."""
+        import torch
+
+        key = {"data": self.dataset.fingerprint, "version": survey.VERSION}
+
+        def compute() -> dict[str, torch.Tensor]:
+            text = json.dumps(survey.survey(self.dataset)).encode()
+            return {"warnings": torch.frombuffer(bytearray(text), dtype=torch.uint8)}
+
+        found: list[str] = json.loads(self.cache.get("survey", key, compute)["warnings"].numpy().tobytes())
+        for text in found:
+            self.observer.message(text)
+        return found
 
     @property
     def scored(self) -> Split:
@@ -182,6 +201,13 @@ class Session:
         device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
         versions["python"] = platform.python_version()
         return Environment(versions=versions, device=device, threads=torch.get_num_threads())
+
+
+def data_store(name: str) -> Path:
+    """Folder in the cache where a data set may store what is expensive to make again."""
+    store = default_cache() / "data" / name
+    store.mkdir(parents=True, exist_ok=True)
+    return store
 
 
 def choose_device(device: str) -> str:

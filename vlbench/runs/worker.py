@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from vlbench.offline import offline
 from vlbench.progress import SilentObserver
 from vlbench.registry.loader import load_registry
-from vlbench.runs.jobs import job_of, request_of
+from vlbench.runs.child import job_of, request_of
 from vlbench.runs.pipeline import run_job
 from vlbench.runs.session import Session
 

@@ -16,9 +16,8 @@ CheckOutcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "warnings", "settings",
-    "deterministic",
-    "cost: seconds and memory",
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic", "settings",
+    "warnings", "resumed", "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""
 COMPLETE = ("data_fingerprint", "protocol_version", "chosen", "environment", "plugins", "command", "created")
@@ -82,6 +81,8 @@ def claimable(record: Record) -> Iterator[str]:
         yield "made on a mock data set, which no board shows"
     if not record.scores:
         yield "there are no scores"
+    if record.message:
+        yield "a finished run has no message"
 
 
 def _command(record: Record) -> Iterator[str]:

@@ -49,7 +49,7 @@ def test_schema_3_had_other_names_and_flat_scores() -> None:
     assert parse_record(record_table(record)) == record
 
 
-def test_full_data_and_chance_had_the_family_reference_and_only_full_was_deterministic() -> None:
+def test_full_data_and_chance_had_the_family_reference() -> None:
     full, chance = (parse_record(old(3, method=name, family="reference")) for name in ("full", "chance"))
     assert (full.family, chance.family) == ("none", "none")
     assert (full.deterministic, chance.deterministic) == (True, False)
