@@ -14,6 +14,7 @@ import pytest
 
 from vlbench.budget import Budget
 from vlbench.progress import SilentObserver
+from vlbench.records.record import record_table
 from vlbench.registry.loader import RESERVED, load_registry, try_plugins
 from vlbench.runs import jobs
 from vlbench.runs.pipeline import run_many
@@ -158,10 +159,11 @@ def run(
     request = RunRequest(suite=suite, out=out, options=VLDD if "vldd" in methods else {}, device="cpu", **more)
     registry = load_registry([plugin, *plugins])
     records = run_many(registry, methods=methods, budgets=[Budget(5)], request=request, observer=SilentObserver())
-    for record in records:
-        files = sorted((out / record["id"]).glob("artifact.safetensors"))
-        record["bytes"] = [file.read_bytes() for file in files]
-    return {record["method"]: record for record in records}
+    files = {record.method: sorted((out / record.id).glob("artifact.safetensors")) for record in records}
+    return {
+        record.method: {**record_table(record), "bytes": [file.read_bytes() for file in files[record.method]]}
+        for record in records
+    }
 
 
 def numbers(records: Records) -> dict[str, Any]:
