@@ -1,4 +1,4 @@
-"""The rank of every query, kept beside the record as ``ranks.parquet``.
+"""The rank of every query, stored next to the record as ``ranks.parquet``.
 
 Columns: student, student_seed (its number in the run), direction, query, rank (1 is best, ties counted against the
 model; 2147483647 for a query without a match), cluster (the test image, or other first-side item, of the query).
@@ -78,10 +78,10 @@ Block = tuple[tuple[str, int, str], "Array", "Array"]
 
 
 def read_ranks(folder: Path) -> list[Block] | None:
-    """Ranks by student, student seed and direction, queries in the order of the file; None where none were kept.
+    """Ranks by student, student seed and direction, queries in the order of the file; None where none were stored.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or tells of one student seed in two places.
+        DataError: the file cannot be read, lacks a column, or names one student seed in two places.
 
     Examples:
         >>> import vlbench
