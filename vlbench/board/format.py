@@ -1,4 +1,11 @@
-"""How the renderings of the table write its numbers and notes."""
+"""How the formats of the board write its numbers and notes.
+
+Examples:
+    >>> import vlbench
+    >>> (group,) = vlbench.leaderboard("runs").table.groups
+    >>> vlbench.board.format.budget_text(group.budget), vlbench.board.format.pairs_text(group.ranked[0])
+    ('20 pairs', '20')
+"""
 
 from __future__ import annotations
 
