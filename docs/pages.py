@@ -74,8 +74,13 @@ def of_module(module: ModuleType) -> list[str]:
     return [
         f"# {module.__name__}",
         about,
-        *(f"::: {getattr(module, name).__module__}.{name}" for name in module.__all__),
+        *(f"::: {_place(getattr(module, name), name)}" for name in module.__all__),
     ]
+
+
+def _place(value: Any, name: str) -> str:
+    """Where a promised name is defined; a module is a name too."""
+    return value.__name__ if isinstance(value, ModuleType) else f"{value.__module__}.{name}"
 
 
 def listed(modules: list[str]) -> str:

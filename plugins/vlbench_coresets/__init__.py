@@ -104,7 +104,7 @@ def _second() -> list[vlbench.MethodSpec]:
             summary="Pairs that together lie near all others.",
             options=SelectorOptions,
             paper="Nemhauser, Wolsey and Fisher 1978; lazy evaluation by Minoux 1978",
-            cost="quadratic",
+            scaling="quadratic",
         ),
         vlbench.MethodSpec(
             name="length",

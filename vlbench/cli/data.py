@@ -150,7 +150,7 @@ def _describe(name: str, kind: str, spec: Any, *, as_json: bool) -> None:
         click.echo("It has no options.")
         return
     echo_rows([_narrow(row) for row in found], header=("option", "type", "default", "meaning"))
-    key, first = "data.options" if kind == "data set" else "students.NAME.SIDE.options", found[0].name
+    key, first = "data.options" if kind == "dataset" else "students.NAME.SIDE.options", found[0].name
     click.echo(f"\nIn a suite: options = {{ {first} = ... }}; for one run: --set {key}.{first}=VALUE")
 
 
@@ -164,7 +164,7 @@ def _narrow(row: OptionRow) -> tuple[str, str, str, str]:
 def _specs(registry: Registry) -> dict[str, tuple[str, Any]]:
     """Name -> kind and declaration, of data sets and encoders."""
     found: dict[str, tuple[str, Any]] = {
-        name: ("data set", spec) for name, spec in sorted(registry.all("dataset").items())
+        name: ("dataset", spec) for name, spec in sorted(registry.all("dataset").items())
     }
     return found | {
         name: (f"{spec.side} encoder", spec)

@@ -33,20 +33,16 @@ class ObserverGroup:
                 self._dismiss(name, error)
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """Tell everyone."""
         self._own.phase(name, total, detail)
         self._tell("phase", {"name": name, "total": total, "detail": detail})
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Tell the command's own observer."""
         self._own.advance(steps, note)
 
     def done(self, message: str = "") -> None:
-        """Tell the command's own observer."""
         self._own.done(message)
 
     def message(self, text: str) -> None:
-        """Tell the command's own observer."""
         self._own.message(text)
 
     def record(self, record: Record) -> None:
@@ -78,17 +74,13 @@ class Reporter:
         self._observer = observer
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """A phase begins."""
         self._observer.phase(str(name), None if total is None else int(total), str(detail))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Steps of it are done."""
         self._observer.advance(int(steps), str(note))
 
     def done(self, message: str = "") -> None:
-        """It is over."""
         self._observer.done(str(message))
 
     def message(self, text: str) -> None:
-        """A line of its own."""
         self._observer.message(str(text))

@@ -68,26 +68,21 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """What it is called."""
         return self.spec.name
 
     @property
     def options(self) -> type:
-        """The dataclass of its options."""
         return getattr(self.spec, "options", NoOptions)
 
     @property
     def option_names(self) -> list[str]:
-        """Names of its options."""
         return [field.name for field in dataclasses.fields(self.options)]
 
     def checks(self) -> tuple[Check, ...]:
-        """The rules for its kind."""
         return _checks(self.kind)
 
-    def trials(self, options: Options) -> Any:
-        """What its checks are called with."""
-        return _trials(self, options)
+    def harness(self, options: Options) -> Any:
+        return _harness(self, options)
 
 
 def subjects(what: str | Spec, registry: Registry) -> list[Subject]:
@@ -190,7 +185,7 @@ def check_options(subject: Subject, options: Options) -> None:
 def _results(subject: Subject, options: Options | None) -> list[CheckResult]:
     if options:
         check_options(subject, options)
-    return list(run_checks(subject.kind, subject.name, subject.checks(), subject.trials(options or {})))
+    return list(run_checks(subject.kind, subject.name, subject.checks(), subject.harness(options or {})))
 
 
 def check_plugin_is_loaded(plugin: Plugin) -> None:
@@ -224,30 +219,30 @@ def _checks(kind: str) -> tuple[Check, ...]:
     return checks
 
 
-def _trials(subject: Subject, options: Options) -> Any:
+def _harness(subject: Subject, options: Options) -> Any:
     spec = subject.spec
     if subject.kind not in _CHECKS:
         return spec
     if isinstance(spec, SuiteSpec):
-        from vlbench.testing.suites import SuiteTrials
+        from vlbench.testing.suites import SuiteHarness
 
-        return SuiteTrials(spec, subject.registry)
+        return SuiteHarness(spec, subject.registry)
     if isinstance(spec, MethodSpec):
         from vlbench.testing.harness import MethodHarness
 
         return _in_a_folder(functools.partial(MethodHarness, spec, options=options))
     if isinstance(spec, DatasetSpec):
-        from vlbench.testing.datasets import DatasetTrials
+        from vlbench.testing.datasets import DatasetHarness
 
-        return _in_a_folder(functools.partial(DatasetTrials, spec, options=options))
+        return _in_a_folder(functools.partial(DatasetHarness, spec, options=options))
     assert isinstance(spec, EncoderSpec)
-    from vlbench.testing.encoders import EncoderTrials
+    from vlbench.testing.encoders import EncoderHarness
 
-    return _in_a_folder(functools.partial(EncoderTrials, spec, subject.registry, options=options))
+    return _in_a_folder(functools.partial(EncoderHarness, spec, subject.registry, options=options))
 
 
 def _in_a_folder(make: Callable[..., Any]) -> Any:
     folder = Path(tempfile.mkdtemp(prefix="vlbench-check-"))
-    trials = make(folder=folder)
-    weakref.finalize(trials, shutil.rmtree, folder, ignore_errors=True)
-    return trials
+    harness = make(folder=folder)
+    weakref.finalize(harness, shutil.rmtree, folder, ignore_errors=True)
+    return harness
