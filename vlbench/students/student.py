@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from vlbench.encoders.base import Encoder
 from vlbench.errors import ProtocolError
 from vlbench.seeds import SeedTree
+from vlbench.students.closed_form import head_gradient
 from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, build_head, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
@@ -228,6 +229,7 @@ class Student:
         self.branches = {name: (side, flat.size) for side in towers for name, flat in towers[side].branches.items()}
         if learn_temperature:
             self.branches[TEMPERATURE] = (first, 1)
+        self._two_linear_heads = all(tower.frozen and isinstance(tower.head, nn.Linear) for tower in towers.values())
 
     @property
     def has_dropout(self) -> bool:
@@ -291,12 +293,32 @@ class Student:
     def gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None
     ) -> tuple[Parameters, Tensor]:
-        """Gradient of the loss for every branch, and the loss, both without graph."""
+        """Gradient of the loss for every branch, and the loss, both without graph.
+
+        Of linear heads on frozen encoders it is written out, see :mod:`vlbench.students.closed_form`.
+        """
+        if self._two_linear_heads:
+            return self._head_gradient(tower_inputs, parameters, targets)
         leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
         with torch.enable_grad():  # whatever the caller has switched off
             loss = self.loss(tower_inputs, leaves, targets=targets)
             gradients = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, gradients, strict=True)), loss.detach()
+
+    def _head_gradient(
+        self, tower_inputs: dict[str, Tensor], parameters: Parameters, targets: Tensor | None
+    ) -> tuple[Parameters, Tensor]:
+        weights = {side: parameters[side].view(-1, self.towers[side].width) for side in self.sides}
+        learned = TEMPERATURE in self.branches
+        found = head_gradient(
+            {side: tower_inputs[side] for side in self.sides},
+            weights,
+            temperature=parameters[TEMPERATURE].detach().neg().exp() if learned else self.temperature,
+            objective=self.objective,
+            targets=targets,
+        )
+        gradient = {side: weight.view(-1) for side, weight in found.weights.items()}
+        return gradient | ({TEMPERATURE: found.log_scale} if found.log_scale is not None else {}), found.loss
 
 
 def flatten(parameters: Parameters, branches: Iterable[str] | None = None) -> Tensor:
