@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-import vlbench.records.record
+import vlbench.records.untyped
 from vlbench.records.schema import schema_problems
 
 CHECKED = 20
@@ -26,7 +26,7 @@ def _one_thread():
 @pytest.fixture(autouse=True)
 def _every_record_fits_the_schema(monkeypatch: pytest.MonkeyPatch):
     """A record that any test writes has the form that the package ships: a new field is added there too."""
-    text, checked = vlbench.records.record._text, []
+    text, checked = vlbench.records.untyped._text, []
 
     def checking(record: Mapping[str, Any], path: Path) -> str:
         written = text(record, path)
@@ -35,4 +35,4 @@ def _every_record_fits_the_schema(monkeypatch: pytest.MonkeyPatch):
             assert schema_problems(record) == [], "add the field to vlbench/board/record.schema.json"
         return written
 
-    monkeypatch.setattr(vlbench.records.record, "_text", checking)
+    monkeypatch.setattr(vlbench.records.untyped, "_text", checking)

@@ -182,7 +182,7 @@ ADVERSE = {
 def from_runs(folder: Path) -> dict[str, Components]:
     """Components of every row under ``folder`` that has several runs with ranks."""
     from vlbench.board.per_image import image_scores
-    from vlbench.records.record import find_records
+    from vlbench.records.untyped import find_records
 
     rows: dict[str, list[Array]] = {}
     for record in find_records([folder]):

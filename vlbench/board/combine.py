@@ -8,7 +8,7 @@ from typing import Any
 
 from vlbench.board.leaderboard import DECIDING, Table, build_table
 from vlbench.errors import DataError
-from vlbench.records.record import find_records
+from vlbench.records.untyped import find_records
 
 Record = Mapping[str, Any]
 World = tuple[str, ...]

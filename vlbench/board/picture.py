@@ -12,7 +12,7 @@ import numpy
 from PIL import Image, ImageDraw, ImageFont
 
 from vlbench.errors import DataError
-from vlbench.records.record import read_record
+from vlbench.records.untyped import read_record
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 

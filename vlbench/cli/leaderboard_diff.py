@@ -26,7 +26,7 @@ def command(old: Path, new: Path, form: str) -> None:
     from vlbench.board.leaderboard import build_table
     from vlbench.board.render_difference import render_difference
     from vlbench.board.render_text import echo_width
-    from vlbench.records.record import find_records
+    from vlbench.records.untyped import find_records
 
     difference = compare(build_table(find_records([old])), build_table(find_records([new])))
     if form == "json":

@@ -62,6 +62,11 @@ Record = Mapping[str, Any]
     "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files, unless prepared."
 )
 @click.option("--offline", is_flag=True, help="Opening a socket is an error. See vlbench prepare.")
+@click.option("--isolate", is_flag=True, help="Run each method in a process of its own.")
+@click.option(
+    "--time-limit", "time_limit_s", default=0.0, type=click.FloatRange(min=0), metavar="SECONDS",
+    help="Stop a method after so long; implies --isolate.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, as_json: bool, **rest: Any) -> None:
@@ -87,6 +92,8 @@ def command(context: click.Context, /, methods: tuple[str, ...], budgets: str, a
         executor=registry.executor(rest["executor"]).name,
         data=rest["data"],
         students=names(rest["students"]),
+        isolate=rest["isolate"] or rest["time_limit_s"] > 0,
+        time_limit_s=rest["time_limit_s"],
     )
     with no_network(rest["offline"]):
         records = _run(registry, methods=unique, budgets=parsed, request=request)

@@ -12,8 +12,34 @@ if TYPE_CHECKING:
     from vlbench.data.pairs import Items, PairDataset, Split
 
 
+COPIED_BYTES = 1 << 28
+"""Items of a side up to this size are copied; larger ones are handed out as a tensor that refuses to be changed."""
+
+
+def copied(split: Split) -> Split:
+    """A split that may be given away: what is done to it does not reach the data set."""
+    from vlbench.data.pairs import Split
+
+    items = {side: _given(of_side) for side, of_side in split.items.items()}
+    return Split(items, split.pairs.clone(), {side: list(names) for side, names in split.names.items()})
+
+
+def _given(items: Items) -> Items:
+    import torch
+
+    if not isinstance(items, torch.Tensor):
+        return list(items)
+    if items.numel() * items.element_size() <= COPIED_BYTES or items.device.type != "cpu":
+        return items.clone()
+    with torch.inference_mode():  # a tensor that is made here raises when it is changed in place elsewhere
+        return torch.from_numpy(items.numpy())
+
+
 class TrainView:
-    """The train split of a data set. Test data cannot be reached from it.
+    """The train split of a data set, as a copy: nothing that is done to it reaches another row.
+
+    It holds no test data. That a method looks for them elsewhere in its process cannot be prevented: it runs in the
+    same interpreter, or at least as the same user.
 
     Attributes:
         sides: both side names.
@@ -35,8 +61,8 @@ class TrainView:
     def __init__(self, dataset: PairDataset, *, sees_val: bool = False) -> None:
         self.sides = dataset.sides
         self.fingerprint = dataset.fingerprint
-        self.split: Split = dataset.split("train")
-        self._val = dataset.split("val") if sees_val else None
+        self.split: Split = copied(dataset.split("train"))
+        self._val = copied(dataset.split("val")) if sees_val else None
 
     @property
     def pairs(self) -> Tensor:

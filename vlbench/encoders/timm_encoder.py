@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,18 @@ class TimmEncoder(Encoder):
         settings = {"arguments": options.arguments, "mean": mean, "std": std}
         weights = tensors_fingerprint(model.state_dict())
         self.identity = f"timm {options.model} {json.dumps(settings, sort_keys=True)} weights {weights}"
+        self._options, self._size = options, list(config.get("input_size") or ())
+
+    def advice(self, shape: Sequence[int]) -> str:
+        """What to change where images of a shape do not fit the model, or its features are no vectors."""
+        if "global_pool" in self._options.arguments:
+            given = self._options.arguments["global_pool"]
+            return f"leave out arguments.global_pool = {given!r} of the encoder, so that the model pools its features"
+        wanted = " x ".join(map(str, self._size))
+        if len(self._size) == 3 and len(shape) == 3 and list(shape) != self._size:
+            fits = f"set size = {self._size[1]} in the options of the data"
+            return f"timm model {self._options.model!r} was made for {wanted}; {fits}, or take another model"
+        return ""
 
     def inputs(self, items: Items) -> Tensor:
         """Pixels scaled to [0, 1]: uint8 [item, channel, height, width] -> float32 of that shape.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError, VlbenchError
+from vlbench.registry.guard import contained
 from vlbench.registry.specs import resolve
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ def make(registry: Registry, kind: str, name: str, *given: object) -> Any:
         PluginError: it cannot be imported, or raised something else; the plugin and the line are named.
     """
     target = resolve(registry.declared(kind)[name].target)
-    try:
-        return target(*given)
-    except VlbenchError:
-        raise
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{_who(registry, kind, name)} raised {cause}{line_of(error, __file__)}.") from error
+    who = _who(registry, kind, name)
+    with reported(who):
+        try:
+            return target(*given)
+        except (VlbenchError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # sys.exit is no Exception
+            cause = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{who} raised {cause}{line_of(error, __file__)}.") from error
 
 
 def _who(registry: Registry, kind: str, name: str) -> str:
@@ -81,36 +84,32 @@ def taking(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:
 def blamed(registry: Registry, kind: str, name: str) -> Iterator[None]:
     """Foreign code: whatever it raises names its plugin; what it prints and sets stays without effect on the run."""
     who = _who(registry, kind, name)
-    settings = Settings()
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
+    with reported(who):
+        try:
             yield
-    except KeyboardInterrupt:
-        raise
-    except VlbenchError as error:
-        raise PluginError(f"{who}: {error}") from error
-    except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-        raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+        except KeyboardInterrupt:
+            raise
+        except VlbenchError as error:
+            raise PluginError(f"{who}: {error}") from error
+        except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
+            raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+
+
+_BY_IMPORTS = {"environment variables", "sys.path"}
+"""What libraries change when they are first imported; put back in silence."""
+_reported: set[str] = set()
+
+
+@contextlib.contextmanager
+def reported(who: str) -> Iterator[None]:
+    """Foreign code in :func:`vlbench.registry.guard.contained`; what it left changed is said once on standard error."""
+    seen = None
+    try:
+        with contained() as seen:
+            yield
     finally:
-        settings.restore()
-
-
-class Settings:
-    """What torch keeps for the whole process and what would change numbers, as it was when this was made."""
-
-    def __init__(self) -> None:
-        self._torch: Any = sys.modules.get("torch")
-        if self._torch is not None:
-            self._before = (
-                self._torch.is_grad_enabled(),
-                self._torch.get_default_dtype(),
-                self._torch.get_num_threads(),
-            )
-
-    def restore(self) -> None:
-        """Set it again."""
-        if self._torch is not None:
-            grad, dtype, threads = self._before
-            self._torch.set_grad_enabled(grad)
-            self._torch.set_default_dtype(dtype)
-            self._torch.set_num_threads(threads)
+        left = [name for name in seen.left if name not in _BY_IMPORTS] if seen else []
+        text = f"{who} left changed for the whole process: {', '.join(left)}. It was put back."
+        if left and text not in _reported:
+            _reported.add(text)
+            print(text, file=sys.stderr)

@@ -21,6 +21,8 @@ from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import nearest
 
 _PREFIX = "vlbench_"
+RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "artifact", "baseline"})
+"""Names of rows that are no method's, folded to lower case."""
 OFFERED: dict[str, dict[str, object]] = {}
 """Hook -> the arguments it is called with; an implementation takes those it names. None has any so far."""
 
@@ -100,7 +102,7 @@ def _load(found: Found) -> object:
     except ModuleNotFoundError as error:
         raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-        line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, find.__file__)  # it says its own
+        line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, discovery.__file__)  # it says its own
         raise RefusedError("import error", _cause(error) + line) from error
 
 
@@ -165,6 +167,10 @@ def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
 def _check_free(declared: list[tuple[str, Spec]], registry: Registry) -> None:
     seen: set[tuple[str, str]] = set()
     for kind, spec in declared:
+        if kind == "method" and spec.name.casefold() in RESERVED:
+            raise RefusedError(
+                "duplicate", f"method {spec.name!r} has the name of a row that every board has. Take another name."
+            )
         owner = registry.owner(kind, spec.name)
         if owner or (kind, spec.name) in seen:
             by = f"plugin {owner!r}" if owner else "this plugin itself"

@@ -119,6 +119,12 @@ class Registry:
         """Name of the plugin that declared a name of a kind, or ""."""
         return self._owners.get((kind, name), "")
 
+    def foreign_owner(self, kind: str, name: str) -> str:
+        """Name of the plugin that declared a name of a kind, or "" where that is one of vlbench's own."""
+        owner = self.owner(kind, name)
+        own = any(plugin.name == owner and plugin.distribution == "vlbench" for plugin in self.plugins)
+        return "" if own else owner
+
     def declared_by(self, plugin: str) -> dict[str, list[str]]:
         """Kind -> names, of all that a plugin declares."""
         names: dict[str, list[str]] = {}

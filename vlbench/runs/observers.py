@@ -64,3 +64,30 @@ class ObserverGroup:
     def _dismiss(self, name: str, error: PluginError) -> None:
         self._others.pop(name, None)
         self._own.message(f"{error} It is told no more; the run goes on.")
+
+
+class Reporter:
+    """The observer that a method has in its hands: text and counts go through, and nothing else.
+
+    Args:
+        observer: that of the run.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """A phase begins."""
+        self._observer.phase(str(name), None if total is None else int(total), str(detail))
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Steps of it are done."""
+        self._observer.advance(int(steps), str(note))
+
+    def done(self, message: str = "") -> None:
+        """It is over."""
+        self._observer.done(str(message))
+
+    def message(self, text: str) -> None:
+        """A line of its own."""
+        self._observer.message(str(text))

@@ -15,24 +15,28 @@ class RunRequest:
         suite: name of a suite, or path of a TOML file; ``""`` where a record at hand names it.
         seeds: of the distillation, each the root of a seed tree; one record for each.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
-        options: ``key`` or ``method.key`` -> text; see :func:`vlbench.registry.options.options_for_each`.
+        options: ``key`` or ``method.key`` -> text or value; see :func:`vlbench.registry.options.options_for_each`.
         overrides: protocol key -> text.
         out: folder of the runs.
         executor: how rows are run, by name.
         data: folder with the files of the suite's data set, or None: the one that ``vlbench prepare`` was given, if
             any. It is no part of what is asked of a method, so records and cache keys do not hold it.
         students: declared students that score each artifact beside the protocol's; no method sees them.
+        isolate: each method runs in a process of its own.
+        time_limit_s: seconds after which that process is stopped; 0: never.
     """
 
     suite: str = "scenes"
     seeds: tuple[int, ...] = (0,)
     device: str = "auto"
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
     out: Path = Path("runs")
     executor: str = "serial"
     data: Path | None = None
     students: tuple[str, ...] = ()
+    isolate: bool = False
+    time_limit_s: float = 0.0
 
 
 AS_RECORDED = RunRequest(suite="")

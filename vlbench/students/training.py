@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vlbench.errors import DivergedError, ProtocolError
+from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
+from vlbench.finite import is_finite, which_not_finite
 
 if TYPE_CHECKING:
     from vlbench.artifacts.soft_targets import Targets
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from vlbench.students.student import Parameters, Student
 
 Entries = dict[str, Tensor]
+
+_CHECKED = 512
+"""Pairs that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,7 @@ def train(
 
     Raises:
         vlbench.errors.DivergedError: a parameter is not finite at the end.
+        vlbench.errors.NotFiniteError: so were embeddings of the training items before the first update.
 
     Examples:
         >>> from pathlib import Path
@@ -239,12 +244,29 @@ def train(
         for name, flat in parameters.items():
             velocity[name].mul_(recipe.momentum).add_(gradient[name]).add_(flat, alpha=recipe.weight_decay)
             flat.sub_(velocity[name], alpha=rates[name] * shrink)
-    if not all(bool(flat.isfinite().all()) for flat in parameters.values()):
+    if not all(is_finite(flat) for flat in parameters.values()):
+        _check_before(student, data, seeds)
         raise DivergedError(
             f"training diverged: a parameter is not finite after {length} steps at rates "
             f"{', '.join(f'{name} {rate:.3g}' for name, rate in rates.items())}."
         )
     return parameters
+
+
+@torch.no_grad()
+def _check_before(student: Student, data: TrainingSet, seeds: SeedTree) -> None:
+    """Training failed: raise if its items were the reason."""
+    start = student.start(seeds.child("start"))
+    chunks: dict[str, list[Tensor]] = {side: [] for side in student.sides}
+    for positions in torch.arange(len(data.pairs)).split(_CHECKED):
+        for side, tower_inputs in data.tower_inputs(positions).items():
+            chunks[side].append(student.embed(side, tower_inputs, start))
+    for side, embeddings in chunks.items():
+        if bad := which_not_finite(torch.cat(embeddings)):
+            raise NotFiniteError(
+                f"split 'train', side {side!r}: the untrained student gives embeddings that are not finite for {bad} "
+                f"of the pairs it is trained on. Take their items out of the data, or take another encoder."
+            )
 
 
 def first_rates(recipe: Recipe, learned: Mapping[str, float], branches: Sequence[str]) -> dict[str, float]:

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vlbench.records.record import record_id
 from vlbench.records.schema import schema_problems
 from vlbench.records.summary import mean, sample_sd
+from vlbench.records.untyped import record_id
 
 Record = Mapping[str, Any]
 Outcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic",
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "warnings", "settings",
+    "deterministic",
     "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlbench.errors import DataError
-from vlbench.records.record import FILE_NAME, read_record
+from vlbench.records.untyped import FILE_NAME, read_record
 from vlbench.verification.bundle import about_run, pack
 from vlbench.verification.checks import claimable, record_checks
 from vlbench.verification.rank_checks import rank_checks

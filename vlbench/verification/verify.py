@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.errors import VlbenchError
+from vlbench.errors import NotFiniteError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import RE_EVALUATED, SELF_REPORTED, write_evidence
 from vlbench.records.ranks import FILE_NAME as RANKS
-from vlbench.records.record import FILE_NAME
 from vlbench.records.schema import SCHEMA, upgrade
+from vlbench.records.untyped import FILE_NAME
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.verification.bundle import LARGEST, MANIFEST, file_hash, unpack
 from vlbench.verification.checks import Check, record_checks, verdict
@@ -179,10 +179,15 @@ class _Findings:
             self.checks += [queries] if (folder / RANKS).exists() else []
 
     def _retrain(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
-        from vlbench.runs.pipeline import rescore
+        from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 
+        try:
+            work.open_students()
+        except NotFiniteError as error:  # no score can be true, whatever the claim says
+            self.checks.append(Check("numbers", "failed", str(error)))
+            return
         self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
         if (folder / "preview.npy").exists():
             drawn = list(preview_problems(folder, artifact, work))

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from vlbench.cli.main import main
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 
 from ..conftest import MakeRecord
 

@@ -13,7 +13,7 @@ from vlbench.board.difference import Difference, compare
 from vlbench.board.leaderboard import build_table
 from vlbench.board.render_difference import render_difference
 from vlbench.cli.main import main
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 
 from ..conftest import MakeRecord, scores
 

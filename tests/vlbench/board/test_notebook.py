@@ -12,7 +12,7 @@ import torch
 import vlbench
 from vlbench.artifacts.artifact import save_artifact
 from vlbench.board.notebook import RunRecord
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 
 from ..conftest import MakeRecord
 from .test_picture import preview

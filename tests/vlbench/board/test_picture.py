@@ -11,7 +11,7 @@ from PIL import Image
 
 from vlbench.board.picture import draw, wrap
 from vlbench.errors import DataError
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 
 from ..conftest import MakeRecord
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import vlbench.cli.main
 from vlbench.budget import Budget
 from vlbench.progress import Observer
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 from vlbench.runs.request import RunRequest
 
 PLUGIN = """

@@ -11,7 +11,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from vlbench.cli.main import main
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 
 PLUGIN = """
 import vlbench

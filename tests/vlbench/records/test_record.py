@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vlbench.errors import DataError
-from vlbench.records.record import find_records, read_record, write_record
+from vlbench.records.untyped import find_records, read_record, write_record
 
 from ..conftest import MakeRecord
 

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from vlbench.records.record import read_record, write_record
 from vlbench.records.schema import SCHEMA, schema_problems, upgrade
+from vlbench.records.untyped import read_record, write_record
 
 from ..conftest import MakeRecord
 
@@ -25,7 +25,7 @@ def record(make_record: MakeRecord) -> dict[str, Any]:
 
 
 def test_the_shipped_schema_is_a_schema_of_its_version() -> None:
-    schema = json.loads(files("vlbench.board").joinpath("record.schema.json").read_text())
+    schema = json.loads(files("vlbench.records").joinpath("record.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["properties"]["schema"] == {"description": "Version of this form.", "const": SCHEMA}
 

@@ -16,7 +16,7 @@ from vlbench.board.render_text import render_text
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError, UnknownNameError
 from vlbench.progress import SilentObserver
-from vlbench.records.record import find_records
+from vlbench.records.untyped import find_records
 from vlbench.registry.loader import load_registry
 from vlbench.runs.pipeline import run_many
 from vlbench.runs.request import RunRequest
@@ -211,7 +211,7 @@ def test_a_failed_run_is_tried_again(plugin: str, tmp_path: Path):
 
 
 def test_a_saved_artifact_scores_the_same_without_the_method(plugin: str, tmp_path: Path):
-    from vlbench.runs.pipeline import score_artifact
+    from vlbench.runs.rescoring import score_artifact
 
     record = run(plugin, tmp_path, overrides={**QUICK})
     again = score_artifact(tmp_path / record["id"], registry=load_registry())

@@ -21,7 +21,7 @@ import vlbench.cli.main
 from vlbench.errors import DataError
 from vlbench.records.evidence import read_evidence
 from vlbench.records.ranks import read_ranks, write_ranks
-from vlbench.records.record import find_records
+from vlbench.records.untyped import find_records
 from vlbench.verification.compare import interval
 from vlbench.verification.verify import verify
 

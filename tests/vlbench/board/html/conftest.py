@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import pytest
 
-from vlbench.records.record import write_record
+from vlbench.records.untyped import write_record
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (

@@ -14,7 +14,7 @@ import pytest
 from vlbench.board.html import render_html
 from vlbench.board.leaderboard import build_table
 from vlbench.records.ranks import write_ranks
-from vlbench.records.record import find_records
+from vlbench.records.untyped import find_records
 
 from .conftest import WriteRun
 

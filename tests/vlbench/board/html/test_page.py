@@ -22,7 +22,7 @@ from vlbench.board.html.markup import Html, data_script, element
 from vlbench.board.leaderboard import build_table
 from vlbench.cli.main import main
 from vlbench.records.ranks import write_ranks
-from vlbench.records.record import find_records
+from vlbench.records.untyped import find_records
 
 from .conftest import MakeRecord, WriteRun
 
