@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 import vlbench
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
+from vlbench.threads import wait_passively
 
 COMMANDS = {
     "run": "Condense a data set by one or more methods and score the result.",
@@ -35,6 +36,11 @@ COMMANDS = {
 
 class LazyGroup(click.Group):
     """Commands by name, those of plugins last; expected errors become one message and exit code 1."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As click does, with threads that do not spin."""
+        wait_passively()
+        return super().main(*args, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names, in the order of the help page."""

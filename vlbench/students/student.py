@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ Parameters = dict[str, Tensor]
 
 TEMPERATURE = "temperature"
 """Branch of a learned temperature: the logarithm of 1 / temperature, as in CLIP."""
+_STARTING = threading.Lock()
+"""A head's weights are drawn in its module and copied from there: one student at a time."""
 TRAINED = ("frozen", "lora", "all")
 STANDARDISE = ("none", "global", "element")
 
@@ -110,6 +113,7 @@ class Tower:
         width: features per item.
         space: names the space of the encoder's feature vectors, as artifacts do: ``features:<identity>``.
         head: the part of ``trained`` that maps features to embeddings.
+        linear: whether what is trained is one matrix on frozen features.
         branches: branch name -> layout of its flat vector.
 
     Examples:
@@ -141,6 +145,7 @@ class Tower:
         # Statistics of normalisation layers stay those of pretraining; Student.training turns dropout on.
         self.trained.eval()
         self.head = head
+        self.linear = self.frozen and isinstance(head, nn.Linear)
         self.branches = {name: FlatParameters(self.trained, members) for name, members in groups.items() if members}
 
     def _groups(self, adapters: list[str]) -> dict[str, list[str]]:
@@ -152,8 +157,9 @@ class Tower:
 
     def start(self, generator: torch.Generator) -> Parameters:
         """Initial flat vectors: pretrained encoder weights, shared adapters, a fresh head."""
-        start_head(self.head, self.config.head, generator)
-        return {name: flat.gather(self.trained) for name, flat in self.branches.items()}
+        with _STARTING:
+            start_head(self.head, self.config.head, generator)
+            return {name: flat.gather(self.trained) for name, flat in self.branches.items()}
 
     def encode_frozen(self, inputs: Tensor) -> Tensor:
         """Encoder inputs (such as pixels in [0, 1]) -> tower_inputs. Differentiable in ``inputs``."""
@@ -174,6 +180,8 @@ class Tower:
 
     def embed(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
         """Entries -> embeddings of unit length [item, embedding], as a function of the flat vectors."""
+        if self.linear:  # the module is not touched, so that students can be trained at the same time
+            return F.normalize(F.linear(tower_inputs, parameters[self.side].view(-1, self.width)), dim=-1)
         named: dict[str, Tensor] = {}
         for name, flat in self.branches.items():
             named.update(flat.named(parameters[name]))
@@ -197,6 +205,7 @@ class Student:
         towers: side name -> tower.
         temperature: similarities are divided by it, or by what is learned from there on.
         objective: name of the loss.
+        two_linear_heads: whether that is all that is trained. Such students may be trained at the same time.
         device: where tower_inputs and parameters live.
 
     Examples:
@@ -229,7 +238,7 @@ class Student:
         self.branches = {name: (side, flat.size) for side in towers for name, flat in towers[side].branches.items()}
         if learn_temperature:
             self.branches[TEMPERATURE] = (first, 1)
-        self._two_linear_heads = all(tower.frozen and isinstance(tower.head, nn.Linear) for tower in towers.values())
+        self.two_linear_heads = all(tower.linear for tower in towers.values())
 
     @property
     def has_dropout(self) -> bool:
@@ -297,7 +306,7 @@ class Student:
 
         Of linear heads on frozen encoders it is written out, see :mod:`vlbench.students.closed_form`.
         """
-        if self._two_linear_heads:
+        if self.two_linear_heads:
             return self._head_gradient(tower_inputs, parameters, targets)
         leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
         with torch.enable_grad():  # whatever the caller has switched off

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
 from vlbench.finite import is_finite, which_not_finite
+from vlbench.threads import one_thread
 
 if TYPE_CHECKING:
     from vlbench.artifacts.soft_targets import Targets
@@ -226,6 +228,12 @@ def train(
         >>> sorted(vlbench.students.train(context.student, context.full_set(), recipe, context.seeds.child("expert")))
         ['image', 'text']
     """
+    # So little work a step that threads would wait longer for each other than they compute.
+    with one_thread() if student.two_linear_heads else nullcontext():
+        return _train(student, data, recipe, seeds, observe)
+
+
+def _train(student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree, observe: Observe | None) -> Parameters:
     parameters = student.start(seeds.child("start"))
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}
     rates, length = first_rates(recipe, data.rates, list(parameters)), recipe.length(data)
