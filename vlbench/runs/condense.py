@@ -37,6 +37,7 @@ class Condensed:
         seconds: that the method took, earlier parts of the same run included.
         before_s: those of earlier parts, where it was resumed from a checkpoint.
         peak_bytes: peak of resident memory meanwhile.
+        device_peak_bytes: peak of a GPU's memory meanwhile; None without one.
         curves: name -> values over its steps.
         settings: name -> value that the method resolved by itself.
         warnings: texts for the record.
@@ -47,6 +48,7 @@ class Condensed:
     seconds: float
     before_s: float
     peak_bytes: int
+    device_peak_bytes: int | None
     curves: Mapping[str, list[float]]
     settings: Mapping[str, Setting]
     warnings: list[str] = field(default_factory=list)
@@ -101,7 +103,10 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
         except BaseException as error:  # sys.exit, and exceptions that are made to pass every handler
             raise MethodQuitError(f"the method raised {type(error).__name__}: {error}{line_of(error)}") from error
     curves, settings = _reported(context)
-    return Condensed(artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _side_effects(seen))
+    return Condensed(
+        artifact, meter.seconds, meter.before_s, meter.peak_bytes, meter.device_peak_bytes, curves, settings,
+        _side_effects(seen),
+    )  # fmt: skip
 
 
 def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setting]]:

@@ -115,6 +115,7 @@ def _cost(session: Session, made: Made) -> Record:
         "bytes": condensed.bytes,
         "condense_s": condensed.seconds,
         "peak_rss_bytes": condensed.peak_bytes,
+        **({"device_peak_bytes": condensed.device_peak_bytes} if condensed.device_peak_bytes is not None else {}),
         **seconds,
     }
 

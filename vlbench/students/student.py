@@ -28,6 +28,7 @@ from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, build_head, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.precision import FLOAT32, computing
 
 Parameters = dict[str, Tensor]
 """Branch name -> flat vector [parameter]."""
@@ -186,7 +187,7 @@ class Tower:
         for name, flat in self.branches.items():
             named.update(flat.named(parameters[name]))
         out: Tensor = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
-        return F.normalize(out, dim=-1)
+        return F.normalize(out.float() if out.dtype == torch.bfloat16 else out, dim=-1)
 
     def to(self, device: str | torch.device) -> Tower:
         """Move everything to a device, in place."""
@@ -207,6 +208,7 @@ class Student:
         objective: name of the loss.
         two_linear_heads: whether that is all that is trained. Such students may be trained at the same time.
         device: where tower_inputs and parameters live.
+        precision: of a trained encoder's passes, see :mod:`vlbench.students.precision`.
 
     Examples:
         >>> from pathlib import Path
@@ -230,8 +232,10 @@ class Student:
         learn_temperature: bool = False,
         objective: str = INFO_NCE,
         device: str = "cpu",
+        precision: str = FLOAT32,
     ) -> None:
-        self.name, self.temperature, self.objective, self.device = name, temperature, objective, device
+        self.name, self.temperature, self.objective = name, temperature, objective
+        self.device, self.precision = device, precision
         self.towers = {side: tower.to(device) for side, tower in towers.items()}
         first, second = towers
         self.sides: tuple[str, str] = (first, second)
@@ -274,7 +278,9 @@ class Student:
 
     def embed(self, side: str, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
         """Entries of a side -> unit embeddings [item, embedding]."""
-        return self.towers[side].embed(tower_inputs, parameters)
+        tower = self.towers[side]
+        with computing(FLOAT32 if tower.frozen else self.precision, self.device):
+            return tower.embed(tower_inputs, parameters)
 
     def loss(
         self,
