@@ -7,7 +7,7 @@ from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
 
 
 def render_markdown(table: Table) -> str:
-    """One Markdown table per group; always-on rows in italics below the ranked ones, the best ranked bold."""
+    """One Markdown table per group; baselines in italics below the ranked rows, the best ranked bold."""
     return "\n\n".join(_group(group) for group in table.groups) or wording.EMPTY
 
 
@@ -15,8 +15,8 @@ def _group(group: Group) -> str:
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
     header = ["rank", "method", *columns[:-1], "mean recall", "recovered", "pairs", "size", "time"]
     lines = [f"**{wording.title(group)}**", "", _line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
-    for row in (*group.ranked, *group.always_on):
-        mark = "*" if row.always_on else "**" if wording.is_best(row) else ""
+    for row in group.rows:
+        mark = "*" if row.baseline else "**" if wording.is_best(row) else ""
         lines.append(_line(_cells(row, columns, mark)))
     return "\n".join([*lines, "", " ".join(wording.notes(group))]).rstrip()
 
@@ -24,7 +24,9 @@ def _group(group: Group) -> str:
 def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
     options = wording.options_text(row)
     name = f"{mark}{wording.label(row)}{mark}" + (f" `{options}`" if options else "")
-    values = [f"{wording.mean_text(row.cells.get(c))} {wording.spread_text(row.cells.get(c))}".strip() for c in columns]
+    values = [
+        f"{wording.mean_text(row.scores.get(c))} {wording.spread_text(row.scores.get(c))}".strip() for c in columns
+    ]
     if row.status != "finished":
         values[-1] = row.status
     if mark == "**":

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from vlbench.cli.complete import Name, Run
 from vlbench.cli.shared import load, readable_path
 
-DIFF = "diff"
 
-
-class Board(click.Command):
-    """The board, unless its first word is ``diff``: then that command, with the words that follow."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """As click does, of one of the two."""
-        if args[:1] == [DIFF]:
-            from vlbench.cli.leaderboard_diff import command as diff
-
-            return diff.make_context(f"{info_name} {DIFF}", args[1:], parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
-
-
-@click.command("leaderboard", cls=Board)
+@click.command("leaderboard")
 @click.argument("runs", nargs=-1, type=Run())
 @click.option(
     "--format",
@@ -54,10 +37,7 @@ def command(
 ) -> None:
     """Show finished runs as a table.
 
-    RUNS are folders with runs in them, single runs, or record files; by default the folder runs.
-
-    vlbench leaderboard diff OLD NEW tells what changed between two boards. (A folder called diff: write ./diff.)
-    """
+    RUNS are folders with runs in them, single runs, or record files; by default the folder runs."""
     if published:
         text = _published(published, runs, form)
     else:
@@ -74,12 +54,12 @@ def command(
 
 def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool, mixed: bool) -> str:
     from vlbench.board.combine import read_table
-    from vlbench.board.render_text import echo_width
+    from vlbench.board.console import echo_width
     from vlbench.errors import PluginError
     from vlbench.registry.invoke import call
 
     registry = load(context)
-    registry.format(form)
+    registry.get("format", form)
     table = read_table(runs, mixed=mixed)
     width, styled = echo_width()
     text = call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
@@ -89,8 +69,8 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
 
 
 def _published(data_set: str, runs: tuple[Path, ...], form: str) -> str:
+    from vlbench.board.console import echo_width
     from vlbench.board.render_published import render_published
-    from vlbench.board.render_text import echo_width
 
     if runs or form != "text":
         raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")

@@ -14,13 +14,25 @@ from typing import TYPE_CHECKING, Any
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench.data.images import EncodedImage, cached_images
+    from vlbench.data.images import EncodedImage, cached_images, read_images
+    from vlbench.data.pictures import open_picture
+    from vlbench.registry.drafts import Draft, Suggestion
     from vlbench.registry.specs import NeededFile
 
-__all__ = ["EncodedImage", "NeededFile", "cached_images"]
+__all__ = [
+    "Draft",
+    "EncodedImage",
+    "NeededFile",
+    "Suggestion",
+    "cached_images",
+    "open_picture",
+    "read_images",
+]
 
 _MODULES = {
-    "vlbench.data.images": ("EncodedImage", "cached_images"),
+    "vlbench.data.images": ("EncodedImage", "cached_images", "read_images"),
+    "vlbench.data.pictures": ("open_picture",),
+    "vlbench.registry.drafts": ("Draft", "Suggestion"),
     "vlbench.registry.specs": ("NeededFile",),
 }
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vlbench.data.pairs import Items, PairDataset, Split
+    from vlbench.students.student import Student
 
 
 COPIED_BYTES = 1 << 28
@@ -103,3 +104,23 @@ class TrainView:
         if str(dtype) == "torch.uint8":
             inputs = inputs.mul(255).round().clamp(0, 255)
         return inputs.to(dtype)
+
+    def as_inputs(self, side: str, positions: Tensor, student: Student) -> Tensor:
+        """Inputs of a student's encoder [item, ...] of train items, on its device: the inverse of :meth:`as_items`.
+
+        Args:
+            side: whose items are a tensor.
+            positions: int64 [item] among :meth:`items`.
+            student: whose encoder reads them.
+
+        Examples:
+            >>> from pathlib import Path
+            >>> import tempfile, torch
+            >>> from vlbench.testing import toy_context, toy_dataset
+            >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+            >>> inputs = train.as_inputs("image", torch.arange(3), context.student)  # pixels in [0, 1]
+            >>> bool((train.as_items("image", inputs) == train.items("image")[:3]).all())
+            True
+        """
+        inputs: Tensor = student.towers[side].encoder.inputs(self.items(side)[positions])
+        return inputs.to(student.device)

@@ -19,7 +19,7 @@ from vlbench.data.pairs import Items
 from vlbench.encoders.base import Encoder
 from vlbench.encoders.options import TimmOptions
 from vlbench.errors import DataError, ProtocolError, UnknownNameError
-from vlbench.registry.suggestions import nearest
+from vlbench.registry.suggestions import closest
 
 _BATCH = 64
 _RANDOM_SEED = 0
@@ -112,7 +112,7 @@ def _pretrained_config(model: nn.Module) -> dict[str, Any]:
 def _create(options: TimmOptions) -> nn.Module:
     remote = options.model.startswith(("hf-hub:", "hf_hub:"))
     if not remote and not timm.is_model(options.model):
-        close = nearest(options.model, timm.list_models())
+        close = closest(options.model, timm.list_models())
         raise UnknownNameError(
             f"no timm model called {options.model!r}."
             + (f" Did you mean {close!r}?" if close else "")

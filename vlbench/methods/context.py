@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -119,6 +120,7 @@ class Context:
         self.work: Path | None = job.work
         self.curves: dict[str, list[float]] = {}
         self.resolved: dict[str, Setting] = {}
+        self._began = time.monotonic()
         # Built here, before a method's clock starts: features and statistics belong to no method.
         self.student_with()
 
@@ -266,6 +268,11 @@ class Context:
             if not isinstance(value, Setting) or not finite:
                 raise ArtifactError(f"setting {name!r} is {value!r:.60}: give a text, a finite number, a bool or None.")
         self.resolved.update(values)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds that the condensation took so far, with those of an interrupted run."""
+        return self._job.clock.so_far_s if self._job.clock is not None else time.monotonic() - self._began
 
     @property
     def cache(self) -> Cache:

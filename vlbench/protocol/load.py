@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
             )
         where, text = path.name, path.read_text(encoding="utf-8")
     else:
-        where, text = suite, registry.suite(suite).read_text()
+        where, text = suite, registry.get("suite", suite).read_text()
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -48,10 +48,10 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
     return parse_protocol(table, where=where, overrides=overrides)
 
 
-def other_students(record: Mapping[str, Any], suite: str, registry: Registry) -> tuple[str, ...]:
-    """Students a record has scores of beside those of its suite."""
+def other_students(scored: Iterable[str], suite: str, registry: Registry) -> tuple[str, ...]:
+    """Which of the students that a record has scores of are not those of its suite."""
     own = load_protocol(suite, registry).students
-    return tuple(name for name in record["scores"] if name not in own)
+    return tuple(name for name in scored if name not in own)
 
 
 def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
@@ -59,7 +59,7 @@ def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
     students = table.get("students")
     if isinstance(students, dict):
         for name, value in students.items():
-            students[name] = registry.student(value).table() if isinstance(value, str) else value
+            students[name] = registry.get("student", value).table() if isinstance(value, str) else value
 
 
 def _override(table: dict[str, Any], key: str, text: str) -> None:

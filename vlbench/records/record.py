@@ -22,6 +22,8 @@ from vlbench.records.evidence import read_evidence
 from vlbench.records.upgrade import upgrade
 
 SCHEMA = 4
+NO_FAMILY = "none"
+"""Of full data and chance, which no method makes."""
 FILE_NAME = "record.json"
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")]
@@ -140,7 +142,7 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
 
     id: Annotated[Name, Meta(description="Name of the run's folder; ends in a hash of what was asked.")]
     status: Status
-    family: Annotated[Name, Meta(description="selection, distillation, or reference for full data and chance.")]
+    family: Annotated[Name, Meta(description="selection, distillation, or none for full data and chance.")]
     scores: Annotated[dict[Name, StudentScores], Meta(description="Student to its scores.")]
     cost: Cost
     message: Annotated[str, Meta(description="Why a run is not finished.")] = ""
@@ -154,6 +156,9 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
         dict[str, str],
         Meta(description="What --set changed: dotted key to text. A record with any is off protocol."),
     ] = {}
+    baselines: Annotated[
+        list[str], Meta(description="Methods the protocol shows at every budget; recovered is counted from the first.")
+    ] = []
     reference: Annotated[str, Meta(description="The student that methods saw; scores of others show transfer.")] = ""
     settings: Annotated[
         dict[str, Any], Meta(description="What the method resolved where an option left it open, as JSON values.")
@@ -253,8 +258,9 @@ def record_json(record: Record) -> str:
 def record_table(record: Record) -> dict[str, Any]:
     """A record as JSON values, in the order of its fields; errors as in :func:`write_record`."""
     try:
-        # Through JSON, which has neither tuples nor NaN; then as it will be read.
-        table: dict[str, Any] = json.loads(json.dumps(msgspec.to_builtins(_plain(record)), allow_nan=False))
+        # Through JSON, which has neither tuples nor NaN nor half a character; then as it will be read.
+        text = json.dumps(msgspec.to_builtins(_plain(record)), allow_nan=False, ensure_ascii=False)
+        table: dict[str, Any] = json.loads(text.encode(errors="replace"))
         msgspec.convert(table, Record)
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         raise DataError(

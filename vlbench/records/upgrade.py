@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Table = dict[str, Any]
+BASELINES_UNTIL_3 = ["random", "mean-caption"]
+"""What every protocol showed by default, before records said so."""
 RENAMED_IN_4 = {"always_on": "baseline", "beside": "matched_to"}
 
 
@@ -41,10 +43,11 @@ def _from_2(table: Table) -> Table:
 
 
 def _from_3(table: Table) -> Table:
-    """Schema 4 has the directions of a student's scores in a table of their own, and two better names."""
+    """Schema 4 has the directions of a student's scores in a table of their own, better names, and the baselines."""
     table = _parts(table, "scores", _with_directions)
     table = {name if (new := RENAMED_IN_4.get(name, name)) in table else new: table[name] for name in table}
-    return {"deterministic": table.get("method") == "full", **table, "schema": 4}
+    table = {"deterministic": table.get("method") == "full", "baselines": BASELINES_UNTIL_3, **table, "schema": 4}
+    return {**table, "family": "none"} if table.get("family") == "reference" else table
 
 
 def _parts(table: Table, field: str, change: Callable[[Table], Table]) -> Table:

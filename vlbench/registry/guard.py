@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vlbench.registry.process_state import ProcessState
+from vlbench.registry.process_state import FILTERS, ProcessState
+from vlbench.registry.torch_import import TorchImport
 
 _END_S = 1.0
 """Seconds to wait for the end of what was written; a child of the plugin may hold the other end for ever."""
@@ -28,6 +29,24 @@ class Contained:
     state: ProcessState
     left: list[str] = field(default_factory=list)
     written: int = 0
+
+
+_OF_IMPORTS = ("environment variables", "sys.path", FILTERS, "generator of numpy", "error states of numpy")
+"""What the import of a plugin may set for good, or reads otherwise once a library is there."""
+
+
+@contextlib.contextmanager
+def contained_import() -> Iterator[Contained]:
+    """As :func:`contained`, around the import of a plugin, which may be the first to import torch."""
+    states: list[ProcessState] = []
+    with _Output():
+        seen = Contained(ProcessState())
+        try:
+            with contextlib.redirect_stdout(sys.stderr), TorchImport(lambda: states.append(ProcessState())):
+                yield seen
+        finally:
+            for state in (*states, seen.state):
+                seen.left += [name for name in state.restore(keep=_OF_IMPORTS) if name not in seen.left]
 
 
 @contextlib.contextmanager

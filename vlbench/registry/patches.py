@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 _WATCHED = (
-    "builtins", "sys", "os", "os.path", "io", "time", "math", "random", "json", "hashlib", "copy", "tempfile",
+    "builtins", "sys", "os", "os.path", "io", "time", "math", random.__name__, "json", "hashlib", "copy", "tempfile",
     "pathlib",
     "functools", "itertools", "operator", "struct", "statistics", "subprocess", "threading", "warnings", "numpy",
     "numpy.linalg", "numpy.random", "faiss", "safetensors.torch", "torch", "torch.nn.functional", "torch.linalg",

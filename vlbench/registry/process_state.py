@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +53,16 @@ class ProcessState:
         self._threads = set(threading.enumerate())
         self._imported = len(sys.modules)
 
-    def restore(self) -> list[str]:
-        """Put everything back; names of what had changed, and of threads that were started and still run."""
+    def restore(self, keep: Collection[str] = ()) -> list[str]:
+        """Put everything back; names of what had changed, and of threads that were started and still run.
+
+        Args:
+            keep: names of aspects that stay as they are now.
+        """
         changed = self._functions.restore()
         for aspect, before in self._before:
-            if aspect.name == FILTERS and len(sys.modules) > self._imported:
-                continue  # a library that was imported has its reasons
+            if aspect.name in keep or (aspect.name == FILTERS and len(sys.modules) > self._imported):
+                continue  # of filters: a library that was imported has its reasons
             with suppress(Exception):  # what cannot be read or written any more is left
                 if aspect.read() != before:
                     aspect.write(before)

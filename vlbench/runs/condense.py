@@ -1,58 +1,19 @@
-"""The call of a method: what it is given, what it returns, and what it did beside."""
+"""From a job to a checked artifact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from vlbench.artifacts.artifact import Artifact, DistilledPairs, Selection, check_artifact, check_family
+from vlbench.artifacts.artifact import check_artifact, check_family
 from vlbench.artifacts.coded_size import artifact_bytes
-from vlbench.artifacts.soft_targets import PARTS, Targets
-from vlbench.methods.context import JobState
-from vlbench.registry.guard import Contained, contained
-from vlbench.registry.invoke import line_of, make
-from vlbench.runs.meter import Meter
-from vlbench.seeds import SeedTree
+from vlbench.runs.method_call import Condensed, run_method
+from vlbench.runs.method_process import in_own_process
 
 if TYPE_CHECKING:
-    from vlbench.methods.context import Context, Setting
     from vlbench.runs.jobs import Job
     from vlbench.runs.session import Session
-
-
-class MethodQuitError(RuntimeError):
-    """A method did not return: it ended its process, or was stopped."""
-
-
-@dataclass(frozen=True)
-class Condensed:
-    """A checked artifact, and what was seen of the method that made it.
-
-    Attributes:
-        artifact: within its budget, of the declared family and of this data set.
-        seconds: that the method took, earlier parts of the same run included.
-        before_s: those of earlier parts, where it was resumed from a checkpoint.
-        peak_bytes: peak of resident memory meanwhile.
-        device_peak_bytes: peak of a GPU's memory meanwhile; None without one.
-        curves: name -> values over its steps.
-        settings: name -> value that the method resolved by itself.
-        warnings: texts for the record.
-        bytes: the artifact's coded size; 0 until it is checked.
-    """
-
-    artifact: Artifact
-    seconds: float
-    before_s: float
-    peak_bytes: int
-    device_peak_bytes: int | None
-    curves: Mapping[str, list[float]]
-    settings: Mapping[str, Setting]
-    warnings: list[str] = field(default_factory=list)
-    bytes: int = 0
 
 
 def condense(session: Session, job: Job, folder: Path) -> Condensed:
@@ -67,14 +28,9 @@ def condense(session: Session, job: Job, folder: Path) -> Condensed:
         MethodQuitError: the method called ``sys.exit`` or the like, its process died, or it took longer than allowed.
     """
     assert job.budget is not None
-    spec = session.registry.method(job.method)
+    spec = session.registry.get("method", job.method)
     session.observer.phase(f"{job.method} {job.budget}", None, spec.summary)
-    if session.request.isolate:
-        from vlbench.runs.method_process import in_own_process
-
-        made = in_own_process(session, job, folder)
-    else:
-        made = run_method(session, job, folder)
+    made = in_own_process(session, job, folder) if session.request.isolate else run_method(session, job, folder)
     session.observer.done(f"{made.seconds:.1f} s")
     train = session.dataset.split("train")
     check_family(made.artifact, spec.family)
@@ -82,72 +38,3 @@ def condense(session: Session, job: Job, folder: Path) -> Condensed:
     size = artifact_bytes(made.artifact, train)
     job.budget.check_artifact_size(job.method, pairs=len(made.artifact), size=size)
     return replace(made, bytes=size)
-
-
-def run_method(session: Session, job: Job, folder: Path) -> Condensed:
-    """Run a method here; what it prints and leaves changed stays without effect, and is named."""
-    assert job.budget is not None
-    spec = session.registry.method(job.method)
-    method = make(session.registry, "method", job.method, job.options)
-    meter = Meter()
-    with contained() as seen:
-        state = JobState(folder, meter, process=seen.state)
-        view, context = session.context(spec, SeedTree(job.seed).child("condense"), state)
-        try:
-            job.budget.check_available(len(view))
-            with meter:
-                returned = method.condense(view, job.budget, context)
-            artifact = plain(returned)
-        except (KeyboardInterrupt, Exception):
-            raise
-        except BaseException as error:  # sys.exit, and exceptions that are made to pass every handler
-            raise MethodQuitError(f"the method raised {type(error).__name__}: {error}{line_of(error)}") from error
-    curves, settings = _reported(context)
-    return Condensed(
-        artifact, meter.seconds, meter.before_s, meter.peak_bytes, meter.device_peak_bytes, curves, settings,
-        _side_effects(seen),
-    )  # fmt: skip
-
-
-def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setting]]:
-    """Curves and settings; put in once more through their door, whatever the method did to them."""
-    curves, settings = context.curves, context.resolved
-    context.curves, context.resolved = {}, {}
-    for name, values in curves.items():
-        for value in values:
-            context.curve(name, value)
-    context.settings(**settings)
-    return context.curves, context.resolved
-
-
-def _side_effects(seen: Contained) -> list[str]:
-    texts = []
-    if seen.left:
-        texts.append(f"The method left changed for the whole process: {', '.join(seen.left)}. It was put back.")
-    if seen.written:
-        texts.append(f"The method wrote {seen.written:,} bytes to standard output; they went to standard error.")
-    return texts
-
-
-def plain(artifact: Any) -> Artifact:
-    """A copy of an artifact that the method has no hold on; what is no artifact comes back as it is."""
-    if isinstance(artifact, Selection):
-        return Selection(_plain(artifact.indices), artifact.fingerprint, tuple(artifact.mean_sides))
-    if not isinstance(artifact, DistilledPairs):
-        return artifact  # type: ignore[no-any-return]  # the check refuses it
-    targets = artifact.targets
-    return DistilledPairs(
-        {side: _plain(tensor) for side, tensor in artifact.sides.items()},
-        dict(artifact.spaces),
-        artifact.fingerprint,
-        dict(artifact.rates),
-        plain(artifact.start) if artifact.start is not None else None,  # type: ignore[arg-type]
-        scales={side: _plain(tensor) for side, tensor in artifact.scales.items()},
-        targets=Targets(*(_plain(getattr(targets, part)) for part in PARTS)) if targets is not None else None,
-    )
-
-
-def _plain(tensor: Any) -> Any:
-    if not isinstance(tensor, Tensor):
-        return tensor
-    return Tensor.as_subclass(tensor, Tensor).detach().clone()

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 from vlbench.errors import ArtifactError, DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.offline import offline
-from vlbench.runs.condense import Condensed, MethodQuitError, plain, run_method
+from vlbench.runs.child import asked_of_child, job_of, request_of
 from vlbench.runs.jobs import Job
-from vlbench.runs.worker import asked_of_child, job_of, request_of
+from vlbench.runs.method_call import Condensed, MethodQuitError, plain, run_method
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
@@ -221,7 +221,7 @@ def main(text: str) -> None:
     torch.set_num_threads(asked["threads"])
     with offline() if asked["offline"] else nullcontext(), _told(made):
         registry = load_registry(asked["plugin_files"])
-        registry.observers.clear()  # the parent tells them
+        registry.forget("observer")  # the parent reports to them
         session = Session(registry, request, _Sender(asked["events"]))
         found = run_method(session, job_of(asked, registry), Path(asked["folder"]))
         save_artifact(found.artifact, made)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
@@ -118,6 +118,7 @@ class StudentBuilder:
         """
         key = {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
         held = self.dataset.split(split)
+        items = held.items[side]
 
         def checked(features: Tensor) -> Tensor:
             if bad := which_not_finite(features, held.names.get(side, ())):
@@ -128,8 +129,10 @@ class StudentBuilder:
             return features
 
         def compute() -> dict[str, Tensor]:
-            return {"features": checked(encode(encoder, held.items[side], self.device))}
+            return {"features": checked(encode(encoder, items, self.device))}
 
+        if type(encoder.module) is nn.Identity and isinstance(items, Tensor) and items.is_floating_point():
+            return checked(encoder.inputs(items))  # features that are there need no second copy on disk
         return checked(self.cache.get("features", key, compute)["features"])
 
     def tower_inputs(self, student: Student, split: str) -> TowerInputs:

@@ -44,7 +44,7 @@ class Recipe:
             full size only. ``pairs``: all pairs, and the last batch of a pass may be smaller.
         learned_rates: what becomes of step sizes that an artifact brings, as learned by its method: ``ignore``;
             ``own``, each branch takes its own in place of ``rate``; ``first``, all branches take that of the first.
-        augment: of the pixels that a trained encoder reads: ``none``, or ``vldd``, see :mod:`vlbench.data.augment`.
+        augment: of pixels that a trained encoder reads: ``none`` or ``randaugment``, see :mod:`vlbench.data.augment`.
         clip: largest norm of the gradient of all branches together, to which a larger one is shortened; 0: none.
 
     Raises:
@@ -106,7 +106,7 @@ _CHOICES = {
     "schedule": ("cosine", "constant", "step"),
     "passes": ("items", "pairs"),
     "learned_rates": ("ignore", "own", "first"),
-    "augment": ("none", "vldd"),
+    "augment": ("none", "randaugment"),
 }
 
 

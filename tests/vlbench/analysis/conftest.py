@@ -48,5 +48,5 @@ def runs(study_plugin: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         record = vlbench.run(
             method=method, budget=PAIRS, suite="scenes-mini", out=out, overrides=quick, plugins=[study_plugin]
         )
-        made[method] = out / record["id"]
+        made[method] = out / record.id
     return made

@@ -10,7 +10,7 @@ import pytest
 import vlbench
 from vlbench.registry.loader import load_registry
 from vlbench.registry.registry import Registry
-from vlbench.verification.bundle import about_run, pack
+from vlbench.verification.bundle import pack
 
 SUITE = """
 import vlbench
@@ -67,7 +67,7 @@ class Shifted(vlbench.Method):
     def condense(self, train, budget, context):
         start = vlbench.Selection(torch.arange(budget.pairs) * 5, train.fingerprint)
         text = context.student.towers["text"]
-        vectors = text.standardise.inverse(context.training_set(start).entries(torch.arange(budget.pairs))["text"])
+        vectors = text.standardise.inverse(context.training_set(start).tower_inputs(torch.arange(budget.pairs))["text"])
         sides = {"image": train.items("image")[: budget.pairs].clone(), "text": vectors}
         left = torch.eye(budget.pairs)
         targets = vlbench.artifacts.Targets(torch.zeros(budget.pairs), left, left.roll(1, 1))
@@ -108,12 +108,12 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> Claims:
         record = vlbench.run(
             method=method, budget=20, suite="claims-toy", options=options, out=folder / "runs", plugins=plugins
         )
-        assert record["status"] == "finished", record
-        runs.append(folder / "runs" / record["id"])
+        assert record.status == "finished", record
+        runs.append(folder / "runs" / record.id)
     return Claims(folder / "claims_suite.py", folder / "claims_methods.py", *runs)
 
 
 def repack(folder: Path, target: Path, **about: str) -> Path:
     """What an attacker does who knows how bundles are made: every hash is right again."""
-    pack(folder, target, {**about_run({"id": folder.name}), **about})
+    pack(folder, target, {"id": folder.name, "vlbench": vlbench.__version__, **about})
     return target

@@ -1,0 +1,32 @@
+"""``vlbench diff OLD NEW``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vlbench.cli.shared import echo_json
+
+
+@click.command("diff")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the changes, and nothing else, on standard output.")
+def command(old: Path, new: Path, as_json: bool) -> None:
+    """Show what changed between two boards, and why.
+
+    OLD and NEW are folders with runs in them: rows that are new, gone, scored anew or moved, and tables whose
+    protocol or data is another.
+    """
+    from vlbench.board.changes import board_changes
+    from vlbench.board.console import echo_width
+    from vlbench.board.leaderboard import build_table
+    from vlbench.board.render_changes import render_changes
+    from vlbench.records.record import find_records
+
+    changes = board_changes(build_table(find_records([old])), build_table(find_records([new])))
+    if as_json:
+        echo_json(changes)
+    else:
+        click.echo(render_changes(changes, width=echo_width()[0]))
