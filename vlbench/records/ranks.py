@@ -114,8 +114,10 @@ def _blocks(path: Path) -> Iterator[Block]:
     codes, names = {}, {}
     for name in ("student", "direction"):
         column = table[name].combine_chunks().dictionary_encode()
-        codes[name], names[name] = column.indices.to_numpy(), column.dictionary.to_pylist()
-    seeds, rank, cluster = (table[name].to_numpy() for name in ("student_seed", "rank", "cluster"))
+        codes[name], names[name] = numpy.from_dlpack(column.indices), column.dictionary.to_pylist()
+    # Not by to_numpy, which imports pandas: half a second for a board.
+    numbers = ("student_seed", "rank", "cluster")
+    seeds, rank, cluster = (numpy.from_dlpack(table[name].combine_chunks()) for name in numbers)
     changed = (numpy.diff(codes["student"]) != 0) | (numpy.diff(codes["direction"]) != 0) | (numpy.diff(seeds) != 0)
     starts = [0, *(numpy.flatnonzero(changed) + 1)]
     for start, stop in zip(starts, [*starts[1:], len(rank)], strict=True):
