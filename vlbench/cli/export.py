@@ -25,8 +25,8 @@ from vlbench.cli.shared import opened, readable_path
 def command(context: click.Context, run: Path, suite: str, target: Path) -> None:
     """Write the pairs of a run as a table (CSV) and pictures (PNG), for use outside of vlbench.
 
-    Of real pairs the table gives position and name in the train split. A learned text vector is told by the train text
-    nearest to it; the vector itself is in the run's artifact.safetensors.
+    For real pairs the table gives position and name in the train split; for a learned text vector the nearest train
+    text. The vector itself is in the run's artifact.safetensors.
     """
     from vlbench.analysis.export import export
 
