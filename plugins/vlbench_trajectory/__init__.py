@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from vlbench import MethodSpec, hookimpl
 from vlbench_trajectory import options
 
-_QUICK_PATHS = {"experts": 2, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1}
+_QUICK_PATHS = {"experts": 2, "expert_rate": 0.1, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1}
 _QUICK = {"outer_steps": 8}
+_ADVICE = "Try lower item_rate and vector_rate, or more outer_steps."
 _VLDD = "Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024."
 
 
@@ -52,8 +55,8 @@ def _minimisers() -> list[MethodSpec]:
     ]  # fmt: skip
 
 
-def _spec(name: str, target: str, kind: type, quick: dict[str, int], paper: str, summary: str) -> MethodSpec:
+def _spec(name: str, target: str, kind: type, quick: dict[str, float], paper: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=name, target=f"vlbench_trajectory.{target}", options=kind, family="distillation", summary=summary,
-        paper=paper, quick=quick,
+        paper=paper, quick=quick, advice=_ADVICE if "item_rate" in {field.name for field in fields(kind)} else "",
     )  # fmt: skip

@@ -31,6 +31,10 @@ MANY: dict[str, dict[str, Any]] = {
 FEW_ITEMS = 10_000
 """Train items below which an expert overfits within some hundred steps, so that only its first are followed."""
 FEW: dict[str, Any] = {"experts": 16, "expert_rate": 0.1, "expert_steps": 72, "interval": 6}
+TINY_ITEMS = 256
+"""Train items that fit into one batch of an expert. It interpolates them in a step or two at the rates above, after
+which its path stands still, and a student's step is many times as long as the segment it should cover."""
+TINY: dict[str, Any] = {"experts": 16, "expert_rate": 0.002, "expert_steps": 24, "interval": 2}
 
 LARGE_ENCODER = 1_000_000
 """Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
@@ -64,7 +68,7 @@ def automatic(task: Task) -> Settings:
     """Settings that need no tuning."""
     settings = BY_TRAINED[task.trained]
     if task.items < FEW_ITEMS:
-        settings = dataclasses.replace(settings, **FEW)
+        settings = dataclasses.replace(settings, **(TINY if task.items < TINY_ITEMS else FEW))
     if task.pairs >= MANY_PAIRS:
         settings = dataclasses.replace(settings, **MANY[task.trained])
     if task.trained == "heads" and task.weights >= LARGE_ENCODER:

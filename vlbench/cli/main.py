@@ -38,6 +38,7 @@ SECTIONS = {
     "Analyse": {
         "checkpoints": "Measure what picking the best test epoch gains.",
         "contributions": "Score each side of a distilled set on its own.",
+        "curve": "Show how students learn from more random pairs.",
         "strength": "Show how a lead depends on the student.",
         "leaks": "Check whether learned pairs look copied from test items.",
     },

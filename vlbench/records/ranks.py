@@ -82,6 +82,13 @@ def read_ranks(folder: Path) -> list[Block] | None:
 
     Raises:
         DataError: the file cannot be read, lacks a column, or tells of one student seed in two places.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> (key, ranks, clusters), *_ = vlbench.board.read_ranks(group.ranked[0].records[0].folder)
+        >>> key, ranks.shape == clusters.shape
+        (('convnet', 0, 'image_to_text'), True)
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -121,7 +128,13 @@ def _blocks(path: Path) -> Iterator[Block]:
 
 
 def found_and_missed(ranks: Array) -> tuple[list[int], list[int]]:
-    """Queries that every student ranked first, and those that none ranked among the first ten; int [student, query]."""
+    """Queries that every student ranked first, and those that none ranked among the first ten; int [student, query].
+
+    Examples:
+        >>> import numpy, vlbench
+        >>> vlbench.board.found_and_missed(numpy.array([[1, 1, 40], [1, 2, 11]]))
+        ([0], [2])
+    """
     import numpy
 
     return numpy.flatnonzero(ranks.max(0) <= FIRST).tolist(), numpy.flatnonzero(ranks.min(0) > LAST).tolist()

@@ -34,6 +34,7 @@ class MethodSpec:
         sees_val: the method is shown the val split as well.
         scaling: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
         quick: option name -> value that makes a run on toys short; the conformance checks give them.
+        advice: what to try where a row ends below its own start, or a loss rose; a sentence.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -58,6 +59,7 @@ class MethodSpec:
     sees_val: bool = False
     scaling: Scaling = "linear"
     quick: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
+    advice: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -321,6 +323,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "options": (_is_options, "a frozen dataclass, written with @dataclass(frozen=True)"),
     "family": (lambda value: value in get_args(Family), " or ".join(map(repr, get_args(Family)))),
     "paper": (lambda value: isinstance(value, str), "text"),
+    "advice": (lambda value: isinstance(value, str) and "\n" not in value, "one line of text, or empty"),
     "deterministic": _BOOL,
     "sees_val": _BOOL,
     "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),

@@ -118,7 +118,10 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
         registry.get("suite", record.suite)
     suite = suite or record.suite
     students = other_students(record.scores, suite, registry)
-    return RunRequest(suite, (record.seed,), device, options, overrides, out, students=students)
+    isolate = bool(registry.plugin_files)  # a stranger's code, perhaps
+    return RunRequest(
+        suite, (record.seed,), device, options, overrides, out, students=students, isolate=isolate
+    )  # fmt: skip
 
 
 def _defaults(options_type: type) -> dict[str, Any]:

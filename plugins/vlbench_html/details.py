@@ -10,13 +10,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from vlbench.board import FoundRecord, Group, Row, Table
 from vlbench.board import format as wording
-from vlbench.board.html.gallery import Pictures, gallery, tiles_per_row
-from vlbench.board.html.hits import hits
-from vlbench.board.html.markup import Html, data_script
-from vlbench.board.html.names import row_id
-from vlbench.board.leaderboard import Group, Row, Table
-from vlbench.records.record import FoundRecord, Measure
+from vlbench_html.gallery import Pictures, gallery, tiles_per_row
+from vlbench_html.hits import hits
+from vlbench_html.markup import Html, data_script
+from vlbench_html.names import row_id
 
 MOST_POINTS = 120
 """Points of a curve; a longer one is thinned."""
@@ -113,7 +112,7 @@ def _run(record: FoundRecord, environments: dict[str, dict[str, Any]]) -> dict[s
     }
 
 
-def _plugin_scores(scores: Mapping[str, Mapping[str, Measure]]) -> list[dict[str, Any]]:
+def _plugin_scores(scores: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Scores that plugins declare, of one student: by score and direction."""
     return [
         {"name": name, "direction": direction, "mean": measure.mean, "sd": measure.sd}

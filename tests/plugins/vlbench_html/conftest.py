@@ -14,7 +14,9 @@ import pytest
 
 from vlbench.records.record import write_record
 
-from ...conftest import MakeRecord
+from ...vlbench.conftest import MakeRecord, make_record
+
+__all__ = ["make_record"]
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vlbench.board import Group, Row
 from vlbench.board import format as wording
-from vlbench.board.html.markup import Child, Html, element
-from vlbench.board.html.names import row_id
-from vlbench.board.leaderboard import CEILING, MEAN_RECALL, UNBUDGETED, Group, Row
+from vlbench_html.markup import Child, Html, element
+from vlbench_html.names import FULL, MEAN_RECALL, UNBUDGETED, row_id
 
 WIDTH, HEIGHT = 520, 320
 LEFT, RIGHT, TOP, BOTTOM = 40, 112, 16, 42
@@ -63,7 +63,7 @@ def _by_budget(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
         for row in _best_of_each_method(group):
             if row.method not in UNBUDGETED:
                 lines.setdefault(row.method, []).append(Point(group, row, budget.amount))
-    full = next((row for group in groups for row in group.baselines if row.method == CEILING and row.scores), None)
+    full = next((row for group in groups for row in group.baselines if row.method == FULL and row.scores), None)
     sizes = [budget.amount for _, budget in sized]
     points = [point for line in lines.values() for point in line]
     axes = _Axes(min(sizes) / 1.15, max(sizes) * 1.15, _top([*(_high(point.row) for point in points), _high(full)]))

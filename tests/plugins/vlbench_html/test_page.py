@@ -16,16 +16,16 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from vlbench.board.html import render_html
-from vlbench.board.html.gallery import Pictures, tiles_per_row
-from vlbench.board.html.hits import hits
-from vlbench.board.html.markup import Html, data_script, element
 from vlbench.board.leaderboard import build_table
 from vlbench.cli.main import main
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import find_records, read_record, write_record
+from vlbench_html.gallery import Pictures, tiles_per_row
+from vlbench_html.hits import hits
+from vlbench_html.markup import Html, data_script, element
+from vlbench_html.page import render_html
 
-from ...conftest import MakeRecord, scores
+from ...vlbench.conftest import MakeRecord, scores
 from .conftest import WriteRun
 
 

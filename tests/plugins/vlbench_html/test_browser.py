@@ -12,12 +12,12 @@ from typing import Any
 import numpy
 import pytest
 
-from vlbench.board.html import render_html
 from vlbench.board.leaderboard import build_table
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import find_records, write_record
+from vlbench_html.page import render_html
 
-from ...conftest import MakeRecord, scores
+from ...vlbench.conftest import MakeRecord, scores
 from .conftest import WriteRun
 
 Page = Any

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.board.html.gallery import Pictures
+from vlbench.board import found_and_missed, read_ranks
 from vlbench.errors import DataError
-from vlbench.records.ranks import found_and_missed, read_ranks
+from vlbench_html.gallery import Pictures
 
 if TYPE_CHECKING:
     import numpy
 
-    from vlbench.records.record import FoundRecord
+    from vlbench.board import FoundRecord
 
     Ranks = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.int32]]
 

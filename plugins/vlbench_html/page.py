@@ -1,6 +1,6 @@
 """The board as one HTML file that needs nothing else.
 
-Records come from strangers. Text reaches the page through :mod:`vlbench.board.html.markup` alone, which escapes it;
+Records come from strangers. Text reaches the page through :mod:`vlbench_html.markup` alone, which escapes it;
 data for the script is JSON in which nothing can end the element; and the page forbids, by its
 Content-Security-Policy, every script but its own and every request.
 """
@@ -12,15 +12,15 @@ from importlib.resources import files
 from itertools import groupby
 from string import Template
 
+from vlbench.board import Group, Table
 from vlbench.board import format as wording
-from vlbench.board.html.details import details_scripts
-from vlbench.board.html.literature import literature
-from vlbench.board.html.markup import Child, Html, csp_hash, element, join
-from vlbench.board.html.names import suite_id
-from vlbench.board.html.plots import figures
-from vlbench.board.html.table import division, empty, group_table
-from vlbench.board.leaderboard import Group, Table
-from vlbench.board.published import data_set_of
+from vlbench.board import published as papers
+from vlbench_html.details import details_scripts
+from vlbench_html.literature import literature
+from vlbench_html.markup import Child, Html, csp_hash, element, join
+from vlbench_html.names import suite_id
+from vlbench_html.plots import figures
+from vlbench_html.table import division, empty, group_table
 
 DIVISIONS = {"pairs": "pairs", "bytes": "bytes", "all": "all data"}
 
@@ -47,7 +47,7 @@ def render_html(table: Table) -> str:
 
 
 def _file(name: str) -> str:
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _summary(table: Table) -> Html:
@@ -97,7 +97,7 @@ def _suites(suites: Sequence[Sequence[Group]]) -> list[Html]:
     """The suites, and with the first one on a data set what is published on it."""
     parts, shown = [], set()
     for groups in suites:
-        data_set = data_set_of(groups[0].suite)
+        data_set = papers.data_set_of(groups[0].suite)
         parts.append(_suite(groups, None if data_set in shown else data_set))
         shown.add(data_set)
     return parts

@@ -30,7 +30,7 @@ def gallery(folder: Path, most: int) -> dict[str, Any] | None:
         ``captions``; ``source`` ("nearest" or "own"); ``images``, one ``data:`` address per caption; ``side``, pixels
         of the longer side.
     """
-    from vlbench.board.picture import read_preview
+    from vlbench.board import read_preview
 
     try:
         pixels, captions, source = read_preview(folder, most)
@@ -69,7 +69,7 @@ def _address(pixels: Any) -> str:
     """uint8 [channel, height, width] -> a ``data:`` address."""
     from PIL import Image
 
-    from vlbench.data.pictures import to_pil
+    from vlbench.board import to_pil
 
     image, buffer = to_pil(pixels), io.BytesIO()
     if max(image.size) > 2 * LARGEST // 3:

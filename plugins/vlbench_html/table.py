@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from vlbench import Budget
+from vlbench.board import Group, Row
 from vlbench.board import format as wording
-from vlbench.board.html.markup import Child, Html, element, join, scrollable
-from vlbench.board.html.names import row_id
-from vlbench.board.leaderboard import CEILING, MEAN_RECALL, Group, Row
-from vlbench.budget import Budget
+from vlbench_html.markup import Child, Html, element, join, scrollable
+from vlbench_html.names import FULL, MEAN_RECALL, row_id
 
 BAR_WIDTH, BAR_HEIGHT = 168, 22
 
@@ -57,7 +57,7 @@ class _Scale:
         self.marks = {
             row.method: row.scores[MEAN_RECALL].mean
             for row in rows
-            if row.method in (group.floor, CEILING) and row.baseline
+            if row.method in (group.floor, FULL) and row.baseline
         }
 
     def x(self, score: float) -> float:
