@@ -48,7 +48,7 @@ class Session:
     Args:
         registry: who knows what names mean.
         request: suite, seed, device and options.
-        observer: told of phases.
+        observer: receives phases.
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:

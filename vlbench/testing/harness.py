@@ -1,4 +1,4 @@
-"""One observed run of a method on toys: what the checks look at."""
+"""Observed runs of a method on toys, for the checks."""
 
 from __future__ import annotations
 
