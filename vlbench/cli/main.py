@@ -18,7 +18,7 @@ SECTIONS = {
         "prepare": "Fetch and compute what a suite needs; list what is missing.",
         "score": "Train fresh students on a saved artifact and score them.",
         "init": "Look at your files and write a suite that runs on them.",
-        "data": "Check data; list the forms that are read, and options of datasets and encoders.",
+        "data": "Check a dataset; list forms of files and options; make a mock.",
     },
     "Look": {
         "leaderboard": "Show finished runs as a table.",
@@ -39,6 +39,7 @@ SECTIONS = {
     "Analyse": {
         "checkpoints": "Measure what picking the best test epoch gains.",
         "contributions": "Score each side of a distilled set on its own.",
+        "curve": "Show how students learn from more random pairs.",
         "strength": "Show how a lead depends on the student.",
         "leaks": "Check whether learned pairs look copied from test items.",
         "perf": "Time the parts of a run beside what they cannot do without.",

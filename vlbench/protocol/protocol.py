@@ -141,10 +141,10 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
 
 
 def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
-    """What a protocol's hash is of. Of a path in the options of data and encoders the last part counts.
+    """The part of a suite that its hash is made of. Of a path in the options only the last part counts.
 
-    The same files in another folder make the same protocol; what is in them is told by the data set's fingerprint and
-    by the encoders' identities, which a record holds and the board compares.
+    The same files in another folder make the same protocol; their content is compared by the dataset's
+    fingerprint and the encoders' identities, which a record holds.
     """
     counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     students = {

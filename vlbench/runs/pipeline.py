@@ -86,6 +86,8 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
     record = _attempt(session, job, blank, folder, alone=alone)
     if record.status != "finished":
         session.observer.message(f"{job}: {record.status}: {record.message}")
+    for text in record.warnings[len(session.data_warnings) :]:
+        session.observer.message(f"{job}: {text}")
     write_record(folder, record)
     if record.status != "failed":
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import platform
 from dataclasses import asdict, fields, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
@@ -46,7 +48,7 @@ class Session:
     Args:
         registry: who knows what names mean.
         request: suite, seed, device and options.
-        observer: told of phases.
+        observer: receives phases.
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
@@ -89,6 +91,22 @@ class Session:
         for note in dataset.notes:
             self.observer.message(f"data: {note}")
         return dataset
+
+    @cached_property
+    def data_warnings(self) -> list[str]:
+        """What a reader of scores should know of the data; said once, and looked for once for each data set."""
+        import torch
+
+        key = {"data": self.dataset.fingerprint, "version": survey.VERSION}
+
+        def compute() -> dict[str, torch.Tensor]:
+            text = json.dumps(survey.survey(self.dataset)).encode()
+            return {"warnings": torch.frombuffer(bytearray(text), dtype=torch.uint8)}
+
+        found: list[str] = json.loads(self.cache.get("survey", key, compute)["warnings"].numpy().tobytes())
+        for text in found:
+            self.observer.message(text)
+        return found
 
     @property
     def scored(self) -> Split:

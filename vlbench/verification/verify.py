@@ -17,7 +17,7 @@ from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import RE_EVALUATED, SELF_REPORTED, write_evidence
 from vlbench.records.ranks import FILE_NAME as RANKS
-from vlbench.records.record import FILE_NAME, Environment, Record, parse_record
+from vlbench.records.record import FILE_NAME, SCHEMA, Environment, Record, parse_record
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.verification.bundle import LARGEST, MANIFEST, file_hash, unpack
 from vlbench.verification.checks import ClaimCheck, record_checks, verdict
@@ -81,7 +81,7 @@ def verify(
         request: ``device``, and ``suite``: a TOML file with the protocol, or the declared one that the record names.
         registry: knows suites, data sets and encoders; the method is not needed.
         retrain: also train the students again; otherwise the claim stays self-reported.
-        observer: told of phases.
+        observer: receives progress.
         keep: folder of runs in which to unpack the claim, with the evidence, if no check fails.
 
     Raises:
@@ -132,11 +132,12 @@ class _Findings:
         self.checks = checks
         self.comparisons: list[Comparison] = []
         self.environment = Environment()
+        self.version = SCHEMA
 
     def read(self, folder: Path, claimed_id: str) -> Record | None:
         """The record, checked by itself and against its ranks; None where its form is wrong."""
         try:
-            record, version = read_stranger(folder / FILE_NAME)
+            record, self.version = read_stranger(folder / FILE_NAME)
         except DataError as error:
             self.checks.append(ClaimCheck("schema", "failed", str(error)))
             return None
@@ -144,7 +145,7 @@ class _Findings:
         if not _failed(self.checks) and claimed_id != record.id:
             self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
         if not _failed(self.checks):
-            self.checks += rank_checks(record, version, folder)
+            self.checks += rank_checks(record, self.version, folder)
         return record
 
     def look(
@@ -177,7 +178,7 @@ class _Findings:
         from vlbench.verification.data_checks import data_checks, protocol_checks
 
         self.environment = work.environment()
-        self.checks += protocol_checks(record, work)
+        self.checks += protocol_checks(record, self.version, work)
         if not _failed(self.checks):
             self.checks += data_checks(record, artifact, work)
             queries = verdict("queries", list(cluster_problems(folder, work)), "ranks are of the test split's queries")
