@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from vlbench import MethodSpec, hookimpl
@@ -55,7 +56,7 @@ def _minimisers() -> list[MethodSpec]:
     ]  # fmt: skip
 
 
-def _spec(name: str, target: str, kind: type, quick: dict[str, float], paper: str, summary: str) -> MethodSpec:
+def _spec(name: str, target: str, kind: type, quick: Mapping[str, float], paper: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=name, target=f"vlbench_trajectory.{target}", options=kind, family="distillation", summary=summary,
         paper=paper, quick=quick, advice=_ADVICE if "item_rate" in {field.name for field in fields(kind)} else "",
