@@ -10,6 +10,7 @@ import click
 import vlbench
 from vlbench.cli.groups import LazyGroup
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
+from vlbench.threads import wait_passively
 
 SECTIONS = {
     "Run": {
@@ -49,6 +50,11 @@ START = "Start with:  vlbench run --method vldd --budget 500"
 
 class Main(LazyGroup):
     """The commands of vlbench, then those of plugins; an expected error is one message and exit code 1."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As click does, with threads that do not spin."""
+        wait_passively()
+        return super().main(*args, **more)
 
     def sections(self, ctx: click.Context) -> dict[str, dict[str, str]]:
         from vlbench.registry.listing import listed

@@ -13,6 +13,7 @@ from vlbench.students.build import StudentConfig
 from vlbench.students.heads import HeadConfig
 from vlbench.students.lora import LoraConfig
 from vlbench.students.losses import INFO_NCE
+from vlbench.students.precision import FLOAT32
 from vlbench.students.student import TowerConfig
 from vlbench.students.training import Recipe
 
@@ -197,12 +198,13 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    _check_keys(rest, {"temperature", "learn_temperature", "loss"}, where)
+    _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision"}, where)
     return StudentConfig(
         towers,
         float(rest.get("temperature", 0.07)),
         bool(rest.get("learn_temperature", False)),
         rest.get("loss", INFO_NCE),
+        rest.get("precision", FLOAT32),
     )
 
 

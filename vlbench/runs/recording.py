@@ -81,12 +81,19 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
         status="finished",
         cost=_cost(session, made.scored, made.condensed),
         start=_start(session, made),
+        warnings=[*blank.warnings, *_said_of_data(session)],
     )
     if made.condensed is None:
         return record
     record = _with_method(record, made.condensed)
     said = row_warnings(record, session.registry.get("method", record.method))
     return replace(record, warnings=[*record.warnings, *said])
+
+
+def _said_of_data(session: Session) -> list[str]:
+    """Notes of the data set, without the folders of this machine."""
+    root = f"{session.cache.root}/"
+    return [note.replace(root, "")[:1000] for note in session.dataset.notes]
 
 
 def _with_method(record: Record, condensed: Condensed) -> Record:
@@ -128,6 +135,7 @@ def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost
         train_s=scored.train_s,
         score_s=scored.score_s,
         peak_rss_bytes=condensed.peak_bytes,
+        device_peak_bytes=condensed.device_peak_bytes,
     )
 
 
