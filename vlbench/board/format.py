@@ -6,6 +6,7 @@ from vlbench.board.derived_rows import RANDOM_BYTES, RANDOM_PAIRS, START
 from vlbench.board.leaderboard import UNBUDGETED, Cell, Group, Row
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.progress import seconds_text
+from vlbench.records.evidence import BADGES, PROVES
 
 BESIDE = {
     START: "start = the real pairs that a distilled row began with.",
@@ -43,7 +44,12 @@ def details_text(row: Row) -> str:
     """How many runs are merged, how far they were checked, and the options: what stands under the method's name."""
     runs = f"{row.runs} runs" if row.runs > 1 else ""
     home = "" if row.home is None else f"home {row.home:.1f}"
-    return " ".join(filter(None, [runs, home, row.badge, options_text(row)]))
+    return " ".join(filter(None, [runs, home, row.badge, row.origin, flags_text(row), options_text(row)]))
+
+
+def flags_text(row: Row) -> str:
+    """A warning where the audit found made pairs that resemble test items."""
+    return f"RESEMBLES TEST ({', '.join(row.flags)})" if row.flags else ""
 
 
 def mean_text(cell: Cell | None) -> str:
@@ -103,7 +109,7 @@ def bytes_text(row: Row) -> str:
 
 def time_text(row: Row) -> str:
     """Time to condense, train and score."""
-    return "-" if row.seconds is None else seconds_text(row.seconds)
+    return "-" if row.seconds is None else seconds_text(row.seconds) + ("*" if row.origin else "")
 
 
 def notes(group: Group) -> list[str]:
@@ -122,7 +128,17 @@ def notes(group: Group) -> list[str]:
     if group.directions:
         lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
     lines += [text for name, text in BESIDE.items() if any(row.method == name for row in rows)]
+    lines += _claim_notes(rows)
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
+    return lines
+
+
+def _claim_notes(rows: list[Row]) -> list[str]:
+    lines = [f"{badge} = {PROVES[badge]}" for badge in BADGES if any(row.badge == badge for row in rows)]
+    if any(row.origin for row in rows):
+        lines.append("* A row of a claim; its time, date and curves are claimed, and nobody can check them here.")
+    if any(row.flags for row in rows):
+        lines.append("RESEMBLES TEST: made pairs lie nearer to test items than train items do. Ask: vlbench leaks.")
     return lines
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from vlbench.board.columns import short_names
 from vlbench.board.derived_rows import entries
+from vlbench.board.plain import cleaned
 from vlbench.board.statistics.intervals import Sample
 from vlbench.board.statistics.ranking import Difference, rank
 from vlbench.board.statistics.samples import MEAN_RECALL as MEAN_RECALL
@@ -65,6 +66,8 @@ class Row:
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
         home: mean recall on the student that the pairs were made for, where the row is of another one.
+        origin: the claim it was unpacked from; "" for one's own runs, with which it is never merged.
+        flags: what the audit found: looks by which the made pairs are nearer to test items than train items are.
         badge: how far all its records were checked, see :mod:`vlbench.records.evidence`; "" if one was not.
     """
 
@@ -87,6 +90,8 @@ class Row:
     rank: str = ""
     badge: str = ""
     home: float | None = None
+    origin: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,17 +126,25 @@ class Group:
     encoders: str = ""
 
 
+class LeftOut(NamedTuple):
+    """A run that no board was made of, and why."""
+
+    folder: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Table:
-    """All groups, by suite, protocol, budget and student."""
+    """All groups, by suite, protocol, budget and student; and the runs that stand in none."""
 
     groups: tuple[Group, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def build_table(records: Iterable[Record]) -> Table:
     """The table of some records; the order in which they are given does not matter."""
     worlds: dict[tuple[str, str, str], list[Record]] = {}
-    for record in entries(records):
+    for record in entries(map(cleaned, records)):
         key = (record["suite"], record["protocol_hash"], record.get("data_fingerprint") or "")
         worlds.setdefault(key, []).append(record)
     groups = [group for key in sorted(worlds) for group in _groups(worlds[key])]
@@ -215,18 +228,37 @@ def _directions(records: Sequence[Record], student: str) -> dict[str, str]:
 
 
 def _same_but_seed(records: Sequence[Record]) -> list[list[Record]]:
-    """Runs that differ in their seed only; of a run that is there twice, the finished and then the later one."""
-    rows: dict[tuple[Any, ...], dict[int, Record]] = {}
-    for record in sorted(records, key=lambda r: (r["status"] == "finished", r.get("created", ""), r["id"])):
-        # A run that did not finish is a row of its own: it must not vanish among those that did.
-        key = (record["method"], _canonical(record["options"]), record["status"] == "finished")
-        rows.setdefault(key, {})[record["seed"]] = record
-    finished_seeds = {(key[:2], seed) for key, seeds in rows.items() if key[2] for seed in seeds}
+    """Runs that differ in their seed only; one's own apart from claims, and those that did not finish apart.
+
+    Where a seed is there twice with other results, each of them is a row of its own: no date decides between them.
+    """
+    rows: dict[tuple[Any, ...], dict[int, list[Record]]] = {}
+    for record in sorted(records, key=_canonical):
+        key = (
+            record["method"],
+            _canonical(record["options"]),
+            bool(record.get("origin")),
+            record["status"] == "finished",
+        )
+        same = rows.setdefault(key, {}).setdefault(record["seed"], [])
+        if not any(_results(record) == _results(other) for other in same):
+            same.append(record)
+    finished = {(key[:3], seed) for key, seeds in rows.items() if key[3] for seed in seeds}
     merged = []
     for key, seeds in rows.items():
-        kept = [record for seed, record in sorted(seeds.items()) if key[2] or (key[:2], seed) not in finished_seeds]
-        merged += [kept] if kept else []
-    return merged
+        # A run that did not finish is a row of its own, unless it did elsewhere: it must not vanish among the others.
+        wanted = {seed: runs for seed, runs in sorted(seeds.items()) if key[3] or (key[:3], seed) not in finished}
+        merged.append([runs[0] for runs in wanted.values() if len(runs) == 1])
+        merged += [[run] for runs in wanted.values() if len(runs) > 1 for run in runs]
+    return [runs for runs in merged if runs]
+
+
+def _results(record: Record) -> tuple[object, ...]:
+    return (
+        (record["scores"], record.get("message"), record.get("artifact_sha256"))
+        if record["status"] == "finished"
+        else ()
+    )
 
 
 def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
@@ -254,6 +286,8 @@ def _row(runs: Sequence[Record], student: str) -> tuple[Row, Sample | None]:
         provisional=finished and is_provisional(runs, student),
         home=_home(runs, student) if finished else None,
         badge=weakest(run.get("badge", "") for run in runs),
+        origin=str(first.get("origin", "")),
+        flags=tuple(dict.fromkeys(flag for run in runs for flag in run.get("flags") or ())),
     )
     return row, sample
 
@@ -305,8 +339,10 @@ def _with_recovered(rows: Sequence[Row]) -> list[Row]:
     ceilings = [row for row in rows if row.method == CEILING and row.cells]
     if not floors or not ceilings:
         return list(rows)
-    floor = _mean_recall(min(floors, key=lambda row: (not row.always_on, len(row.options), _canonical(row.options))))
-    ceiling = _mean_recall(ceilings[0])
+    floor = _mean_recall(
+        min(floors, key=lambda row: (row.origin, not row.always_on, len(row.options), _canonical(row.options)))
+    )
+    ceiling = _mean_recall(min(ceilings, key=lambda row: row.origin))
     if ceiling <= floor:
         return list(rows)
     return [

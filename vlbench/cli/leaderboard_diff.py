@@ -22,13 +22,12 @@ def command(old: Path, new: Path, form: str) -> None:
     OLD and NEW are folders with runs in them: rows that are new, gone, scored anew or moved, and tables whose
     protocol or data is another.
     """
+    from vlbench.board.combine import read_table
     from vlbench.board.difference import compare
-    from vlbench.board.leaderboard import build_table
     from vlbench.board.render_difference import render_difference
     from vlbench.board.render_text import echo_width
-    from vlbench.records.record import find_records
 
-    difference = compare(build_table(find_records([old])), build_table(find_records([new])))
+    difference = compare(read_table([old], mixed=True), read_table([new], mixed=True))
     if form == "json":
         echo_json(asdict(difference))
     else:

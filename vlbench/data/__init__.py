@@ -15,12 +15,14 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.data.images import EncodedImage, cached_images
+    from vlbench.disk.made import made_once
     from vlbench.registry.specs import NeededFile
 
-__all__ = ["EncodedImage", "NeededFile", "cached_images"]
+__all__ = ["EncodedImage", "NeededFile", "cached_images", "made_once"]
 
 _MODULES = {
     "vlbench.data.images": ("EncodedImage", "cached_images"),
+    "vlbench.disk.made": ("made_once",),
     "vlbench.registry.specs": ("NeededFile",),
 }
 

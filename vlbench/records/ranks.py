@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 
@@ -84,7 +85,9 @@ def read_ranks(folder: Path) -> list[Block] | None:
         DataError: the file cannot be read, lacks a column, or tells of one student seed in two places.
     """
     path = folder / FILE_NAME
-    if not path.exists():
+    if bad := damage(folder, FILE_NAME):
+        raise DataError(f"{bad}. Run the command again.")
+    if not path.exists() and not path.is_symlink():
         return None
     try:
         blocks = list(_blocks(path))

@@ -13,14 +13,14 @@ data are a stand-in), ``scores.<student>.<direction>.<R@K>.{mean,sd,seeds}`` and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vlbench.cache import short_hash
+from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.files import write_whole
-from vlbench.records.evidence import read_evidence
 from vlbench.records.schema import SCHEMA, upgrade
 
 FILE_NAME = "record.json"
@@ -56,9 +56,11 @@ def read_record(path: Path) -> dict[str, Any]:
         DataError: it is missing, damaged, or of another schema.
     """
     file = path / FILE_NAME if path.is_dir() else path
+    if file.name == FILE_NAME and (bad := damage(file.parent, FILE_NAME)):
+        raise DataError(f"{bad}. Run the command again to replace it.")
     try:
         record = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{str(file)!r} cannot be read as a record ({error}). Run the command again to replace it."
         ) from error
@@ -72,27 +74,6 @@ def read_record(path: Path) -> dict[str, Any]:
         )
     _check(record, file)
     return record
-
-
-def find_records(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """All records under some folders, or of some record files; sorted by path, each file once.
-
-    Each knows its own ``folder``, which is not stored: a board looks there for the preview; and its ``badge``, by the
-    evidence in that folder ("" without).
-
-    Raises:
-        DataError: a path does not exist, or a record is damaged.
-    """
-    files: dict[Path, Path] = {}
-    for path in paths:
-        if not path.exists():
-            raise DataError(f"{str(path)!r} does not exist. Give the folder that vlbench run --out wrote to.")
-        for file in sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]:
-            files.setdefault(file.resolve(), file)
-    return [
-        {**read_record(file), "folder": str(file.parent), "badge": read_evidence(file.parent).get("badge", "")}
-        for file in files.values()
-    ]
 
 
 def _text(record: Mapping[str, Any], path: Path) -> str:

@@ -28,6 +28,7 @@ from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import ASKED, read_record, record_id, write_record
+from vlbench.recover import alone_with, find_run, is_whole, sealing
 from vlbench.registry.code import code_hash
 from vlbench.registry.invoke import make
 from vlbench.registry.options import options_for_each
@@ -147,14 +148,33 @@ def run_job(work: Session, job: Job, *, alone: bool = False) -> Record:
     """
     record = _blank(work, job)
     folder = work.request.out / record["id"]
-    found = read_record(folder) if (folder / "record.json").exists() else None
-    if found is not None and found["status"] == "finished" and _same(found, record):
-        other = found.get("method_code", record["method_code"]) != record["method_code"]
-        by = ", by other code of the method: remove it to run this code" if other else ""
-        work.observer.message(f"{job}: finished before, see {folder}{by}")
-        if all(student in found["scores"] for student in work.students):
-            return {**found, "always_on": job.always_on}
-        return _score_again(work, found, job, folder)
+    if is_whole(folder) and (found := _found(work, record, job, folder)) is not None:
+        return found
+    with alone_with(folder, str(job), work.observer.message):
+        found = _found(work, record, job, folder)  # whole now, where another process made it meanwhile
+        if found is None:
+            with sealing(folder):
+                found = _made(work, record, job, folder, alone=alone)
+            work.observer.record(found)
+        return found
+
+
+def _found(work: Session, asked: Record, job: Job, folder: Path) -> Record | None:
+    """The finished row where it is on disk, made whole and scored on all that is asked for; else None."""
+    run = find_run(folder, work.observer.message)
+    found = run.record
+    if found is None or found["status"] != "finished" or not _same(found, asked):
+        return None
+    other = found.get("method_code", asked["method_code"]) != asked["method_code"]
+    by = ", by other code of the method: remove it to run this code" if other else ""
+    work.observer.message(f"{job}: finished before, see {folder}{by}")
+    if run.missing or not all(student in found["scores"] for student in work.students):
+        with sealing(folder):
+            _score_again(work, found, job, folder)
+    return {**found, "always_on": job.always_on}
+
+
+def _made(work: Session, record: Record, job: Job, folder: Path, *, alone: bool) -> Record:
     try:
         _make(work, record, job, folder)
         record["status"] = "finished"
@@ -172,25 +192,25 @@ def run_job(work: Session, job: Job, *, alone: bool = False) -> Record:
     write_record(folder, record)
     if record["status"] != "failed":
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    written = read_record(folder)
-    work.observer.record(written)
-    return written
+    return read_record(folder)
 
 
-def _score_again(work: Session, found: Record, job: Job, folder: Path) -> Record:
+def _score_again(work: Session, found: Record, job: Job, folder: Path) -> None:
     """A finished row, on students that it was not scored with; on the others the scores come out as they were."""
     work = work.with_students(found["scores"])
     if job.name == CHANCE:
         found["scores"] = chance_scores(work)
     else:
-        again = rescore(work, _artifact(work, job, folder), found["seed"], keep=folder)
+        artifact = _artifact(work, job, folder)
+        again = rescore(work, artifact, found["seed"], keep=folder)
         found.update({key: again[key] for key in ("scores", "chosen", "encoders", "plugin_scores")})
         found["cost"].update({key: again["cost"][key] for key in ("train_s", "score_s")})
         if "start" in again:
             found["start"].update({key: again["start"][key] for key in ("scores", "chosen")})
+        if job.name != FULL:
+            write_preview(folder, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
     found["command"] = _command(work, job)
     write_record(folder, found)
-    return {**found, "always_on": job.always_on}
 
 
 def _artifact(work: Session, job: Job, folder: Path) -> Artifact:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vlbench.errors import DataError, UnknownNameError
 from vlbench.progress import Observer
 from vlbench.protocol.load import other_students
-from vlbench.records.evidence import REPRODUCED, SELF_REPORTED, read_evidence, write_evidence
+from vlbench.records.evidence import REBUILT, SELF_REPORTED, read_evidence, write_evidence
 from vlbench.records.record import FILE_NAME
 from vlbench.runs.jobs import Job, run_words
 from vlbench.runs.request import RunRequest
@@ -218,7 +218,7 @@ def leave_evidence(source: Source, replayed: Replayed) -> None:
         id=source.record["id"],
         manifest_sha256=before.get("manifest_sha256", ""),
         record_sha256=file_hash(source.folder / FILE_NAME),
-        badge=REPRODUCED if replayed.agrees else before.get("badge", SELF_REPORTED),
+        badge=REBUILT if replayed.agrees else before.get("badge", SELF_REPORTED),
         checks=checks,
         comparisons=replayed.comparisons,
         environment=replayed.record["environment"],

@@ -9,11 +9,12 @@ import numpy
 import pytest
 from pyarrow import parquet
 
+from vlbench.board.gather import find_records
 from vlbench.board.leaderboard import build_table
 from vlbench.board.per_image import image_scores
 from vlbench.errors import DataError
 from vlbench.records.ranks import read_ranks, write_ranks
-from vlbench.records.record import find_records, read_record, write_record
+from vlbench.records.record import read_record, write_record
 from vlbench.records.summary import summarise
 
 from .conftest import MakeRecord

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from vlbench.board.gather import find_records
 from vlbench.errors import DataError
-from vlbench.records.record import find_records, read_record, write_record
+from vlbench.records.record import read_record, write_record
 
 from .conftest import MakeRecord
 

@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file, save_file
 
 import vlbench.cli.main
+from vlbench.board.gather import find_records
 from vlbench.errors import DataError
 from vlbench.records.evidence import read_evidence
 from vlbench.records.ranks import read_ranks, write_ranks
-from vlbench.records.record import find_records
 from vlbench.verification.compare import interval
 from vlbench.verification.verify import verify
 

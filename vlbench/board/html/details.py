@@ -70,6 +70,7 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "message": row.message,
         "rank": wording.rank_text(row),
         "badge": row.badge,
+        "claim": row.origin,
         "provisional": row.provisional,
         "always": row.always_on,
         "columns": [

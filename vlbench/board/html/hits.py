@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.board.html.gallery import Pictures
 from vlbench.board.statistics.samples import Record
+from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.records.ranks import found_and_missed, read_ranks
 
@@ -75,7 +76,7 @@ def _examples(folder: Path, pictures: Pictures) -> dict[str, dict[int, dict[str,
     import numpy
 
     try:
-        if (folder / "hits.json").stat().st_size > LARGEST_FILE:
+        if (folder / "hits.json").stat().st_size > LARGEST_FILE or damage(folder, "hits.json", "hits.npy"):
             return {}
         kept = json.loads((folder / "hits.json").read_text(encoding="utf-8"))
         drawn = any(one["picture"] is not None for of_name in kept.values() for one in of_name.values())
@@ -90,5 +91,5 @@ def _examples(folder: Path, pictures: Pictures) -> dict[str, dict[int, dict[str,
             }
             for name, of_name in kept.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except Exception:  # a stranger's files may make their readers raise anything
         return {}

@@ -19,7 +19,8 @@ def row_id(group: Group, row: Row) -> str:
     options: Mapping[str, object] = row.records[0]["options"] if row.records else row.options
     key = [group.suite, group.protocol_hash, _data(group), group.budget, group.student, group.encoders, row.method]
     parts = "-".join(_slug(text) for text in (row.method, group.budget, group.suite))
-    return f"{parts}-{short_hash([*key, dict(options), row.status == 'finished'], 8)}"
+    of_claim = [row.origin, row.records[0]["seed"]] if row.origin and row.records else []
+    return f"{parts}-{short_hash([*key, dict(options), row.status == 'finished', *of_claim], 8)}"
 
 
 def _data(group: Group) -> str:

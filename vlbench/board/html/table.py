@@ -10,6 +10,7 @@ from vlbench.board import format as wording
 from vlbench.board.html.markup import Child, Html, element, join, scrollable
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import CEILING, MEAN_RECALL, REFERENCE, Group, Row
+from vlbench.records.evidence import PROVES
 
 BAR_WIDTH, BAR_HEIGHT = 168, 22
 
@@ -52,7 +53,7 @@ class _Scale:
         self.marks = {
             row.method: row.cells[MEAN_RECALL].mean
             for row in rows
-            if row.method in (REFERENCE, CEILING) and row.always_on
+            if row.method in (REFERENCE, CEILING) and row.always_on and not row.origin
         }
 
     def x(self, score: float) -> float:
@@ -145,8 +146,12 @@ def _method(row: Row, name: str) -> Html:
     if row.status != "finished":
         badges.append(_badge(row.status, row.message))
     if row.badge:
-        badges.append(_badge(row.badge, "How far others checked this claim."))
-    details = wording.details_text(replace(row, badge=""))
+        badges.append(_badge(row.badge, PROVES.get(row.badge, "")))
+    if row.origin:
+        badges.append(_badge(row.origin, "A stranger's: time, date and curves are claimed."))
+    if row.flags:
+        badges.append(_badge("resembles test", wording.flags_text(row)))
+    details = wording.details_text(replace(row, badge="", origin="", flags=()))
     return element(
         "th",
         {"scope": "row", "class": "method", "data-v": row.method},

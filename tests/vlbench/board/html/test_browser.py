@@ -11,10 +11,10 @@ from typing import Any
 import numpy
 import pytest
 
+from vlbench.board.gather import find_records
 from vlbench.board.html import render_html
 from vlbench.board.leaderboard import build_table
 from vlbench.records.ranks import write_ranks
-from vlbench.records.record import find_records
 
 from .conftest import WriteRun
 
