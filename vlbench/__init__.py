@@ -9,11 +9,10 @@ is imported when it is first used, so that ``import vlbench`` stays light.
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vlbench import errors
+from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench import artifacts, data, students
@@ -61,15 +60,15 @@ __all__ = [
     "StudentSpec",
     "SuiteSpec",
     "TrainView",
+    "artifacts",
+    "data",
     "errors",
     "fingerprint",
     "hookimpl",
     "leaderboard",
     "load_artifact",
     "option",
-    "reading",
     "run",
-    "storage",
     "students",
 ]
 
@@ -97,30 +96,14 @@ _MODULES = {
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }
-SUBMODULES = ("reading", "storage", "students")
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-
-
-class _Facade(ModuleType):
-    """Importing the sub-module ``vlbench.run`` must not replace the function ``vlbench.run``."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
+SUBMODULES = ("artifacts", "data", "students")
 
 
 def __getattr__(name: str) -> Any:
     if name in SUBMODULES:
         return importlib.import_module(f"vlbench.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'vlbench' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
+    return lazy_name(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
-
-
-sys.modules[__name__].__class__ = _Facade

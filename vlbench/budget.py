@@ -19,7 +19,8 @@ _HOW = "Give one, as in --budget 500 or --budget 5MB"
 class Budget:
     """A number of image-text pairs, or of bytes, at least 1.
 
-    One text form serves the command line, TOML and records. Bytes are those of :func:`vlbench.artifacts.artifact_bytes`.
+    One text form serves the command line, TOML and records.
+    Bytes are those of :func:`vlbench.artifacts.artifact_bytes`.
 
     Attributes:
         amount: how many.
@@ -68,13 +69,14 @@ class Budget:
         """The number of pairs.
 
         Raises:
-            BudgetError: the budget counts bytes. Ask :meth:`fitting`, or :meth:`vlbench.Context.fit`.
+            BudgetError: the budget counts bytes. Ask :meth:`pairs_that_fit`, or :meth:`vlbench.Context.fit`.
         """
         if self.unit == "pairs":
             return self.amount
         raise BudgetError(
-            f"budget {self} counts bytes, and the method reads budget.pairs alone. Ask budget.pairs_that_fit(bytes_per_pair) "
-            "or context.fit(selection, budget) in it, or give a number of pairs, as in --budget 500."
+            f"budget {self} counts bytes, and the method reads budget.pairs alone. "
+            "Ask budget.pairs_that_fit(bytes_per_pair) or context.fit(selection, budget) in it, "
+            "or give a number of pairs, as in --budget 500."
         )
 
     def pairs_that_fit(self, bytes_per_pair: int, *, beside: int = 0) -> int:

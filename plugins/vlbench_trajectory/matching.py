@@ -21,7 +21,7 @@ Entries = dict[str, Tensor]
 Rates = dict[str, Tensor]
 """Branch name -> inner step size, a scalar."""
 Loss = Callable[[Entries, Parameters, int], Tensor]
-"""Student's loss on a batch of tower_inputs, of parameters, at an inner step (which seeds dropout, where there is any)."""
+"""Student's loss of a batch of tower inputs and parameters at an inner step, which seeds dropout where there is any."""
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class Stage:
         return State(state.stage, state.step + 1, variables, tower_inputs, moments), loss
 
     def _enter(self, state: State) -> tuple[Entries, dict[str, tuple[Tensor, Tensor, Tensor]]]:
-        """New tower_inputs, and for each learned side: rows that were computed, their variable and their tower_inputs."""
+        """New tower inputs, and for each learned side the rows computed, their variable and their tower inputs."""
         tower_inputs, graphs = dict(state.tower_inputs), {}
         for index, (side, how) in enumerate(self.learned.items()):
             count = len(state.variables[side])

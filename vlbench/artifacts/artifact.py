@@ -123,7 +123,7 @@ Artifact = Selection | DistilledPairs
 
 
 def check_artifact(artifact: object, *, train: Split, fingerprint: str) -> None:
-    """Refuse what a method must not return. Whether it is within its budget: :meth:`vlbench.Budget.check_artifact_size`.
+    """Refuse what a method must not return; :meth:`vlbench.Budget.check_artifact_size` checks the budget.
 
     Raises:
         ArtifactError: wrong type, empty, index out of range or twice, not finite, lengths differ, other data set.

@@ -99,7 +99,7 @@ class Context:
         return self.student_with()[1]
 
     def student_with(self, train: str = "") -> tuple[Student, TowerInputs]:
-        """The reference student, or its twin with every encoder trained as named (``frozen``), and train tower_inputs."""
+        """The reference student, its encoders trained as named (``frozen``) where that is given, and train inputs."""
         if train not in self._variants:
             config = self._reference.config
             if train:

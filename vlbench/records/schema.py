@@ -70,7 +70,7 @@ _STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}
 def _validator() -> Validator:
     from jsonschema import Draft202012Validator
 
-    text = files("vlbench.board").joinpath(FILE_NAME).read_text(encoding="utf-8")
+    text = files("vlbench.records").joinpath(FILE_NAME).read_text(encoding="utf-8")
     return Draft202012Validator(json.loads(text))
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from vlbench.cache import default_cache
 from vlbench.files import write_whole
-from vlbench.registry import find
 
 Names = dict[str, dict[str, str]]
 """Kind -> name -> summary."""
@@ -56,7 +55,9 @@ def _names(files: list[str]) -> Names:
 
 def _key() -> list[Any]:
     """Changes whenever the names may; JSON."""
-    plugins = [[one.name, one.module, one.version, _changed(one.module)] for one in (find.core(), *find.installed())]
+    plugins = [
+        [one.name, one.module, one.version, _changed(one.module)] for one in (discovery.core(), *discovery.installed())
+    ]
     return [plugins, *(os.environ.get(f"VLBENCH_PLUGINS_{word}", "") for word in ("ALLOW", "BLOCK"))]
 
 

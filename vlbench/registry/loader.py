@@ -11,7 +11,7 @@ from pathlib import Path
 import pluggy
 
 from vlbench.errors import PluginError
-from vlbench.registry import find, hookspecs
+from vlbench.registry import discovery, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
 from vlbench.registry.discovery import Found, RefusedError
 from vlbench.registry.heavy import HeavyImports
@@ -46,7 +46,7 @@ def try_plugins(plugin_files: Sequence[str] = ()) -> Registry:
     """As :func:`load_registry`, but whatever the plugins' status: for those who list it."""
     registry = Registry()
     registry.plugin_files = tuple(str(path) for path in plugin_files)
-    for found in [find.core(), *find.installed(), *(find.file(Path(path)) for path in plugin_files)]:
+    for found in [discovery.core(), *discovery.installed(), *(discovery.file(Path(path)) for path in plugin_files)]:
         registry.plugins.append(_admit(found, registry))
     return registry
 

@@ -82,7 +82,7 @@ class Session:
         self.observer.phase("data", None, name)
         store = self.cache.root / "data" / name
         store.mkdir(parents=True, exist_ok=True)
-        dataset = as_dataset(make(self.registry, "dataset", name, options, store), f"data set {name!r}: {spec.target}")
+        dataset = as_dataset(make(self.registry, "data set", name, options, store), f"data set {name!r}: {spec.target}")
         self.observer.done()
         return dataset
 

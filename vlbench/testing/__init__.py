@@ -7,8 +7,9 @@ package, as pytest does for its fixtures, imports no torch.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.testing.conformance import check_dataset, check_encoder, check_method, check_plugin, check_suite
@@ -31,18 +32,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "conformance": ("check_dataset", "check_encoder", "check_method", "check_plugin", "check_suite"),
-    "marks": ("parametrize_with_checks",),
-    "results": ("CheckResult",),
-    "toys": ("toy_builder", "toy_context", "toy_dataset", "toy_student"),
+    "vlbench.testing.conformance": ("check_dataset", "check_encoder", "check_method", "check_plugin", "check_suite"),
+    "vlbench.testing.parametrize": ("parametrize_with_checks",),
+    "vlbench.testing.results": ("CheckResult",),
+    "vlbench.testing.toys": ("toy_builder", "toy_context", "toy_dataset", "toy_student"),
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'vlbench.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"vlbench.testing.{_MODULE_OF[name]}"), name)
+    return lazy_name(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:

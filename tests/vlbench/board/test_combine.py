@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from vlbench.cli.main import main
 from vlbench.records.record import write_record
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from vlbench.board.render_difference import render_difference
 from vlbench.cli.main import main
 from vlbench.records.record import write_record
 
-from .conftest import MakeRecord, scores
+from ..conftest import MakeRecord, scores
 
 Records = list[dict[str, Any]]
 

@@ -16,7 +16,7 @@ from vlbench.board.render_markdown import render_markdown
 from vlbench.board.render_text import render_text
 from vlbench.records.summary import sample_sd, summarise
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 
 @pytest.fixture

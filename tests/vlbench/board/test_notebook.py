@@ -14,7 +14,7 @@ from vlbench.artifacts.artifact import save_artifact
 from vlbench.board.notebook import RunRecord
 from vlbench.records.record import write_record
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 from .test_picture import preview
 
 HOSTILE = '<img src=x onerror="alert(1)"></style><script>alert(2)</script>'

@@ -13,7 +13,7 @@ from vlbench.board.picture import draw, wrap
 from vlbench.errors import DataError
 from vlbench.records.record import write_record
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 
 def preview(folder: Path, shape: tuple[int, ...], captions: int) -> None:

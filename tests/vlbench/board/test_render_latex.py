@@ -7,7 +7,7 @@ import re
 from vlbench.board.leaderboard import build_table
 from vlbench.board.render_latex import escape, render_latex
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 
 def test_latex_has_one_line_per_row_of_equally_many_cells(make_record: MakeRecord) -> None:

@@ -17,7 +17,7 @@ from vlbench.records.ranks import read_ranks, write_ranks
 from vlbench.records.record import read_record, write_record
 from vlbench.records.summary import summarise
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 CUTS = (1, 5, 10)
 

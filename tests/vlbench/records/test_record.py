@@ -12,7 +12,7 @@ from vlbench.board.gather import find_records
 from vlbench.errors import DataError
 from vlbench.records.record import read_record, write_record
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 
 def test_record_survives_writing_and_reading(tmp_path: Path, make_record: MakeRecord) -> None:

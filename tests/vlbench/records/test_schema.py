@@ -13,7 +13,7 @@ import pytest
 from vlbench.records.record import read_record, write_record
 from vlbench.records.schema import SCHEMA, schema_problems, upgrade
 
-from .conftest import MakeRecord
+from ..conftest import MakeRecord
 
 CHOSEN = {"net": {"steps": 60, "batch": 100, "rate": 0.1, "schedule": "cosine", "noise": 0.5, "clip": 0.0}}
 

@@ -9,7 +9,7 @@ import pytest
 from vlbench.board.leaderboard import Group, Row, build_table
 from vlbench.board.render_text import render_text
 
-from .conftest import MakeRecord
+from ...conftest import MakeRecord
 
 
 def group(records: list[dict[str, Any]]) -> Group:
