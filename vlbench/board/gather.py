@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vlbench.board.fit import record_problem
 from vlbench.board.leaderboard import LeftOut
 from vlbench.board.per_image import image_scores
 from vlbench.board.plain import plain
@@ -20,6 +19,7 @@ from vlbench.disk.sums import file_hash, read_sums
 from vlbench.errors import DataError
 from vlbench.files import DAMAGED
 from vlbench.records.evidence import declared_deterministic, origin_of, read_evidence
+from vlbench.records.fit import record_problem
 from vlbench.records.record import FILE_NAME, read_record, record_id
 
 Record = Mapping[str, Any]

@@ -28,7 +28,6 @@ from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import ASKED, read_record, record_id, write_record
-from vlbench.recover import alone_with, find_run, is_whole, sealing
 from vlbench.registry.code import code_hash
 from vlbench.registry.invoke import make
 from vlbench.registry.options import options_for_each
@@ -49,6 +48,7 @@ from vlbench.runs.jobs import (
 from vlbench.runs.meter import Meter
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.preview import write_examples, write_preview
+from vlbench.runs.recover import alone_with, find_run, is_whole, sealing
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.runs.scores import chance_scores, student_scores
 from vlbench.runs.session import Session

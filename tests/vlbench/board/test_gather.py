@@ -26,7 +26,7 @@ from vlbench.disk.sums import write_sums
 from vlbench.records.evidence import write_origin
 from vlbench.records.record import write_record
 
-from .conftest import MakeRecord, scores
+from ..conftest import MakeRecord, scores
 
 FORMS = ("text", "markdown", "csv", "json", "html", "latex")
 WRONG = (None, True, -1, 1e308, 7, "x", "", [], {}, [1, "a"], {"a": {"b": None}}, "\x1b[31m" + "y" * 1_000_000)
