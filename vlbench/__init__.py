@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         StudentSpec,
         SuiteSpec,
     )
-    from vlbench.runs.pipeline import run
+    from vlbench.runs.run import run, score
     from vlbench.seeds import SeedTree
 
 __version__ = "0.1.0"
@@ -69,6 +69,7 @@ __all__ = [
     "load_artifact",
     "option",
     "run",
+    "score",
     "students",
 ]
 
@@ -92,7 +93,7 @@ _MODULES = {
         "StudentSpec",
         "SuiteSpec",
     ),
-    "vlbench.runs.pipeline": ("run",),
+    "vlbench.runs.run": ("run", "score"),
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }

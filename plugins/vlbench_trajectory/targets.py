@@ -39,7 +39,7 @@ class LearnedTargets:
         """What is learned, for given rows."""
         return entries
 
-    def entries(self, variable: Rows) -> Rows:
+    def tower_inputs(self, variable: Rows) -> Rows:
         """The rows."""
         return variable
 

@@ -13,7 +13,7 @@ from vlbench.evaluation.evaluate import Evaluator
 from vlbench.progress import Observer
 from vlbench.records.record import read_record
 from vlbench.runs.request import RunRequest
-from vlbench.runs.scores import student_scores
+from vlbench.runs.scoring import student_scores
 from vlbench.runs.session import Session
 from vlbench.seeds import SeedTree
 from vlbench.students.training import Recipe, TrainingSet

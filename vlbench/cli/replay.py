@@ -41,7 +41,7 @@ def command(
     with claims.scratch_folder() as scratch, observer() as watching:
         source = claims.open_source(record, Path(scratch))
         request = claims.request_of(source.record, registry, suite=suite, device=device, out=out)
-        words = claims.command_words(source.record, request)
+        words = claims.replay_words(source.record, registry, request)
         found: dict[str, Any] = {"command": words}
         if not as_json:
             click.echo(shlex.join(words))

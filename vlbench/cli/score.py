@@ -37,8 +37,8 @@ def command(context: click.Context, /, artifact: Path, as_json: bool, offline: b
     if not artifact.exists():
         raise ArtifactError(f"{str(artifact)!r} does not exist. Give the folder of a run, as vlbench run names it.")
     from vlbench.cli.progress import observer
-    from vlbench.runs.pipeline import score_artifact
     from vlbench.runs.request import RunRequest
+    from vlbench.runs.rescoring import score_artifact
 
     registry = load(context)
     with no_network(offline), observer() as watching:

@@ -57,6 +57,7 @@ class Context:
         tower_inputs: what the reference student's trained parts read, of the train split.
         observer: told of phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
+        work: folder of the method's checkpoint; None where none is stored.
 
     Examples:
         >>> from pathlib import Path
@@ -72,16 +73,26 @@ class Context:
     """
 
     def __init__(
-        self, train: TrainView, builder: StudentBuilder, reference: Reference, seeds: SeedTree, observer: Observer
+        self,
+        train: TrainView,
+        builder: StudentBuilder,
+        reference: Reference,
+        seeds: SeedTree,
+        observer: Observer,
+        *,
+        work: Path | None = None,
+        clock: Meter | None = None,
     ) -> None:
         self.seeds: SeedTree = seeds
         self.observer: Observer = observer
         self.device: str = builder.device
         self._train, self._builder, self._reference = train, builder, reference
         self._variants: dict[str, tuple[Student, TowerInputs]] = {}
-        self.work: Path | None = None
-        self.clock: Meter | None = None
+        self.work: Path | None = work
+        self._clock = clock
         self.curves: dict[str, list[float]] = {}
+        # Built here, before a method's clock starts: features and statistics belong to no method.
+        self.student_with()
 
     @property
     def student(self) -> Student:
@@ -198,7 +209,7 @@ class Context:
         """Keep a method's state, in place of the last; the next run of the same command finds it."""
         if self.work is not None:
             # What a run took so far goes with it: the next part's cost is the sum.
-            spent_s = self.clock.so_far_s if self.clock else 0.0
+            spent_s = self._clock.so_far_s if self._clock else 0.0
             write_tensors(self.work / "checkpoint.safetensors", tensors, {"spent_s": repr(spent_s)})
 
     def load_checkpoint(self) -> dict[str, Tensor] | None:
@@ -211,6 +222,6 @@ class Context:
             aside = set_aside(self.work / "checkpoint.safetensors")
             self.observer.message(f"{error}. Set aside as {aside.name}; the method begins again.")
             return None
-        if self.clock is not None:
-            self.clock.before_s = float(about.get("spent_s", 0.0))
+        if self._clock is not None:
+            self._clock.before_s = float(about.get("spent_s", 0.0))
         return tensors

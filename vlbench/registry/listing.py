@@ -16,6 +16,7 @@ from typing import Any
 
 from vlbench.cache import default_cache
 from vlbench.files import write_whole
+from vlbench.registry import discovery
 
 Names = dict[str, dict[str, str]]
 """Kind -> name -> summary."""

@@ -100,7 +100,7 @@ def _load(found: Found) -> object:
     except ModuleNotFoundError as error:
         raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-        line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, find.__file__)  # it says its own
+        line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, discovery.__file__)  # it says its own
         raise RefusedError("import error", _cause(error) + line) from error
 
 

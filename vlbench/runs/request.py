@@ -15,7 +15,7 @@ class RunRequest:
         suite: name of a suite, or path of a TOML file; ``""`` where a record at hand names it.
         seeds: of the distillation, each the root of a seed tree; one record for each.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
-        options: ``key`` or ``method.key`` -> text; see :func:`vlbench.registry.options.options_for_each`.
+        options: ``key`` or ``method.key`` -> text or value; see :func:`vlbench.registry.options.options_for_each`.
         overrides: protocol key -> text.
         out: folder of the runs.
         executor: how rows are run, by name.
@@ -27,7 +27,7 @@ class RunRequest:
     suite: str = "scenes"
     seeds: tuple[int, ...] = (0,)
     device: str = "auto"
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
     out: Path = Path("runs")
     executor: str = "serial"

@@ -1,11 +1,9 @@
-"""All that the cells of one command share: protocol, data, students, evaluators."""
+"""What the jobs of one command share: protocol, data, students, evaluators."""
 
 from __future__ import annotations
 
-import copy
 import platform
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +26,13 @@ from vlbench.students.losses import INFO_NCE
 from vlbench.students.student import TowerConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vlbench.data.pairs import Split
     from vlbench.encoders.base import Encoder
     from vlbench.progress import Observer
     from vlbench.registry.registry import Registry
+    from vlbench.runs.meter import Meter
     from vlbench.runs.request import RunRequest
 
 _MODELS = ("timm", "sentence-transformers", "transformers", "peft")
@@ -105,31 +106,33 @@ class Session:
 
     @cached_property
     def students(self) -> dict[str, StudentConfig]:
-        """Those of the protocol, then those asked for beside them.
+        """Those of the protocol, then those of the request.
 
         Raises:
-            UnknownNameError: a student asked for is not declared.
+            UnknownNameError: a student of the request is not declared.
             ProtocolError: it has the name of another one of the protocol.
         """
-        students = dict(self.protocol.students)
-        for name in self.request.students:
-            config = parse_student(self.registry.student(name).table(), f"student {name!r}")
-            if students.setdefault(name, config) != config:
-                raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
-        return students
+        return dict(self.protocol.students) | {name: self.student_config(name) for name in self.request.students}
 
-    def with_students(self, names: Iterable[str]) -> Session:
-        """The same workbench for these students as well; what is loaded is shared."""
-        other = copy.copy(self)
-        more = (name for name in names if name not in self.students)
-        other.request = replace(self.request, students=(*self.request.students, *more))
-        other.__dict__.pop("students", None)
-        return other
+    def student_config(self, name: str) -> StudentConfig:
+        """A student of the protocol, or a declared one.
+
+        Raises:
+            UnknownNameError: there is none of that name.
+            ProtocolError: the protocol and the declaration differ.
+        """
+        own = self.protocol.students.get(name)
+        if own is not None and name not in self.request.students:
+            return own
+        declared = parse_student(self.registry.student(name).table(), f"student {name!r}")
+        if own not in (None, declared):
+            raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
+        return declared
 
     def evaluator(self, student: str) -> Evaluator:
         """Scores training sets under one of the students."""
         if student not in self._evaluators:
-            built = self.builder.student(student, self.students[student])
+            built = self.builder.student(student, self.student_config(student))
             training = self.protocol.training
             # Where val is scored, test is not even read.
             tower_inputs = {
@@ -138,10 +141,17 @@ class Session:
             self._evaluators[student] = Evaluator(built, tower_inputs, training.grid, split=training.split)
         return self._evaluators[student]
 
-    def context(self, spec: MethodSpec, seeds: SeedTree) -> tuple[TrainView, Context]:
-        """What a method is given."""
+    def context(self, spec: MethodSpec, seeds: SeedTree, work: Path, clock: Meter) -> tuple[TrainView, Context]:
+        """What a method is given.
+
+        Args:
+            spec: of the method.
+            seeds: the only source of its randomness.
+            work: folder of its checkpoint.
+            clock: measures what it takes.
+        """
         view = TrainView(self.dataset, sees_val=spec.sees_val)
-        return view, Context(view, self.builder, self.reference, seeds, self.observer)
+        return view, Context(view, self.builder, self.reference, seeds, self.observer, work=work, clock=clock)
 
     @property
     def reference(self) -> Reference:
@@ -151,10 +161,6 @@ class Session:
         # The usual loss has no name in it, so that what was kept before there was another one is found.
         student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
-
-    def method_options(self, spec: MethodSpec, given: Mapping[str, object]) -> Any:
-        """A method's options, typed and checked."""
-        return parse_options(spec.options, given, owner=f"method {spec.name!r}", hint=f"vlbench methods {spec.name}")
 
     def environment(self) -> dict[str, Any]:
         """Versions, device and threads, for the record."""

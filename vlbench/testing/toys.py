@@ -120,7 +120,6 @@ def toy_context(
     reference = Reference("toy", config, TOY_RECIPE, f"toy {config} {TOY_RECIPE}")
     view = TrainView(dataset, sees_val=sees_val)
     builder = toy_builder(dataset, cache or folder / "cache")
-    context = Context(view, builder, reference, SeedTree(seed), observer or SilentObserver())
-    context.work = folder / "work"
-    context.work.mkdir(parents=True, exist_ok=True)
-    return view, context
+    work = folder / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    return view, Context(view, builder, reference, SeedTree(seed), observer or SilentObserver(), work=work)

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vlbench.budget import Budget
 from vlbench.errors import DataError, UnknownNameError
 from vlbench.progress import Observer
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import REBUILT, SELF_REPORTED, read_evidence, write_evidence
 from vlbench.records.record import FILE_NAME
-from vlbench.runs.jobs import Job, run_words
+from vlbench.runs.jobs import Job, command_words, method_options, option_text
 from vlbench.runs.request import RunRequest
 from vlbench.verification.bundle import file_hash, unpack
 from vlbench.verification.checks import Check, record_checks
@@ -128,13 +129,6 @@ def _defaults(options_type: type) -> dict[str, Any]:
         return {}
 
 
-def option_text(value: object) -> str:
-    """A value as ``-o key=...`` takes it."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
-
-
 def missing_plugins(record: Record, registry: Registry) -> str:
     """Which plugins of the record are not here."""
     used = ("ok", "slow")
@@ -154,11 +148,12 @@ def missing_plugins(record: Record, registry: Registry) -> str:
     return "The record was made with " + ("; ".join(lines) or "plugins that are all here") + "."
 
 
-def command_words(record: Record, request: RunRequest) -> list[str]:
-    """The command, as a shell takes it."""
-    job = Job(record["method"], record["budget"], request.options, record["seed"])
+def replay_words(record: Record, registry: Registry, request: RunRequest) -> list[str]:
+    """The command of a replay, as a shell takes it."""
+    options = method_options(registry.method(record["method"]), request.options)
+    job = Job(record["method"], Budget.parse(record["budget"]), options, record["seed"])
     device = ("--device", request.device)
-    return [*run_words(job, request, suite=request.suite, more=device), "--out", str(request.out)]
+    return [*command_words(job, request, suite=request.suite, more=device), "--out", str(request.out)]
 
 
 def drifts(record: Record, work: Session) -> Iterator[Drift]:
@@ -191,7 +186,6 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
     Raises:
         DataError: the folder holds that run already, or the new run did not finish.
     """
-    from vlbench.budget import Budget
     from vlbench.runs.pipeline import run_many
 
     record = source.record

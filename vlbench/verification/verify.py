@@ -179,7 +179,7 @@ class _Findings:
             self.checks += [queries] if (folder / RANKS).exists() else []
 
     def _retrain(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
-        from vlbench.runs.pipeline import rescore
+        from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 

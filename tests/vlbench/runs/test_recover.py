@@ -34,7 +34,7 @@ class Rolled(vlbench.Method):
             context.save_checkpoint(state)
             context.curve("loss", float(state["steps"]))
         tower = context.student.towers["text"]
-        vectors = tower.standardise.inverse(context.training_set(start).entries(torch.arange(len(start)))["text"])
+        vectors = tower.standardise.inverse(context.training_set(start).tower_inputs(torch.arange(len(start)))["text"])
         sides = {"image": train.items("image")[train.pairs[start.indices, 0]], "text": vectors.roll(1, 0)}
         return vlbench.DistilledPairs(sides, {"image": "items", "text": tower.space}, train.fingerprint, start=start)
 

@@ -210,7 +210,7 @@ def test_a_failed_run_is_tried_again(plugin: str, tmp_path: Path):
 
 
 def test_a_saved_artifact_scores_the_same_without_the_method(plugin: str, tmp_path: Path):
-    from vlbench.runs.pipeline import score_artifact
+    from vlbench.runs.rescoring import score_artifact
 
     record = run(plugin, tmp_path, overrides={**QUICK})
     again = score_artifact(tmp_path / record["id"], registry=load_registry())

@@ -67,7 +67,7 @@ class Shifted(vlbench.Method):
     def condense(self, train, budget, context):
         start = vlbench.Selection(torch.arange(budget.pairs) * 5, train.fingerprint)
         text = context.student.towers["text"]
-        vectors = text.standardise.inverse(context.training_set(start).entries(torch.arange(budget.pairs))["text"])
+        vectors = text.standardise.inverse(context.training_set(start).tower_inputs(torch.arange(budget.pairs))["text"])
         sides = {"image": train.items("image")[: budget.pairs].clone(), "text": vectors}
         left = torch.eye(budget.pairs)
         targets = vlbench.artifacts.Targets(torch.zeros(budget.pairs), left, left.roll(1, 1))

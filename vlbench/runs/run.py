@@ -1,0 +1,134 @@
+"""``vlbench.run`` and ``vlbench.score``: what the commands of these names do, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlbench.board.notebook import RunRecord
+from vlbench.budget import Budget
+from vlbench.progress import Observer, SilentObserver
+from vlbench.runs.request import RunRequest
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+
+
+def run(
+    *,
+    method: str,
+    budget: Budget | int | str,
+    suite: str = "scenes",
+    seed: int = 0,
+    options: Mapping[str, object] | None = None,
+    overrides: Mapping[str, str] | None = None,
+    students: Sequence[str] = (),
+    out: Path | str = "runs",
+    data: Path | str | None = None,
+    device: str = "auto",
+    executor: str = "serial",
+    plugins: Sequence[str] = (),
+    observer: Observer | None = None,
+) -> RunRecord:
+    """Condense, score and record; what ``vlbench run`` does.
+
+    Args:
+        method: a declared method.
+        budget: a number of pairs, or of bytes as in ``"5MB"``.
+        suite: a declared suite, or the path of a TOML file.
+        seed: of the distillation, the root of its seed tree.
+        options: of the method, name -> value.
+        overrides: dotted key of the protocol -> TOML value as text, as in ``{"training.seeds": "1"}``.
+        students: declared students that score the artifact too.
+        out: folder of the runs.
+        data: folder of the data set's files, where it reads any.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+        executor: how rows are run, by name.
+        plugins: plugin files.
+        observer: receives progress; nothing is printed by default.
+
+    Returns:
+        the record, as also written to ``<out>/<id>/record.json``: scores in percent, ``cost`` in seconds (``_s``) and
+        bytes. A notebook draws it as a table. A method that failed or diverged is a ``status`` of its record, not an
+        error. The protocol's baselines are made too.
+
+    Raises:
+        vlbench.errors.VlbenchError: a name, option, budget or file is wrong.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
+        >>> record["status"], record["cost"]["pairs"]
+        ('finished', 20)
+        >>> 0 < record["scores"]["convnet"]["mean_recall"]["mean"] < 100
+        True
+    """
+    from vlbench.runs.pipeline import run_many
+
+    registry = _registry(plugins)
+    request = RunRequest(
+        suite=suite,
+        seeds=(seed,),
+        device=device,
+        options=dict(options or {}),
+        overrides=dict(overrides or {}),
+        out=Path(out),
+        executor=registry.executor(executor).name,
+        data=_folder(data),
+        students=tuple(students),
+    )
+    parsed = [Budget.parse(budget)]
+    watching = observer or SilentObserver()
+    record = run_many(registry, methods=[method], budgets=parsed, request=request, observer=watching)[0]
+    return RunRecord(record, request.out / record["id"])
+
+
+def score(
+    artifact: Path | str,
+    *,
+    suite: str = "",
+    students: Sequence[str] = (),
+    data: Path | str | None = None,
+    device: str = "auto",
+    plugins: Sequence[str] = (),
+    observer: Observer | None = None,
+) -> RunRecord:
+    """Train fresh students on a saved artifact and score them, without the method's code.
+
+    Args:
+        artifact: folder of a run, or of a saved artifact.
+        suite: on which it is scored; by default the one it was made for.
+        students: declared students that score it beside those of the suite.
+        data: folder of the data set's files, where it reads any.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+        plugins: plugin files.
+        observer: receives progress; nothing is printed by default.
+
+    Returns:
+        a record of the scores, which is not written.
+
+    Raises:
+        vlbench.errors.VlbenchError: a name or a file is wrong, or the artifact is of other data.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
+        >>> vlbench.score(record.folder)["scores"] == record["scores"]
+        True
+    """
+    from vlbench.runs.rescoring import score_artifact
+
+    request = RunRequest(suite=suite, device=device, data=_folder(data), students=tuple(students))
+    record = score_artifact(artifact, request, registry=_registry(plugins), observer=observer)
+    return RunRecord(record, Path(artifact))
+
+
+def _registry(plugins: Sequence[str]) -> Registry:
+    from vlbench.registry.loader import load_registry
+
+    return load_registry(plugins)
+
+
+def _folder(data: Path | str | None) -> Path | None:
+    return None if data is None else Path(data)
