@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
@@ -129,6 +130,7 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     if condensed:
         reference = session.evaluator(session.protocol.reference)
         write_preview(folder, artifact, session.dataset.split("train"), reference)
+        write_audit(folder, artifact, session)
     return Made(condensed, scored, start)
 
 

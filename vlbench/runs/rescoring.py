@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import Artifact, check_artifact, load_artifact
 from vlbench.budget import Budget
 from vlbench.progress import Observer, SilentObserver
@@ -76,6 +77,7 @@ def scored_again(session: Session, job: Job, found: Record, folder: Path) -> Rec
     if job.has_method:
         reference = session.evaluator(session.protocol.reference)
         write_preview(folder, artifact, session.dataset.split("train"), reference)
+        write_audit(folder, artifact, session)
     start = score_start(session, artifact, job.seed, students=students)
     cost = {**found["cost"], "train_s": scored.train_s, "score_s": scored.score_s}
     record = {**found, **score_fields(session, scored), "cost": cost, "command": command}

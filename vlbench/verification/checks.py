@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vlbench.records.fit import record_problem
 from vlbench.records.record import record_id
 from vlbench.records.schema import schema_problems
 from vlbench.records.summary import mean, sample_sd
+from vlbench.verification.names import MOST_CURVES, MOST_POINTS, text_problem, texts
 
 Record = Mapping[str, Any]
 Outcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic",
-    "cost: seconds and memory",
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""
 COMPLETE = (
@@ -56,9 +58,12 @@ def record_checks(record: Record) -> list[Check]:
     form = verdict("schema", schema_problems(record), f"schema {record.get('schema')}, every field known")
     if form.outcome != "ok":
         return [form]
+    if missing := [name for name in COMPLETE if name not in record]:
+        return [form, Check("asked", "failed", f"{', '.join(missing)} missing")]
     return [
         form,
         verdict("asked", list(_asked(record)), "finished, by the protocol, and the id is the hash of what was asked"),
+        verdict("texts", list(_texts(record)), "none is endless or holds what is not seen; the date is one"),
         verdict("command", list(_command(record)), "asks for the same"),
         verdict(
             "arithmetic", list(_arithmetic(record)), "recalls rise with K; means and spread are those of the seeds"
@@ -69,10 +74,30 @@ def record_checks(record: Record) -> list[Check]:
 
 def _asked(record: Record) -> Iterator[str]:
     yield from claimable(record)
-    if missing := [name for name in COMPLETE if name not in record]:
-        yield f"{', '.join(missing)} missing"
-    elif record["id"] != (expected := record_id(record)):
+    if record["id"] != (expected := record_id(record)):
         yield f"id is {record['id']!r}, what was asked gives {expected!r}"
+    if problem := record_problem(record):
+        yield problem
+
+
+def _texts(record: Record) -> Iterator[str]:
+    for place, text in texts(record):
+        if problem := text_problem(text):
+            yield f"{place} {problem}"
+    if record.get("message"):
+        yield "a finished run has no message"
+    curves = record.get("curves", {})
+    if len(curves) > MOST_CURVES or sum(map(len, curves.values())) > MOST_POINTS:
+        yield f"more than {MOST_CURVES} curves or {MOST_POINTS:,} points"
+    names = [plugin["name"] for plugin in record.get("plugins", [])]
+    if len(set(names)) < len(names):
+        yield "a plugin is named twice"
+    try:
+        created = datetime.datetime.fromisoformat(record["created"])
+        if created.tzinfo is None or created > datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1):
+            yield f"created is {record['created']!r}: in the future, or without a time zone"
+    except ValueError:
+        yield f"created is {record['created']!r}, no date"
 
 
 def claimable(record: Record) -> Iterator[str]:
@@ -102,6 +127,8 @@ def _command(record: Record) -> Iterator[str]:
     suites = [value for name, value in pairs if name == "--suite"]
     if len(suites) != 1 or not (suites[0] == record["suite"] or suites[0].endswith(".toml")):
         yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record['suite']}"
+    keys = [f"{name} {value.partition('=')[0] if name in ('-o', '--set') else ''}" for name, value in pairs]
+    yield from (f"{key.strip()} is given twice" for key in dict.fromkeys(keys) if keys.count(key) > 1)
     known = {"--method", "--budget", "--seed", "--suite", "--students", "-o", "--set"}
     yield from (f"{name} is unknown" for name, _ in pairs if name not in known)
     for name, value in pairs:

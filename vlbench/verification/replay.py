@@ -69,6 +69,11 @@ class Replayed:
     same_code: bool | None
 
     @property
+    def rebuilt(self) -> bool:
+        """Whether the same code made the same artifact bit by bit, and the scores agree."""
+        return self.agrees and bool(self.same_artifact and self.same_code)
+
+    @property
     def agrees(self) -> bool:
         """Whether the recorded scores lie where the new ones put them."""
         return all(check.outcome == "ok" for check in self.checks)
@@ -203,16 +208,19 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
 
 
 def leave_evidence(source: Source, replayed: Replayed) -> None:
-    """Write down beside the record that it was reproduced, or that it was tried and was not."""
+    """Write down beside the record whether it was rebuilt; otherwise it keeps the badge it had."""
     before = read_evidence(source.folder)
     checks = [
         Check(check.name.replace("retrained", "replayed"), check.outcome, check.detail) for check in replayed.checks
     ]
+    bits = "same" if replayed.same_artifact else "other" if replayed.same_artifact is not None else "no"
+    code = "same" if replayed.same_code else "other" if replayed.same_code is not None else "no"
+    checks.append(Check("rebuilt", "ok" if replayed.rebuilt else "failed", f"{bits} artifact, {code} code to compare"))
     found = Verification(
         id=source.record["id"],
         manifest_sha256=before.get("manifest_sha256", ""),
         record_sha256=file_hash(source.folder / FILE_NAME),
-        badge=REBUILT if replayed.agrees else before.get("badge", SELF_REPORTED),
+        badge=REBUILT if replayed.rebuilt else before.get("badge", SELF_REPORTED),
         checks=checks,
         comparisons=replayed.comparisons,
         environment=replayed.record["environment"],
