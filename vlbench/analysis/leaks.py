@@ -71,10 +71,7 @@ def _pixel_looks(run: Finished, most: int | None) -> dict[str, Look]:
         items = dataset.split("train").items[side]
         if artifact.spaces[side] != ITEMS or not isinstance(items, Tensor):
             continue
-        if (
-            most is not None
-            and dataset.split("test").items[side][:1].numel() * dataset.split("test").count(side) > LARGE
-        ):
+        if most is not None and items[:1].numel() * dataset.split("test").count(side) > LARGE:
             continue
         centre = items[:: max(1, len(items) // 2000)].float().mean(0).flatten()
         test = _unit(dataset.split("test").items[side], centre)

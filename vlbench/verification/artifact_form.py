@@ -69,7 +69,7 @@ def _distilled(about: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(rates, dict) or not all(_is_rate(rate) for rate in rates.values()):
         yield f"rates is no table of branch -> number within {LARGEST_RATE:g}"
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 0:
-        yield f"target_rank is {str(rank)[:40]!r}"
+        yield f"target_rank is {repr(rank)[:40]}"
 
 
 def _is_rate(rate: object) -> bool:

@@ -46,18 +46,15 @@ def _declared(record: Record, spec: MethodSpec) -> Iterator[str]:
         if record.get(name) != declared:
             yield f"{name} is {record.get(name)!r}, the method declares {declared!r}"
     try:
-        parsed = parse_options(spec.options, record["options"], owner=f"method {spec.name!r}")
+        parsed: Any = parse_options(spec.options, record["options"], owner=f"method {spec.name!r}")
     except VlbenchError as error:
         yield str(error)
         return
     resolved = json.loads(json.dumps(dataclasses.asdict(parsed), default=str))
     # As JSON: 1, 1.0 and true are three values.
     if json.dumps(resolved, sort_keys=True) != json.dumps(record["options"], sort_keys=True):
-        names = [
-            name
-            for name in resolved
-            if json.dumps(resolved[name]) != json.dumps(record["options"].get(name, ...), default=str)
-        ]
+        given = {name: json.dumps(value, sort_keys=True) for name, value in record["options"].items()}
+        names = [name for name, value in resolved.items() if json.dumps(value, sort_keys=True) != given.get(name)]
         yield f"options are not those of the method as a run records them: {', '.join(names)}"
 
 

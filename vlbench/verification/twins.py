@@ -39,11 +39,7 @@ def is_twin(one: Artifact, other: Artifact) -> bool:
     """Whether two artifacts are the same real pairs, or share more than half of their learned pairs."""
     if isinstance(one, Selection) and isinstance(other, Selection):
         return set(one.indices.tolist()) == set(other.indices.tolist())
-    if (
-        not isinstance(one, DistilledPairs)
-        or not isinstance(other, DistilledPairs)
-        or set(one.sides) != set(other.sides)
-    ):
+    if not isinstance(one, DistilledPairs) or not isinstance(other, DistilledPairs):
         return False
     mine, theirs = _pairs(one), _pairs(other)
     return len(mine & theirs) > MOST_EQUAL * min(len(mine), len(theirs))
