@@ -83,6 +83,7 @@ class Cache:
             if not problem and json.loads((folder / KEY).read_text(encoding="utf-8")) != json.loads(json.dumps(key)):
                 problem = "it was made for another key"
             if not problem:
+                _mark_used(folder)
                 # Cloned, since a tensor read from a file may lie at an odd address: sums differ in their last bits.
                 return {name: tensor.clone() for name, tensor in load_file(folder / DATA).items()}
         except (OSError, ValueError, SafetensorError) as error:
@@ -123,6 +124,12 @@ class Cache:
                     found = compute()
                     self.store(kind, key, found)
         return found
+
+
+def _mark_used(folder: Path) -> None:
+    """The time of the key's file is that of the last reading, for ``vlbench cache``."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / KEY)
 
 
 def _flush(file: Path) -> None:

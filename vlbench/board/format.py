@@ -97,9 +97,12 @@ def pairs_text(row: Row) -> str:
 
 def bytes_text(row: Row) -> str:
     """Bytes in decimal units."""
-    if row.bytes is None:
-        return "-"
-    size, unit = row.bytes, "B"
+    return "-" if row.bytes is None else size_text(row.bytes)
+
+
+def size_text(size: float) -> str:
+    """A number of bytes in decimal units."""
+    unit = "B"
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break

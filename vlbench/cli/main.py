@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import vlbench
+from vlbench.cli.failures import file_error, give_up_output, shortened, stopped_code, terminable
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 
 COMMANDS = {
@@ -20,6 +22,7 @@ COMMANDS = {
     "plugins": "List plugins and whether each could be loaded.",
     "prepare": "Fetch and compute once what a suite needs; say what is missing.",
     "data": "Make a small stand-in for a data set you do not have yet.",
+    "cache": "List what is stored between runs, check it, or remove what nothing reads.",
     "show": "Draw the pairs of a run as a picture.",
     "export": "Write the pairs of a run as a table and pictures.",
     "score": "Train fresh students on a saved artifact and score them.",
@@ -85,7 +88,24 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except VlbenchError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(shortened(str(error))) from error
+        except RecursionError as error:
+            raise click.ClickException("a file or a value is nested too deeply to be read.") from error
+        except KeyboardInterrupt as error:
+            click.echo("Stopped. What was finished is kept; give the same command again.", err=True)
+            raise click.exceptions.Exit(stopped_code(error)) from None
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """As click does; what the file system refuses is one line, and SIGTERM is Ctrl-C."""
+        try:
+            with terminable():
+                return super().main(*args, **extra)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            give_up_output()
+            click.echo(f"Error: {shortened(file_error(error))}", err=True)
+            sys.exit(1)
 
 
 def _summaries(ctx: click.Context) -> dict[str, str]:

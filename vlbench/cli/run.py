@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vlbench.cli.complete import Name
+from vlbench.cli.failures import stopped_code
 from vlbench.cli.shared import echo_json, key_values, load, names, no_network, readable_path
 from vlbench.errors import OptionError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from vlbench.runs.request import RunRequest
 
 Record = Mapping[str, Any]
+MOST_DIGITS = 18
+"""Of a seed."""
 
 
 @click.command("run")
@@ -112,8 +115,11 @@ def asked_for(
 def _seeds(given: Sequence[str]) -> tuple[int, ...]:
     texts = [text.strip() for part in given for text in part.split(",")]
     for text in texts:
-        if not text.isdecimal():
-            raise OptionError(f"--seed {text!r} is not a whole number of at least 0. Give some, as in --seed 0,1,2.")
+        if not text.isdecimal() or len(text) > MOST_DIGITS:
+            raise OptionError(
+                f"--seed {text[:40]!r} is not a whole number of at least 0 and at most {MOST_DIGITS} digits. "
+                "Give some, as in --seed 0,1,2."
+            )
     return tuple(dict.fromkeys(int(text) for text in texts))
 
 
@@ -126,13 +132,13 @@ def _run(
     try:
         with observer() as watching:
             return run_many(registry, methods=methods, budgets=budgets, request=request, observer=watching)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo(
             "Stopped. Finished runs, finished phases and the last checkpoint are kept; "
             f"runs are under {readable_path(request.out)}. The same command goes on from there.",
             err=True,
         )
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(stopped_code(error)) from None
 
 
 def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -> None:

@@ -52,6 +52,11 @@ def _sum(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
+def made_problem(path: Path) -> str:
+    """Why a file of :func:`made_once` is not whole; "" for one that is, and for one that stores no hash."""
+    return "" if not _sum(path).exists() or _is_whole(path) else "it is not what its hash says"
+
+
 def _is_whole(path: Path) -> bool:
     try:
         return _sum(path).read_text(encoding="ascii") == f"{file_hash(path)}  {path.name}\n"

@@ -117,6 +117,7 @@ def alone_with(folder: Path, what: str, report: Callable[[str], None]) -> Iterat
 @contextlib.contextmanager
 def sealing(folder: Path) -> Iterator[None]:
     """Files of a run change within: its hashes go first and come last, so that half of a change is never trusted."""
+    folder.mkdir(parents=True, exist_ok=True)  # where nothing can be written, nothing is computed first
     drop_sums(folder)
     yield
     write_sums(folder, FILES)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vlbench.budget import Budget
+from vlbench.disk.sums import file_hash
 from vlbench.errors import DataError, UnknownNameError
 from vlbench.progress import Observer
 from vlbench.protocol.load import other_students
@@ -19,7 +20,7 @@ from vlbench.records.evidence import REBUILT, SELF_REPORTED, read_evidence, writ
 from vlbench.records.record import FILE_NAME
 from vlbench.runs.jobs import Job, command_words, method_options, option_text
 from vlbench.runs.request import RunRequest
-from vlbench.verification.bundle import file_hash, unpack
+from vlbench.verification.bundle import unpack
 from vlbench.verification.checks import Check, record_checks
 from vlbench.verification.compare import Comparison, retrained_checks
 from vlbench.verification.verify import Verification, read_stranger

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.disk.sums import drop_sums, write_sums
+from vlbench.disk.sums import drop_sums, file_hash, write_sums
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
@@ -20,7 +20,7 @@ from vlbench.records.ranks import FILE_NAME as RANKS
 from vlbench.records.record import FILE_NAME
 from vlbench.records.schema import SCHEMA, upgrade
 from vlbench.runs.request import AS_RECORDED, RunRequest
-from vlbench.verification.bundle import LARGEST, MANIFEST, file_hash, unpack
+from vlbench.verification.bundle import LARGEST, MANIFEST, unpack
 from vlbench.verification.checks import Check, record_checks, verdict
 from vlbench.verification.compare import Comparison
 from vlbench.verification.declared import method_checks, name_checks
@@ -95,6 +95,8 @@ def verify(
     Raises:
         DataError: it is no bundle, or not a whole one.
     """
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)  # where nothing can be unpacked, nothing is trained first
     try:
         return _verify(bundle, request, registry, retrain=retrain, observer=observer or SilentObserver(), keep=keep)
     except (VlbenchError, OSError):

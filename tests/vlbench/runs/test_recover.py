@@ -1,7 +1,5 @@
 """A file of a run that went bad is named, set aside, and made again by the command that made it; bit for bit."""
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -17,60 +15,15 @@ import vlbench
 from vlbench.board.gather import find_records
 from vlbench.disk.tensors import write_tensors
 from vlbench.errors import VlbenchError
-from vlbench.progress import SilentObserver
 from vlbench.records.record import FILE_NAME
 
-PLUGIN = """
-import torch
-import vlbench
-
-class Rolled(vlbench.Method):
-    # Real pictures under the texts of others, in two steps with a checkpoint between.
-    def condense(self, train, budget, context):
-        start = vlbench.Selection(context.candidates()[: budget.pairs], train.fingerprint)
-        state = context.load_checkpoint() or {"steps": torch.zeros(1)}
-        while state["steps"] < 2:
-            state = {"steps": state["steps"] + 1}
-            context.save_checkpoint(state)
-            context.curve("loss", float(state["steps"]))
-        tower = context.student.towers["text"]
-        vectors = tower.standardise.inverse(context.training_set(start).tower_inputs(torch.arange(len(start)))["text"])
-        sides = {"image": train.items("image")[train.pairs[start.indices, 0]], "text": vectors.roll(1, 0)}
-        return vlbench.DistilledPairs(sides, {"image": "items", "text": tower.space}, train.fingerprint, start=start)
-
-@vlbench.hookimpl
-def vlbench_methods():
-    return [vlbench.MethodSpec("rolled", "rolled:Rolled", "distillation", "For a test.")]
-"""
-QUICK = {
-    "rows.always": "[]",
-    "rows.full": "false",
-    "training.seeds": "2",
-    "training.grid": "[{ steps = 10, batch = 20, rate = 0.1 }]",
-    "training.warmup.steps": "2",
-}
 MENDED = ("ranks.parquet", "preview.npy", "preview.json", "hits.json", "hits.npy")
 REMADE = ("record.json", "artifact.json", "artifact.safetensors")
 
 
-class Listener(SilentObserver):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.lines.append(text)
-
-
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("plugin") / "rolled.py"
-    path.write_text(PLUGIN, encoding="utf-8")
-    return str(path)
-
-
-def run(plugin: str, out: Path, **more):
-    given = {"method": "rolled", "budget": 20, "suite": "scenes-mini", "overrides": QUICK, **more}
-    return vlbench.run(out=out, plugins=[plugin], **given)
+    return write_plugin(tmp_path_factory.mktemp("plugin"))
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +41,6 @@ def out(made: Path, tmp_path: Path) -> Path:
 
 def folder_of(out: Path) -> Path:
     return next(out.glob("rolled-*"))
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Name -> hash, but for what is measured by the clock."""
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
-    record = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    for cost in (record["cost"], record.get("start", {}).get("cost", {})):
-        for name in [name for name in cost if name not in ("pairs", "bytes")]:
-            del cost[name]
-    found[FILE_NAME] = json.dumps(record | {"created": "", "resumed": 0}, sort_keys=True)
-    found.pop("SHA256SUMS")
-    return {name: digest for name, digest in found.items() if not name.endswith(".damaged")}
 
 
 def flipped(path: Path) -> None:
