@@ -28,7 +28,7 @@ from vlbench.runs.jobs import (
 )
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
-from vlbench.runs.recover import alone_with, find_run, is_whole, sealing
+from vlbench.runs.recover import alone_with, find_run, is_whole, remove_traces, sealing
 from vlbench.runs.request import RunRequest
 from vlbench.runs.rescoring import full_artifact, scored_again
 from vlbench.runs.scoring import score, score_start, write_found
@@ -95,8 +95,8 @@ def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: boo
         if record["status"] != "finished":
             session.observer.message(f"{job}: {record['status']}: {record['message']}")
         write_record(folder, record)
-    if record["status"] != "failed":
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        if record["status"] != "failed":
+            remove_traces(folder)
     written = read_record(folder)
     session.observer.record(written)
     return written

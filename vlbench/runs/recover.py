@@ -10,6 +10,7 @@ from typing import Any
 
 from vlbench.board.per_image import image_scores
 from vlbench.board.picture import read_preview
+from vlbench.disk.leftovers import remove_leftovers
 from vlbench.disk.locks import alone
 from vlbench.disk.sums import damaged_files, drop_sums, read_sums, write_sums
 from vlbench.errors import VlbenchError
@@ -62,8 +63,15 @@ def find_run(folder: Path, report: Callable[[str], None]) -> Found:
         return Found()
     if not bad and record["status"] == "finished" and read_sums(folder) is None:
         with contextlib.suppress(OSError):  # a folder that is read only stays as it is
+            remove_traces(folder)
             write_sums(folder, FILES)
     return Found(record, bad)
+
+
+def remove_traces(folder: Path) -> None:
+    """Remove what earlier tries left beside a run that is done: its checkpoint, and why one failed."""
+    for name in ("checkpoint.safetensors", "error.txt"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _record(folder: Path) -> dict[str, Any] | None:
@@ -111,6 +119,7 @@ def _put_aside(path: Path, report: Callable[[str], None]) -> None:
 def alone_with(folder: Path, what: str, report: Callable[[str], None]) -> Iterator[None]:
     """One process at a time makes a run; the others wait, say for whom, and then find it."""
     with alone(folder.parent, folder.name, report, what=what):
+        remove_leftovers(folder.parent, depth=1)
         yield
 
 

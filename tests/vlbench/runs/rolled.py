@@ -23,7 +23,8 @@ class Rolled(vlbench.Method):
         while state["steps"] < 2:
             state = {"steps": state["steps"] + 1}
             context.save_checkpoint(state)
-            context.curve("loss", float(state["steps"]))
+        for step in (1.0, 2.0):
+            context.curve("loss", step)
         tower = context.student.towers["text"]
         vectors = tower.standardise.inverse(context.training_set(start).tower_inputs(torch.arange(len(start)))["text"])
         sides = {"image": train.items("image")[train.pairs[start.indices, 0]], "text": vectors.roll(1, 0)}
@@ -41,6 +42,7 @@ QUICK = {
     "training.warmup.steps": "2",
 }
 
+
 class Listener(SilentObserver):
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +50,6 @@ class Listener(SilentObserver):
 
     def message(self, text: str) -> None:
         self.lines.append(text)
-
 
 
 def write_plugin(folder: Path) -> str:
@@ -71,6 +72,4 @@ def contents(folder: Path) -> dict[str, str]:
             del cost[name]
     found[FILE_NAME] = json.dumps(record | {"created": "", "resumed": 0}, sort_keys=True)
     found.pop("SHA256SUMS")
-    return {name: digest for name, digest in found.items() if not name.endswith(".damaged")}
-
-
+    return {name: digest for name, digest in found.items() if not name.endswith(".damaged") and name[0] != "."}

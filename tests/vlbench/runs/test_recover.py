@@ -15,7 +15,8 @@ import vlbench
 from vlbench.board.gather import find_records
 from vlbench.disk.tensors import write_tensors
 from vlbench.errors import VlbenchError
-from vlbench.records.record import FILE_NAME
+
+from .rolled import QUICK, Listener, contents, run, write_plugin
 
 MENDED = ("ranks.parquet", "preview.npy", "preview.json", "hits.json", "hits.npy")
 REMADE = ("record.json", "artifact.json", "artifact.safetensors")
