@@ -1,6 +1,6 @@
-"""SHA-256 of every tensor of every artifact below a folder, and its scores: equal before and after a change that keeps them.
+"""SHA-256 of every tensor of every artifact below a folder, and its scores: equal where a change keeps them.
 
-    python benchmarks/digest.py runs > before.txt
+python benchmarks/digest.py runs > before.txt
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ import json
 import sys
 from pathlib import Path
 
+from msgspec import to_builtins
 from safetensors.numpy import load_file
+
+from vlbench.records.record import read_record
 
 
 def lines(folder: Path) -> list[str]:
     """One line a tensor and one a student of the run in ``folder``, without anything that names the run or its time."""
-    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    name = f"{record['suite']} {record['method']} {record['budget']} {record['seed']} {json.dumps(record['options'])}"
+    record = read_record(folder)
+    name = f"{record.suite} {record.method} {record.budget} {record.seed} {json.dumps(record.options)}"
     artifact = folder / "artifact.safetensors"
     tensors = load_file(artifact) if artifact.exists() else {}
     found = [
         f"{name} {key} {value.dtype} {list(value.shape)} {hashlib.sha256(value.tobytes()).hexdigest()}"
         for key, value in sorted(tensors.items())
     ]
-    for student, scores in sorted(record["scores"].items()):
-        found.append(f"{name} {student} {json.dumps(scores, sort_keys=True)}")
+    for student, scores in sorted(record.scores.items()):
+        found.append(f"{name} {student} {json.dumps(to_builtins(scores), sort_keys=True)}")
     return found
 
 

@@ -9,10 +9,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+from vlbench.cli.leaderboard_diff import command as diff
 
 import vlbench
 from vlbench import testing
-from vlbench.cli.leaderboard_diff import command as diff
 from vlbench.cli.main import main
 
 if TYPE_CHECKING:
@@ -51,12 +51,18 @@ def reference() -> str:
             "# The facade",
             f"A plugin or a notebook needs `import vlbench`. What only some need stands in {listed(below)}, below. "
             "Nothing else is promised but `vlbench.testing`. The examples are run by the tests.",
-            *(f"::: {vlbench._MODULE_OF.get(name, 'vlbench')}.{name}" for name in vlbench.__all__),
+            *names_of(vlbench),
             *(part for module in below for part in of_module(importlib.import_module(module))),
             "# For tests of a plugin",
-            *(f"::: vlbench.testing.{testing._MODULE_OF[name]}.{name}" for name in testing.__all__),
+            *names_of(testing),
         ]
     )
+
+
+def names_of(package: ModuleType) -> list[str]:
+    """Every name that a package promises, from the module that defines it."""
+    modules = {name: module for module, names in package._MODULES.items() for name in names}
+    return [f"::: {modules.get(name, package.__name__)}.{name}" for name in package.__all__]
 
 
 def of_module(module: ModuleType) -> list[str]:
@@ -89,7 +95,9 @@ def _of_command(name: str, command: click.Command, parent: click.Context) -> lis
     context = command.make_context(name, [], parent, resilient_parsing=True)
     parts = [_help_text(f"vlbench {name}", context)]
     if isinstance(command, click.Group):
-        for below, part in command.commands.items():
+        for below in command.list_commands(context):
+            part = command.get_command(context, below)
+            assert part is not None
             inner = part.make_context(below, [], context, resilient_parsing=True)
             parts.append(_help_text(f"vlbench {name} {below}", inner))
     return parts

@@ -1,11 +1,14 @@
 """The shape of the tree: who may import whom."""
 
 import ast
+import graphlib
 from pathlib import Path
 
+import grimp
 import pytest
 
 import vlbench
+from vlbench.registry.loader import load_registry
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
@@ -16,22 +19,15 @@ DOORS = {"vlbench", "vlbench.errors", "vlbench.testing", *(f"vlbench.{name}" for
 HEAVY = {"torch", "timm", "transformers", "sentence_transformers", "peft", "faiss", "sklearn", "datasets"}
 
 
-def imports(path: Path, *, inside_functions: bool = True) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = ast.walk(tree) if inside_functions else iter(tree.body)
+def imports(path: Path) -> set[str]:
     found = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             found.add(str(node.module))
     return found
-
-
-def module(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def test_the_core_names_no_plugin():
@@ -63,24 +59,62 @@ def test_declaring_a_plugin_imports_nothing_heavy(plugin: str):
     assert not {name.split(".")[0] for name in imports(folder / "__init__.py")} & HEAVY
 
 
-def test_no_module_imports_itself_in_a_circle():
-    names = {module(path): path for path in CORE}
-    graph = {}
-    for name, path in names.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        targets = set()
-        for node in tree.body:
-            if isinstance(node, ast.ImportFrom):
-                targets |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
-        graph[name] = {target for target in targets if target in names and target != name}
-    done: set[str] = set()
+@pytest.fixture(scope="module")
+def graph() -> dict[str, set[str]]:
+    """Module -> modules it imports, late imports in functions included; those of TYPE_CHECKING are no imports."""
+    found = grimp.build_graph("vlbench", *PLUGINS, exclude_type_checking_imports=True, cache_dir=None)
+    return {name: found.find_modules_directly_imported_by(name) for name in found.modules}
 
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, " -> ".join([*trail, name])
-        if name not in done:
-            for target in graph[name]:
-                visit(target, (*trail, name))
-            done.add(name)
 
-    for name in names:
-        visit(name, ())
+def assert_no_circle(graph: dict[str, set[str]]) -> None:
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
+
+
+def test_no_modules_import_each_other_in_a_circle(graph: dict[str, set[str]]):
+    assert_no_circle(graph)
+
+
+def test_no_rooms_import_each_other_in_a_circle(graph: dict[str, set[str]]):
+    def room(name: str) -> str:
+        return ".".join(name.split(".")[:2])
+
+    rooms: dict[str, set[str]] = {room(name): set() for name in graph}
+    for name, imported in graph.items():
+        rooms[room(name)] |= {room(other) for other in imported} - {room(name)}
+    assert_no_circle(rooms)
+
+
+def test_a_late_import_that_closes_a_circle_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "layers_sample").mkdir()
+    (tmp_path / "layers_sample" / "__init__.py").write_text("")
+    (tmp_path / "layers_sample" / "one.py").write_text("import layers_sample.two")
+    (tmp_path / "layers_sample" / "two.py").write_text("def late():\n    import layers_sample.one")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = grimp.build_graph("layers_sample", exclude_type_checking_imports=True, cache_dir=None)
+    with pytest.raises(AssertionError, match=r"layers_sample\.one"):
+        assert_no_circle({name: found.find_modules_directly_imported_by(name) for name in found.modules})
+
+
+NAMES_A_METHOD = {
+    "vlbench/registry/patches.py",  # Python's module random
+    "vlbench/records/upgrade.py",  # the baselines of records of schema 3 and older, which did not name them
+}
+
+
+def test_no_text_of_the_core_is_the_name_of_a_bundled_method():
+    methods = set(load_registry().all("method"))
+    assert methods
+    for path in CORE:
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        assert not texts & methods or path.relative_to(ROOT).as_posix() in NAMES_A_METHOD, (path, texts & methods)
+
+
+def test_names_of_tests_have_at_most_80_characters():
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                assert len(node.name) <= 80, f"{path.name}: {node.name} has {len(node.name)}"

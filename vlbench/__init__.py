@@ -2,8 +2,8 @@
 
 The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
 promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
-:mod:`vlbench.artifacts` for those that store what they learn, :mod:`vlbench.data` for readers of a user's files. Each
-is imported when it is first used, so that ``import vlbench`` stays light.
+:mod:`vlbench.matching` for those that learn pairs, :mod:`vlbench.artifacts` for what they store, :mod:`vlbench.data`
+for readers of a user's files. Each is imported when it is first used, so that ``import vlbench`` stays light.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vlbench import errors
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench import artifacts, data, students
+    from vlbench import artifacts, data, matching, students
     from vlbench.artifacts.artifact import DistilledPairs, Selection, load_artifact
     from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vlbench.encoders.base import Encoder
     from vlbench.methods.context import Context
     from vlbench.methods.method import Method, Selector
+    from vlbench.records.record import Record
     from vlbench.registry.api import PLUGIN_API
     from vlbench.registry.hookspecs import hookimpl
     from vlbench.registry.options import option
@@ -53,6 +54,7 @@ __all__ = [
     "Method",
     "MethodSpec",
     "PairDataset",
+    "Record",
     "SeedTree",
     "Selection",
     "Selector",
@@ -67,6 +69,7 @@ __all__ = [
     "hookimpl",
     "leaderboard",
     "load_artifact",
+    "matching",
     "option",
     "run",
     "score",
@@ -82,6 +85,7 @@ _MODULES = {
     "vlbench.data.fingerprint": ("fingerprint",),
     "vlbench.data.pairs": ("PairDataset", "Split"),
     "vlbench.data.views": ("TrainView",),
+    "vlbench.records.record": ("Record",),
     "vlbench.registry.api": ("PLUGIN_API",),
     "vlbench.registry.hookspecs": ("hookimpl",),
     "vlbench.registry.options": ("option",),
@@ -97,7 +101,7 @@ _MODULES = {
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }
-SUBMODULES = ("artifacts", "data", "students")
+SUBMODULES = ("artifacts", "data", "matching", "students")
 
 
 def __getattr__(name: str) -> Any:

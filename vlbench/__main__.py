@@ -2,4 +2,4 @@
 
 from vlbench.cli.main import main
 
-main()
+main(prog_name="vlbench")

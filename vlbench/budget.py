@@ -15,7 +15,7 @@ _SIZE = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]+)")
 _HOW = "Give one, as in --budget 500 or --budget 5MB"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Budget:
     """A number of image-text pairs, or of bytes, at least 1.
 
@@ -115,6 +115,11 @@ class Budget:
             )
         if self.unit == "pairs" and pairs > self.amount:
             raise ArtifactError(f"the artifact of {method!r} holds {pairs} pairs, over the budget of {self.amount}.")
+
+    @property
+    def sort_key(self) -> tuple[bool, int]:
+        """Orders budgets: those in pairs by size, then those in bytes by size."""
+        return self.unit == "bytes", self.amount
 
     def __str__(self) -> str:
         if self.unit == "pairs":

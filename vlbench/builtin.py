@@ -17,6 +17,7 @@ def vlbench_encoders() -> list[EncoderSpec]:
             side="image",
             summary="Any timm image model, pretrained, from a local file or at random.",
             options=TimmOptions,
+            suggest="vlbench.encoders.suggest:timm_models",
         ),
         EncoderSpec(
             name="sentence-transformers",
@@ -24,6 +25,7 @@ def vlbench_encoders() -> list[EncoderSpec]:
             side="text",
             summary="Any sentence-transformers model, by name or folder.",
             options=SentenceTransformerOptions,
+            suggest="vlbench.encoders.suggest:sentence_models",
         ),
     ]
 

@@ -46,5 +46,9 @@ class PluginError(VlbenchError):
     """A plugin cannot be loaded, or what it returned is not what it declared."""
 
 
+class NotFiniteError(VlbenchError):
+    """Data, an encoder or an embedding holds a number that is not finite: no score can be made of it."""
+
+
 class DivergedError(VlbenchError):
     """A number that is not finite appeared while training or condensing."""

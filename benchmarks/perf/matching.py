@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from vlbench.matching import Inputs, Parameters, Segment, match, matching_loss
 from vlbench.runs.meter import Meter
 from vlbench.students.functional import FlatParameters
 from vlbench_scenes.encoders import convnet
-from vlbench_trajectory.matching import Entries, Parameters, Segment, match, matching_loss
 
 
-def unrolled(loss: Callable[..., Tensor], tower_inputs: Entries, segment: Segment, rate: Tensor, steps: int) -> Tensor:
+def unrolled(loss: Callable[..., Tensor], tower_inputs: Inputs, segment: Segment, rate: Tensor, steps: int) -> Tensor:
     """Gradient of the matching loss with respect to the images, through the graph of all steps."""
     images = tower_inputs["image"].clone().requires_grad_()
     parameters = {branch: flat.clone().requires_grad_() for branch, flat in segment.start.items()}
@@ -44,7 +44,7 @@ def main(pairs: int, counts: tuple[int, ...]) -> None:
     tower_inputs = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
     rates = {"image": torch.tensor(1e-4)}  # a smooth path: at 0.002 rounding is amplified until no two ways agree
 
-    def loss(tower_inputs: Entries, parameters: Parameters, _: int) -> Tensor:
+    def loss(tower_inputs: Inputs, parameters: Parameters, _: int) -> Tensor:
         features = functional_call(network, flat.named(parameters["image"]), (tower_inputs["image"],))
         logits = F.normalize(features, dim=1) @ tower_inputs["text"].T / 0.07
         return F.cross_entropy(logits, torch.arange(len(logits)))

@@ -186,9 +186,9 @@ def from_runs(folder: Path) -> dict[str, Components]:
 
     rows: dict[str, list[Array]] = {}
     for record in find_records([folder]):
-        for student in record["scores"]:
+        for student in record.scores:
             if images := image_scores(record, student):
-                name = " ".join((record["method"], record["budget"], record["suite"]))
+                name = " ".join((record.method, record.budget, record.suite))
                 rows.setdefault(name, []).append(numpy.mean(list(images.values()), axis=0))
     several = {name: numpy.stack(runs) for name, runs in rows.items() if len(runs) > 1}
     centred = {name: scores.mean((0, 1)) for name, scores in several.items()}

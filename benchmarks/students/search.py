@@ -72,7 +72,7 @@ def rows(work: Session, budgets: list[int]) -> Iterator[tuple[str, Artifact]]:
     """The rows that students are tuned on."""
     for budget in budgets:
         for name in ("random", "mean-caption"):
-            spec = work.registry.method(name)
+            spec = work.registry.get("method", name)
             view, context = work.context(spec, SeedTree(0).child("condense"))
             method = resolve(spec.target)(work.method_options(spec, {}))
             yield f"{name} {budget}", method.condense(view, Budget(budget), context)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import vlbench
-from vlbench_coresets.options import ForgettingOptions, MeanCaptionOptions, SelectorOptions
+from vlbench_coresets.options import (
+    ClusterOptions,
+    DedupOptions,
+    ForgettingOptions,
+    LengthOptions,
+    MeanCaptionOptions,
+    SelectorOptions,
+)
 
 
 @vlbench.hookimpl
 def vlbench_methods() -> list[vlbench.MethodSpec]:
     """Selectors of real pairs."""
+    return [*_first(), *_second()]
+
+
+def _first() -> list[vlbench.MethodSpec]:
     return [
         vlbench.MethodSpec(
             name="random",
@@ -48,5 +59,58 @@ def vlbench_methods() -> list[vlbench.MethodSpec]:
             options=ForgettingOptions,
             paper="Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning",
             quick={"passes": 2},
+        ),
+    ]
+
+
+def _second() -> list[vlbench.MethodSpec]:
+    return [
+        vlbench.MethodSpec(
+            name="herding-mean",
+            target="vlbench_coresets.herding:Herding",
+            family="selection",
+            summary="Herded images, each with the mean of its captions' vectors as text.",
+            options=MeanCaptionOptions,
+            paper="Welling 2009, Herding dynamical weights to learn",
+        ),
+        vlbench.MethodSpec(
+            name="clip-score",
+            target="vlbench_coresets.clip_score:ClipScore",
+            family="selection",
+            summary="Pairs whose image and caption agree most under a two-tower student.",
+            options=SelectorOptions,
+            paper="Hessel et al. 2021, CLIPScore",
+        ),
+        vlbench.MethodSpec(
+            name="semdedup",
+            target="vlbench_coresets.semdedup:SemDeDup",
+            family="selection",
+            summary="Pairs least like another one of their cluster.",
+            options=DedupOptions,
+            paper="Abbas et al. 2023, SemDeDup",
+        ),
+        vlbench.MethodSpec(
+            name="k-means",
+            target="vlbench_coresets.kmeans:KMeans",
+            family="selection",
+            summary="The real pair nearest to each of as many cluster centres.",
+            options=ClusterOptions,
+            paper="PDS, ICLR 2026, arXiv 2602.19756: its selection half",
+        ),
+        vlbench.MethodSpec(
+            name="facility-location",
+            target="vlbench_coresets.facility:FacilityLocation",
+            family="selection",
+            summary="Pairs that together lie near all others.",
+            options=SelectorOptions,
+            paper="Nemhauser, Wolsey and Fisher 1978; lazy evaluation by Minoux 1978",
+            cost="quadratic",
+        ),
+        vlbench.MethodSpec(
+            name="length",
+            target="vlbench_coresets.length:Length",
+            family="selection",
+            summary="Pairs with the longest captions.",
+            options=LengthOptions,
         ),
     ]

@@ -35,7 +35,7 @@ class Forgetting(vlbench.Method):
         batch = min(self.options.batch, len(data))
         steps = self.options.passes * -(-len(offered) // batch)
         rate = self.options.rate or context.recipe.rate
-        recipe = replace(context.recipe, steps=steps, batch=batch, rate=rate)
+        recipe = replace(context.recipe, steps=steps, epochs=0, batch=batch, rate=rate)
         context.observer.phase("forgetting", steps, "a training run in which forgetting is counted")
 
         @torch.no_grad()

@@ -28,18 +28,39 @@ class MeanCaptionOptions:
 
 
 @dataclass(frozen=True)
+class ClusterOptions(SelectorOptions):
+    """Those of selectors that cluster their candidates."""
+
+    iterations: int = vlbench.option(25, minimum=1, help="of k-means")
+
+
+@dataclass(frozen=True)
+class DedupOptions(ClusterOptions):
+    """Those of ``semdedup``."""
+
+    clusters: int = vlbench.option(0, minimum=0, help="within which pairs are compared; 0: one for each 50 candidates")
+
+
+@dataclass(frozen=True)
+class LengthOptions:
+    """Those of ``length``."""
+
+    captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
+    repeat_images: bool = vlbench.option(False, help=_REPEAT)
+    unit: Literal["words", "characters"] = vlbench.option("words", help="in which a caption is measured")
+
+
+@dataclass(frozen=True)
 class ForgettingOptions:
     """Which pairs are kept, and the training run in which forgetting is counted."""
 
     captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
     repeat_images: bool = vlbench.option(False, help=_REPEAT)
     order: Literal["fewest", "most"] = vlbench.option("fewest", help="keep the pairs forgotten fewest or most times")
-    passes: int = vlbench.option(10, help="passes over the candidates in the training run")
-    batch: int = vlbench.option(128, help="pairs in an update, among which image and caption must find each other")
-    rate: float = vlbench.option(0.0, help="learning rate of the training run; 0 for that of the protocol's warm-up")
-
-    def __post_init__(self) -> None:
-        for name, least in (("passes", 1), ("batch", 2), ("rate", 0)):
-            if getattr(self, name) < least:
-                value = getattr(self, name)
-                raise vlbench.errors.OptionError(f"option {name}={value} is below {least}. Give at least {least}.")
+    passes: int = vlbench.option(10, minimum=1, help="passes over the candidates in the training run")
+    batch: int = vlbench.option(
+        128, minimum=2, help="pairs in an update, among which image and caption must find each other"
+    )
+    rate: float = vlbench.option(
+        0.0, minimum=0, help="learning rate of the training run; 0 for that of the protocol's warm-up"
+    )

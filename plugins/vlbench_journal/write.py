@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import vlbench
 
 VARIABLE = "VLBENCH_JOURNAL"
 
@@ -22,9 +22,9 @@ class Journal:
         """A phase begins."""
         self._write({"phase": name})
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: vlbench.Record) -> None:
         """A row is there."""
-        self._write({"record": record["id"], "status": record["status"]})
+        self._write({"record": record.id, "status": record.status})
 
     def _write(self, entry: dict[str, object]) -> None:
         if self._file:

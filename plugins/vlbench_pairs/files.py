@@ -1,26 +1,71 @@
-"""Reading annotation files: paths, encodings, JSON; every failure names the file."""
+"""Reading annotation files: paths, encodings, lines, JSON; every failure names the file."""
 
 from __future__ import annotations
 
+import codecs
 import glob
 import json
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vlbench.errors import DataError
 from vlbench_pairs.options import PairsOptions
-from vlbench_pairs.rows import split_of_path
 
 PATHS = ("annotations", "images", "splits")
 """Options that hold paths."""
 
 
+NEWLINE = re.compile(r"\r\n|\n|\r")
+"""Where lines end; not at U+2028, form feeds and the like, which captions hold."""
+_BRACES = re.compile(r"\{([^{}]+)\}")
+_BOUNDS = re.compile(r"(\d+)\.\.(\d+)")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BINARY = (
+    (b"PAR1", "a parquet file"), (b"PK\x03\x04", "a zip file"), (b"\x1f\x8b", "a gzip file"),
+    (b"\xfd7zXZ", "an xz file"), (b"BZh", "a bzip2 file"), (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG", "a PNG picture"), (b"ARROW1", "an arrow file"), (b"\x93NUMPY", "a NumPy array"),
+)  # fmt: skip
+
+
 def listed(value: str | Sequence[str]) -> list[str]:
-    """Entries of an option that is a list, or one text with commas."""
-    entries = value.split(",") if isinstance(value, str) else list(value)
+    """Entries of an option that is a list, or one text with commas (those in braces belong to a pattern)."""
+    entries = re.split(r",(?![^{}]*\})", value) if isinstance(value, str) else list(value)
     return [entry.strip() for entry in entries if entry.strip()]
+
+
+def braced(pattern: str) -> Iterator[str]:
+    """``{00000..00041}.tar`` and ``{train,val}.csv`` written out, in order."""
+    match = _BRACES.search(pattern)
+    if match is None:
+        yield pattern
+        return
+    bounds = _BOUNDS.fullmatch(match[1])
+    if bounds is None:
+        inner = match[1].split(",")
+    else:
+        inner = [str(number).zfill(len(bounds[1])) for number in range(int(bounds[1]), int(bounds[2]) + 1)]
+    for text in inner:
+        yield from braced(pattern[: match.start()] + text + pattern[match.end() :])
+
+
+def nfc(name: str) -> str:
+    """A name as names are compared: what looks alike is alike (a letter and its accent as one character)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def lines(text: str) -> list[str]:
+    """Lines of a text, which end at ``\\n``, ``\\r\\n`` and ``\\r`` only."""
+    return NEWLINE.split(text)
 
 
 def anchored(options: PairsOptions) -> PairsOptions:
@@ -43,74 +88,97 @@ def anchored(options: PairsOptions) -> PairsOptions:
 
 
 def existing_paths(value: str | Sequence[str], option: str) -> list[Path]:
-    """Paths of an option that lists files, folders or glob patterns.
+    """Paths of an option that lists files, folders, glob patterns or patterns in braces.
 
     Raises:
         DataError: one does not exist, or a pattern matches nothing.
     """
     paths: list[Path] = []
     for entry in listed(value):
-        path = Path(entry).expanduser()
-        # Path.glob takes no absolute patterns.
-        found = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(path)))]  # noqa: PTH207
-        if not found:
-            raise DataError(
-                f"{option}: {entry!r} does not exist. Check the path. A relative one counts from the folder that "
-                f"--data names, else from the current one."
-            )
-        paths += found
+        for one in [entry] if Path(entry).expanduser().exists() else braced(entry):
+            paths += _existing(one, option)
     return paths
 
 
-def split_paths(value: str | Sequence[str], option: str) -> list[tuple[Path, str]]:
-    """Files of an option with one file per split, and the split each is for (empty where nothing tells).
-
-    ``train=FILE`` says the split; otherwise the file's name does, where it can.
-
-    Raises:
-        DataError: a file does not exist.
-    """
-    pairs: list[tuple[Path, str]] = []
-    for entry in listed(value):
-        head, equals, tail = entry.partition("=")
-        explicit = bool(equals) and head.isalpha() and not Path(entry).expanduser().exists()
-        for path in existing_paths([tail if explicit else entry], option):
-            pairs.append((path, head if explicit else split_of_path(path)))
-    return pairs
+def _existing(entry: str, option: str) -> list[Path]:
+    path = Path(entry).expanduser()
+    # Path.glob takes no absolute patterns.
+    found = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(path)))]  # noqa: PTH207
+    if not found:
+        raise DataError(
+            f"{option}: {entry!r} does not exist. Check the path. A relative one counts from the folder that "
+            f"--data names, else from the current one."
+        )
+    return found
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without byte order mark.
+    """The text of a file: UTF-8, with or without byte order mark, or UTF-16 or UTF-32 with one.
 
     Raises:
-        DataError: it cannot be read or is not UTF-8.
+        DataError: it cannot be read or is of another encoding.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+    return decoded(content, str(path))
+
+
+def decoded(content: bytes, where: str) -> str:
+    """The text of a file's bytes, as :func:`read_text` reads them.
+
+    Raises:
+        DataError: they are no text, or of another encoding.
+    """
+    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        kind = binary_kind(content)
+        if kind:
+            raise DataError(f"{where}: {kind}, not a text file. See: vlbench data formats") from error
+        line = len(NEWLINE.findall(content[: error.start].decode("latin-1"))) + 1
         raise DataError(
-            f"{path}, line {line}: not UTF-8 (byte {content[error.start]:#04x}). "
-            f"Convert the file, for instance: iconv -f LATIN1 -t UTF-8 {path.name}"
+            f"{where}, line {line}: not UTF-8 (byte {content[error.start]:#04x}). "
+            f"Convert the file, for instance: iconv -f LATIN1 -t UTF-8 {Path(where).name}"
         ) from error
+    if encoding == "utf-8" and "\0" in text[:1000]:
+        kind = binary_kind(content) or "not a text file, or UTF-16 without a byte order mark"
+        raise DataError(f"{where}: {kind}. If it is text, save it as UTF-8. See: vlbench data formats")
+    return text
+
+
+def binary_kind(content: bytes) -> str:
+    """What a file is by its first bytes, in words; empty where it may be text."""
+    if content[257:262] == b"ustar":
+        return "a tar archive"
+    return next((kind for mark, kind in _BINARY if content.startswith(mark)), "")
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        DataError: it cannot be read, is not UTF-8 or not JSON.
+        DataError: it cannot be read, is no text or not JSON.
+    """
+    return parsed_json(read_text(path), str(path))
+
+
+def parsed_json(text: str, where: str) -> Any:
+    """The value of JSON text.
+
+    Raises:
+        DataError: it is no valid JSON.
     """
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}). Is the file whole?") from error
+        raise DataError(f"{where}, line {error.lineno}: not valid JSON ({error.msg}). Is the file whole?") from error
     except RecursionError as error:
-        raise DataError(f"{path}: nested too deeply to be an annotation file.") from error
+        raise DataError(f"{where}: nested too deeply to be an annotation file.") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise DataError(f"{where}: not an annotation file ({error}).") from error
 
 
 def text_field(record: dict[str, Any], name: str, where: str, *, default: str | None = None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from vlbench.errors import DataError
-from vlbench_pairs.karpathy import MOCK
+from vlbench_pairs.documents import MOCK
 
 LARGEST = 5_000
 """Images of a mock: fewer than any of the real sets has, so that none can pass for one."""

@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlbench import PairDataset, Split, fingerprint
-from vlbench.data import EncodedImage, cached_images
+from vlbench.data import EncodedImage, read_images
 from vlbench.errors import DataError, OptionError
-from vlbench_pairs.captions import TOKEN_LINE, apply_lists, read_csv, read_token
+from vlbench_pairs.captions import apply_lists, read_token
+from vlbench_pairs.columns import Columns
 from vlbench_pairs.counts import check_counts, keep_captions
-from vlbench_pairs.files import anchored, listed, read_json, read_text, split_paths
-from vlbench_pairs.huggingface import Columns, is_saved_dataset, read_huggingface
-from vlbench_pairs.karpathy import is_karpathy, read_karpathy
+from vlbench_pairs.delimited import read_delimited
+from vlbench_pairs.documents import MOCK, read_document, read_lines
+from vlbench_pairs.files import anchored, existing_paths, listed, read_json, read_text
+from vlbench_pairs.forms import detect_format, files_in
 from vlbench_pairs.options import PairsOptions
-from vlbench_pairs.retrieval import read_retrieval
-from vlbench_pairs.rows import Record, Row, assemble, cleaner
-from vlbench_pairs.sources import ImageIndex, open_images
+from vlbench_pairs.rows import SPLITS, Record, Records, Row, Skipped, assemble, cleaner, split_of_path, split_paths
+from vlbench_pairs.samples import SampleReader
+from vlbench_pairs.sources import Found, ImageIndex, Member, image_members
+from vlbench_pairs.splits import draw_splits
+from vlbench_pairs.tables import ParquetSource, read_huggingface, read_table
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SIDES = ("image", "text")
+_FOLDERS = re.compile(r"\S*/")
+NAMED = 5
+"""Of what was left out, how many are named in a note."""
 
 
 @dataclass
-class Annotations:
-    """All rows, and images where the annotations carry them."""
+class Reading:
+    """What is read in one go.
 
-    rows: list[Row] = field(default_factory=list)
-    images: list[EncodedImage] = field(default_factory=list)
+    Attributes:
+        options: of the data set, their paths anchored.
+        stack: closes archives.
+        columns: to read; remembers what was guessed.
+        skipped: what is left out.
+        notes: what a user should hear.
+        mock: a file says of itself that it is one.
+        kinds: the forms that were met.
+        members: images that annotations carry.
+        absent: names of images that are not there.
+    """
+
+    options: PairsOptions
+    stack: ExitStack
+    columns: Columns
+    skipped: Skipped
+    notes: list[str] = field(default_factory=list)
     mock: bool = False
+    kinds: list[str] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, options: PairsOptions, stack: ExitStack) -> Reading:
+        """Of some options."""
+        columns = Columns(options.image_column, tuple(listed(options.caption_columns)))
+        return cls(anchored(options), stack, columns, Skipped(options.skip_bad))
 
 
 def load(options: PairsOptions, store: Path) -> PairDataset:
@@ -47,118 +81,182 @@ def load(options: PairsOptions, store: Path) -> PairDataset:
     """
     if options.size < 1:
         raise OptionError(f"size = {options.size}: expected pixels, 1 or more.")
-    clean = cleaner(options.clean)
-    options = anchored(options)
-    annotations = read_annotations(options)
-    records = assemble(annotations.rows, clean)
-    if options.expect and not annotations.mock:
+    with ExitStack() as stack:
+        reading = Reading.of(options, stack)
+        records, files = read_records(reading)
+        keep_captions(records, options.captions)
+        splits = {split: _split(found, files, reading, store) for split, found in records.items()}
+    mark = _marked(fingerprint(SIDES, splits), reading.skipped)
+    notes = (*reading.notes, *_left_out(reading.skipped, store / f"skipped-{mark[:12]}.txt"))
+    return PairDataset("pairs", SIDES, splits, mark, mock=reading.mock, notes=notes)
+
+
+def read_records(reading: Reading) -> tuple[Records, dict[str, EncodedImage]]:
+    """Images with their captions of ``train``, ``val`` and ``test``, and the file of each; nothing is decoded.
+
+    Raises:
+        DataError: a file is missing or broken, or the files contradict one another.
+    """
+    options = reading.options
+    records = assemble(read_rows(reading), cleaner(options.clean), reading.skipped)
+    if options.expect and not reading.mock:
         check_counts(records, options.expect)
-    keep_captions(records, options.captions)
-    splits: dict[str, Split] = {}
-    with _open_images(options, annotations) as index:
-        # Every file is looked up before the first is decoded: what is missing is told at once.
-        files = _find_files(records, index)
-        for split, found in records.items():
-            splits[split] = _split(found, cached_images(files[split], options.size, store))
-    return PairDataset(
-        name="pairs", sides=SIDES, splits=splits, fingerprint=fingerprint(SIDES, splits), mock=annotations.mock
-    )
+    # Every file is looked up before the first is decoded: what is missing is told at once.
+    files = _find_files(records, reading)
+    note = draw_splits(records, files, options.split_seed, mended=not listed(options.splits))
+    if note:
+        reading.notes.append(note)
+    return {split: records[split] for split in SPLITS}, files
 
 
-def read_annotations(options: PairsOptions) -> Annotations:
+def read_rows(reading: Reading) -> Iterable[Row]:
     """Rows of all annotation files.
 
     Raises:
         DataError: a file is missing, broken or of an unknown format.
     """
+    options = reading.options
     if not listed(options.annotations):
         raise DataError("annotations: no file given. Set the option 'annotations'.")
-    result = Annotations()
-    for path, split in _files(options):
-        kind = detect_format(path) if options.format == "auto" else options.format
-        if kind == "huggingface":
-            found = read_huggingface(str(path), Columns(options.image_column, tuple(options.caption_columns)))
-            result.rows += found.rows
-            result.images += found.images
-        elif kind == "karpathy":
-            rows, mock = read_karpathy(path)
-            result.rows += rows
-            result.mock |= mock
-        else:
-            result.rows += _read_file(path, kind, split)
+    rows: list[Row] = []
+    order = 0
+    for kind, group in groupby(_files(options), key=lambda file: file[0]):
+        reading.kinds.append(kind)
+        files = [(path, split) for _, path, split in group]
+        found = _READERS[kind](reading, files, order)
+        order += len(files)
+        rows += found.rows
+        reading.members += found.members
     lists = split_paths(options.splits, "splits")
-    if lists:
-        result.rows = list(apply_lists(result.rows, lists))
+    return apply_lists(rows, lists, reading.skipped) if lists else rows
+
+
+def _files(options: PairsOptions) -> Iterator[tuple[str, Path, str]]:
+    """Form, path and split of every file that is read."""
+    if options.format == "huggingface":
+        yield from (("huggingface", Path(name), "") for name in listed(options.annotations))
+        return
+    try:
+        paths = split_paths(options.annotations, "annotations")
+    except DataError as error:
+        raise DataError(f"{error} For a data set on the Hugging Face hub, set format = 'huggingface'.") from error
+    for path, split in paths:
+        kind = detect_format(path) if options.format == "auto" else options.format
+        for file in files_in(path, kind):
+            yield kind, file, split or (split_of_path(file, folders=2) if file != path else "")
+
+
+def _samples(reading: Reading, files: list[tuple[Path, str]], order: int) -> Found:
+    text_lines = reading.options.text_lines
+    reader = SampleReader(reading.columns, reading.skipped, reading.stack, reading.notes, text_lines=text_lines)
+    return reader.read(files, order)
+
+
+def _parquet(reading: Reading, files: list[tuple[Path, str]], order: int) -> Found:
+    result = Found()
+    for number, (path, split) in enumerate(files, start=order):
+        status = path.stat()
+        found = read_table(
+            ParquetSource(path, str(path)), str(path), split, columns=reading.columns, skipped=reading.skipped,
+            order=number, stamp=f"{status.st_size}/{status.st_mtime_ns}",
+        )  # fmt: skip
+        result.add(found, path.stem)
     return result
 
 
-def detect_format(path: Path) -> str:
-    """The format of an annotation file or folder, by its content.
-
-    Raises:
-        DataError: it is none of the known ones.
-    """
-    if path.is_dir():
-        if is_saved_dataset(path):
-            return "huggingface"
-        raise DataError(f"{path}: a folder that was not made by 'datasets' save_to_disk. Give the annotation file.")
-    if path.suffix.lower() == ".json":
-        return "karpathy" if is_karpathy(read_json(path)) else "retrieval"
-    first = next((line for line in read_text(path).splitlines() if line.strip()), "")
-    if TOKEN_LINE.fullmatch(first):
-        return "token"
-    if path.suffix.lower() == ".csv" or {"image", "caption"} <= {name.strip(' "') for name in first.split(",")}:
-        return "csv"
-    raise DataError(
-        f"{path}: unknown format. Known: karpathy and retrieval (.json), token (NAME#0, tab, caption), csv (columns "
-        f"image, caption), huggingface (a folder, or a name on the hub). Set the option 'format'."
-    )
+def _huggingface(reading: Reading, files: list[tuple[Path, str]], _order: int) -> Found:
+    result = Found()
+    for path, _ in files:
+        result.add(read_huggingface(str(path), columns=reading.columns, skipped=reading.skipped), str(path))
+    return result
 
 
-def _files(options: PairsOptions) -> list[tuple[Path, str]]:
-    if options.format == "huggingface":
-        return [(Path(name), "") for name in listed(options.annotations)]
-    try:
-        return split_paths(options.annotations, "annotations")
-    except DataError as error:
-        raise DataError(f"{error} For a data set on the Hugging Face hub, set format = 'huggingface'.") from error
+def _json(reading: Reading, path: Path, split: str, *, kind: str) -> Iterator[Row]:
+    content = read_json(path)
+    reading.mock |= kind == "karpathy" and isinstance(content, dict) and MOCK in content
+    where = str(path)
+    return read_document(kind, content, where, split, columns=reading.columns, skipped=reading.skipped)
 
 
-def _read_file(path: Path, kind: str, split: str) -> Iterator[Row]:
-    if kind == "retrieval":
-        return read_retrieval(path, split)
-    if kind == "token":
-        return read_token(path, split)
-    if kind == "csv":
-        return read_csv(path, split)
-    raise OptionError(f"format = {kind!r}: expected auto, karpathy, retrieval, token, csv or huggingface.")
+def _each(read: Callable[[Reading, Path, str], Iterable[Row]]) -> Callable[[Reading, list[Any], int], Found]:
+    """A reader of files that only name their images, for several of them."""
+    return lambda reading, files, _order: Found([row for path, split in files for row in read(reading, path, split)])
 
 
-@contextmanager
-def _open_images(options: PairsOptions, annotations: Annotations) -> Iterator[ImageIndex]:
-    if annotations.images and not listed(options.images):
-        yield ImageIndex(iter(annotations.images), "the data set itself")
-    else:
-        with open_images(options.images) as index:
-            yield index
+_READERS: dict[str, Callable[[Reading, list[tuple[Path, str]], int], Found]] = {
+    "karpathy": _each(lambda reading, path, split: _json(reading, path, split, kind="karpathy")),
+    "coco": _each(lambda reading, path, split: _json(reading, path, split, kind="coco")),
+    "retrieval": _each(lambda reading, path, split: _json(reading, path, split, kind="retrieval")),
+    "jsonl": _each(
+        lambda reading, path, split: read_lines(
+            read_text(path), str(path), split, columns=reading.columns, skipped=reading.skipped
+        )
+    ),
+    "token": _each(lambda reading, path, split: read_token(read_text(path), str(path), split, reading.skipped)),
+    "csv": _each(
+        lambda reading, path, split: read_delimited(
+            read_text(path), str(path), split, columns=reading.columns, skipped=reading.skipped, notes=reading.notes
+        )
+    ),
+    "folder": _samples,
+    "webdataset": _samples,
+    "parquet": _parquet,
+    "huggingface": _huggingface,
+}
 
 
-def _find_files(records: dict[str, list[Record]], index: ImageIndex) -> dict[str, list[EncodedImage]]:
-    files: dict[str, list[EncodedImage]] = {}
-    owners: dict[str, Record] = {}
+def _find_files(records: Records, reading: Reading) -> dict[str, EncodedImage]:
+    """File of every image; images without one are left out or are an error."""
+    everything = [record for found in records.values() for record in found]
+    index = _index(reading)
+    index.align([record.image for record in everything])
+    places = [(record, index.find(record.image, record.where)) for record in everything]
+    files = {record.image: file for record, file in places if file is not None}
+    absent = [record for record, file in places if file is None]
+    if absent and not (reading.skipped.allowed and files):
+        raise index.missing(absent, len(everything))
+    reading.absent += [record.image for record in absent]
+    for record in absent:
+        reading.skipped.add(record.image, f"{record.where}: no such file")
+    _check_owners([(record, file) for record, file in places if file is not None])
     for split, found in records.items():
-        files[split] = [index.find(record.image, record.where) for record in found]
-        for file, record in zip(files[split], found, strict=True):
-            owner = owners.setdefault(file.where, record)
-            if owner is not record:  # two names of one file: it could be in train and in test
-                raise DataError(
-                    f"{record.where}: image {record.image!r} is the same file as {owner.image!r} of {owner.where}: "
-                    f"{file.where}. Remove one of the records."
-                )
+        records[split] = [record for record in found if record.image in files]
     return files
 
 
-def _split(records: list[Record], images: Tensor) -> Split:
+def _check_owners(places: Iterable[tuple[Record, EncodedImage]]) -> None:
+    """Refuse two names of one file: it could be in train and in test."""
+    owners: dict[str, Record] = {}
+    for record, file in places:
+        owner = owners.setdefault(file.where, record)
+        if owner is not record:
+            raise DataError(
+                f"{record.where}: image {record.image!r} is the same file as {owner.image!r} of {owner.where}: "
+                f"{file.where}. Remove one of the records."
+            )
+
+
+def _index(reading: Reading) -> ImageIndex:
+    images = listed(reading.options.images)
+    if reading.members and not images:
+        return ImageIndex(reading.members, "the data set itself")
+    if not images:  # beside the annotations
+        paths = [path for path, _ in split_paths(reading.options.annotations, "images")]
+        images = list(dict.fromkeys(str(path if path.is_dir() else path.parent) for path in paths))
+    paths = existing_paths(images, "images")
+    described = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    return ImageIndex(image_members(images, reading.stack, reading.skipped), described)
+
+
+def _split(records: list[Record], files: dict[str, EncodedImage], reading: Reading, store: Path) -> Split:
+    asked = [files[record.image] for record in records]
+    read = read_images(asked, reading.options.size, store, skip_bad=reading.skipped.allowed)
+    for index, why in read.bad.items():
+        reading.skipped.add(records[index].image, why)
+    return _as_split([record for index, record in enumerate(records) if index not in read.bad], read.pixels)
+
+
+def _as_split(records: list[Record], images: Tensor) -> Split:
     import torch
 
     pairs = [(image, text) for image, record in enumerate(records) for text in record.captions]
@@ -168,3 +266,22 @@ def _split(records: list[Record], images: Tensor) -> Split:
         pairs=torch.tensor(positions, dtype=torch.long),
         names={"image": [record.image for record in records]},
     )
+
+
+def _marked(content: str, skipped: Skipped) -> str:
+    """The fingerprint; what was left out is a part of it."""
+    if not skipped.entries:
+        return content
+    names = "\n".join(sorted(_FOLDERS.sub("", what) for what in skipped.entries))
+    return hashlib.sha256(f"{content}\nskipped\n{names}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _left_out(skipped: Skipped, path: Path) -> list[str]:
+    """A note of what was left out, whose list is written."""
+    if not skipped.entries:
+        return []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{what}\t{' '.join(why.split())}\n" for what, why in skipped.entries.items()]
+    path.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+    some = ", ".join(list(skipped.entries)[:NAMED]) + (", ..." if len(skipped.entries) > NAMED else "")
+    return [f"left out, as skip_bad asks: {len(skipped.entries)} ({some}); all of them, with reasons: {path}"]

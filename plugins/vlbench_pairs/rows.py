@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from vlbench.errors import DataError, OptionError
+from vlbench_pairs.files import existing_paths, listed, nfc
 
 SPLITS = ("train", "val", "test")
 
@@ -24,7 +26,7 @@ _SPLIT_OF_WORD = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One entry of an annotation file.
 
@@ -43,7 +45,7 @@ class Row:
     partial: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Record:
     """One image with all its captions."""
 
@@ -51,6 +53,40 @@ class Record:
     where: str
     partial: bool
     captions: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Skipped:
+    """What could not be read: an error, or, with ``skip_bad``, a line of a list.
+
+    Attributes:
+        allowed: the option ``skip_bad``.
+        entries: what was left out -> why.
+    """
+
+    allowed: bool = False
+    entries: dict[str, str] = field(default_factory=dict)
+
+    def add(self, what: str, why: DataError | str) -> None:
+        """Leave something out, or raise where that was not asked for."""
+        if not self.allowed:
+            raise why if isinstance(why, DataError) else DataError(why)
+        self.entries.setdefault(what, str(why))
+
+
+T = TypeVar("T")
+
+
+def each(entries: Iterable[tuple[str, T]], parse: Callable[[T, str], Row | None], skipped: Skipped) -> Iterator[Row]:
+    """Rows of entries, each with its place; what is wrong with one goes to ``skipped``."""
+    for where, entry in entries:
+        try:
+            row = parse(entry, where)
+        except DataError as error:
+            skipped.add(where, error)
+        else:
+            if row is not None:
+                yield row
 
 
 def split_of(word: str, where: str) -> str:
@@ -65,54 +101,85 @@ def split_of(word: str, where: str) -> str:
     return split
 
 
-def split_of_path(path: Path) -> str:
-    """The split that a file's name tells (``flickr30k_train.json``, ``Flickr_8k.devImages.txt``), or an empty text."""
-    words = re.split(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])", path.name)
-    found = {_SPLIT_OF_WORD[word.lower()] for word in words if word.lower() in _SPLIT_OF_WORD}
-    return found.pop() if len(found) == 1 else ""
+def split_of_path(path: Path, folders: int = 0) -> str:
+    """The split that a file's name tells (``flickr30k_train.json``, ``Flickr_8k.devImages.txt``), or an empty text.
+
+    Args:
+        path: of the file.
+        folders: how many of the folders above it may tell the split, where the name does not.
+    """
+    for part in [path.name, *(parent.name for parent in list(path.parents)[:folders])]:
+        words = re.split(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])", part)
+        found = {_SPLIT_OF_WORD[word.lower()] for word in words if word.lower() in _SPLIT_OF_WORD}
+        if len(found) == 1:
+            return found.pop()
+    return ""
 
 
-def assemble(rows: Iterable[Row], clean: Callable[[str], str]) -> dict[str, list[Record]]:
+def split_paths(value: str | Sequence[str], option: str) -> list[tuple[Path, str]]:
+    """Files of an option with one file per split, and the split each is for (empty where nothing tells).
+
+    ``train=FILE`` says the split; otherwise the file's name does, where it can.
+
+    Raises:
+        DataError: a file does not exist.
+    """
+    pairs: list[tuple[Path, str]] = []
+    for entry in listed(value):
+        head, equals, tail = entry.partition("=")
+        explicit = bool(equals) and head.isalpha() and not Path(entry).expanduser().exists()
+        for path in existing_paths([tail if explicit else entry], option):
+            pairs.append((path, head if explicit else split_of_path(path)))
+    return pairs
+
+
+Records = dict[str, list[Record]]
+"""Split -> its images with their captions; those without a split stand under an empty text."""
+
+
+def assemble(rows: Iterable[Row], clean: Callable[[str], str], skipped: Skipped) -> Records:
     """Records of ``train``, ``val`` and ``test``, in the order in which the rows first name them.
 
     Raises:
-        DataError: an unknown or missing split, an image in two splits or twice in one, an image without captions, an
-            empty caption, or a split without images.
+        DataError: an unknown split, an image in two splits or twice in one, an image without captions, or an empty
+            caption (with ``skip_bad``, those two are left out).
     """
-    records: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
+    records: dict[str, dict[str, Record]] = {split: {} for split in (*SPLITS, "")}
     split_of_image: dict[str, str] = {}
     for row in rows:
-        if not row.split:
-            raise DataError(
-                f"{row.where}: image {row.image!r} has no split. Give one file for each split whose name tells it "
-                f"(train=FILE works with any name), a split for each image, or split lists (option 'splits')."
-            )
-        split = split_of(row.split, row.where)
-        if split_of_image.setdefault(row.image, split) != split:
-            other = split_of_image[row.image]
-            raise DataError(f"{row.where}: image {row.image!r} is in two splits, {other} and {split}. Keep one.")
-        _add(records[split], row, clean)
-    for split in SPLITS:
-        if not records[split]:
-            have = ", ".join(name for name in SPLITS if records[name]) or "none"
-            raise DataError(f"no images in split {split!r} (with images: {have}). Add annotations for {split!r}.")
+        split = split_of(row.split, row.where) if row.split else ""
+        name = nfc(row.image)
+        if split_of_image.setdefault(name, split) != split:
+            raise _two_splits(row, split_of_image[name], split)
+        _add(records[split], row, name, clean=clean, skipped=skipped)
     return {split: list(found.values()) for split, found in records.items()}
 
 
-def _add(records: dict[str, Record], row: Row, clean: Callable[[str], str]) -> None:
-    known = records.get(row.image)
+def _two_splits(row: Row, one: str, other: str) -> DataError:
+    if one and other:
+        return DataError(f"{row.where}: image {row.image!r} is in two splits, {one} and {other}. Keep one.")
+    return DataError(f"{row.where}: image {row.image!r} has no split here, and is in {one or other} elsewhere.")
+
+
+def _add(records: dict[str, Record], row: Row, name: str, *, clean: Callable[[str], str], skipped: Skipped) -> None:
+    known = records.get(name)
     if known is not None and not (known.partial and row.partial):
         raise DataError(
             f"{row.where}: a second record of image {row.image!r}; the first is {known.where}. Remove one of them."
         )
-    if not row.captions:
-        raise DataError(f"{row.where}: image {row.image!r} has no captions. Add one, or remove the image.")
-    record = records.setdefault(row.image, Record(image=row.image, where=row.where, partial=row.partial))
-    for caption in row.captions:
-        text = clean(caption)
+    texts = [(clean(caption), caption) for caption in row.captions]
+    for text, caption in texts:
         if not text:
-            raise DataError(f"{row.where}: an empty caption ({caption!r}) of image {row.image!r}. Write or remove it.")
-        record.captions.append(text)
+            skipped.add(
+                f"{row.where}: {row.image}",
+                f"{row.where}: an empty caption ({caption!r}) of image {row.image!r}. Write or remove it.",
+            )
+    if not texts:
+        skipped.add(row.image, f"{row.where}: image {row.image!r} has no captions. Add one, or remove the image.")
+    captions = [text for text, _ in texts if text]
+    if captions:
+        record = records.setdefault(name, Record(image=row.image, where=row.where, partial=row.partial))
+        record.captions += captions
 
 
 def cleaner(name: str) -> Callable[[str], str]:

@@ -1,86 +1,189 @@
-"""Where the image files are: folders and tar files, looked up by the name that annotations use."""
+"""Folders, tar files and zip files alike: the files in them, and which one an annotation means by a name."""
 
 from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench_pairs.files import existing_paths
+from vlbench_pairs.columns import is_image_name
+from vlbench_pairs.files import existing_paths, nfc
+from vlbench_pairs.rows import Record, Row, Skipped
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a folder or an archive.
+
+    Attributes:
+        full: its whole path; of an archive's, the archive without suffix is a folder.
+        file: how it is read; its name is the path inside the folder or archive.
+    """
+
+    full: str
+    file: EncodedImage
+
+    def named(self, name: str) -> Member:
+        """The same file under another name."""
+        return Member(self.full, replace(self.file, name=name))
+
+
+@dataclass
+class Found:
+    """What annotations say, and the images that they carry (none where they only name files)."""
+
+    rows: list[Row] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+
+    def add(self, other: Found, label: str = "") -> None:
+        """Take what was found elsewhere.
+
+        With a label, images there are other ones even where they have the same names: then it goes before the name.
+        """
+        here = {member.file.name for member in self.members} if label else set[str]()
+        clash = here & {member.file.name for member in other.members}
+        for row in other.rows:
+            self.rows.append(replace(row, image=f"{label}/{row.image}") if row.image in clash else row)
+        for member in other.members:
+            name = member.file.name
+            self.members.append(member.named(f"{label}/{name}") if name in clash else member)
 
 
 class ImageIndex:
-    """Image files by name."""
+    """Image files by name. A file is its whole path: two folders may hold the same names.
 
-    def __init__(self, images: Iterator[EncodedImage], described: str) -> None:
+    Args:
+        members: all files.
+        described: where they are, for errors.
+    """
+
+    def __init__(self, members: Iterable[Member], described: str) -> None:
         self._described = described
-        self._by_name: dict[str, list[EncodedImage]] = {}
-        self._by_file_name: dict[str, list[EncodedImage]] = {}
-        for image in images:
-            self._by_name.setdefault(image.name, []).append(image)
-            self._by_file_name.setdefault(PurePosixPath(image.name).name, []).append(image)
+        self._by_name: dict[str, list[Member]] = {}
+        self._by_last: dict[str, list[Member]] = {}
+        self._without_suffix: dict[str, list[Member]] = {}
+        self._dropped = 0
+        for member in members:
+            name = nfc(member.file.name)
+            self._by_name.setdefault(name, []).append(member)
+            last = name.rpartition("/")[2]
+            self._by_last.setdefault(last, []).append(member)
+            self._without_suffix.setdefault(last.rpartition(".")[0], []).append(member)
 
-    def find(self, name: str, where: str) -> EncodedImage:
-        """The file of an image that an annotation names.
+    def align(self, names: Sequence[str]) -> None:
+        """See how many leading folders of the annotations' names the files do not have: the fewest with any hit.
 
-        The whole path counts first, then the path without its leading folders, then the file name alone: annotations
-        say ``flickr30k-images/1.jpg`` or ``1.jpg`` for the same file.
+        The same number for all of them, so that no two names of different folders become one.
+        """
+        parts = [_parts(name) for name in names]
+        for dropped in range(max(map(len, parts), default=0)):
+            self._dropped = dropped
+            if any(self._fitting(one) for one in parts):
+                return
+        self._dropped = 0
+
+    def find(self, name: str, where: str) -> EncodedImage | None:
+        """The file of an image that an annotation names, None where there is none.
+
+        The name is the path inside its folder or archive, or the end of its whole path: annotations say
+        ``flickr30k-images/1.jpg`` or ``1.jpg`` for the same file. It may lack the suffix.
 
         Raises:
-            DataError: there is no such file, or more than one.
+            DataError: it could be more than one.
         """
-        parts = PurePosixPath(name.replace("\\", "/")).parts
-        for start in range(len(parts)):
-            found = self._by_name.get("/".join(parts[start:]))
-            if found:
-                return _only(found, name, where)
-        found = self._by_file_name.get(parts[-1]) if parts else None
-        if not found:
+        found = self._fitting(_parts(name))
+        if len(found) > 1:
             raise DataError(
-                f"{where}: image {name!r} is missing: no such file in {self._described}. "
-                f"Check the option 'images', or take the image out of the annotations."
+                f"{where}: image {name!r} could be {found[0].file.where} or {found[1].file.where}. "
+                f"Narrow the option 'images', or write more of the path in the annotations."
             )
-        return _only(found, name, where)
+        return found[0].file if found else None
+
+    def missing(self, absent: Sequence[Record], count: int) -> DataError:
+        """What to say of images that are not there, of ``count`` in all."""
+        first = absent[0]
+        text = f"{first.where}: image {first.image!r} is missing: no such file in {self._described}. "
+        if len(absent) > 1:
+            some = ", ".join(repr(record.image) for record in absent[:4])
+            text = f"{len(absent)} of {count} images are missing ({some}, ...). {text}"
+        alike = self._by_last.get(nfc(first.image).replace("\\", "/").rpartition("/")[2])
+        if alike:
+            text += f"There is {alike[0].file.where}, in another folder; names are compared with their folders. "
+        return DataError(
+            f"{text}Check the option 'images', take the images out of the annotations, or leave out what is missing: "
+            f"skip_bad = true."
+        )
+
+    def _fitting(self, parts: tuple[str, ...]) -> list[Member]:
+        parts = parts[self._dropped :]
+        if not parts:
+            return []
+        wanted = "/".join(parts)
+        exact = self._by_name.get(wanted)
+        if exact:
+            return exact
+        ends = [member for member in self._by_last.get(parts[-1], ()) if _ends_with(nfc(member.full), wanted)]
+        if ends or is_image_name(wanted):
+            return ends
+        bare = self._without_suffix.get(parts[-1], ())
+        return [member for member in bare if _ends_with(nfc(member.full).rpartition(".")[0], wanted)]
 
 
-@contextmanager
-def open_images(value: str | Sequence[str]) -> Iterator[ImageIndex]:
-    """Index of the images in folders and tar files; tar files stay open, and nothing is ever unpacked to disk.
+def _parts(name: str) -> tuple[str, ...]:
+    return PurePosixPath(nfc(name).replace("\\", "/")).parts
+
+
+def _ends_with(full: str, wanted: str) -> bool:
+    return full == wanted or full.endswith(f"/{wanted}")
+
+
+def image_members(value: str | Sequence[str], stack: ExitStack, skipped: Skipped) -> list[Member]:
+    """All files in folders and archives; archives stay open, and nothing is ever unpacked to disk.
 
     Raises:
-        DataError: a path does not exist, or a file is no tar file.
+        DataError: a path does not exist, or a file is no whole archive.
     """
-    paths = existing_paths(value, "images")
-    if not paths:
-        raise DataError("images: no folder and no tar file given. Set the option 'images'.")
-    described = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    with ExitStack() as stack:
-        yield ImageIndex(_all_images(paths, stack), described)
+    return [
+        member
+        for order, path in enumerate(existing_paths(value, "images"))
+        for member in members_of(path, order, stack, skipped=skipped)
+    ]
 
 
-def _only(found: list[EncodedImage], name: str, where: str) -> EncodedImage:
-    if len(found) > 1:
-        raise DataError(
-            f"{where}: image {name!r} could be {found[0].where} or {found[1].where}. "
-            f"Narrow the option 'images', or write more of the path in the annotations."
-        )
-    return found[0]
+def is_archive(path: Path) -> bool:
+    """Whether a file is called as archives are, or begins as one does."""
+    if path.is_dir():
+        return False
+    return path.name.lower().endswith(ARCHIVES) or zipfile.is_zipfile(path)
 
 
-def _all_images(paths: Sequence[Path], stack: ExitStack) -> Iterator[EncodedImage]:
-    for order, path in enumerate(paths):
-        if path.is_dir():
-            yield from _folder_images(path)
-        else:
-            yield from _tar_images(path, order, stack)
+def members_of(path: Path, order: int, stack: ExitStack, *, skipped: Skipped) -> Iterator[Member]:
+    """Files of a folder, a tar file or a zip file.
+
+    Args:
+        path: of it.
+        order: archives of a lower order are read first.
+        stack: closes the archive.
+        skipped: a damaged archive goes there; what comes before the damage is used.
+    """
+    if path.is_dir():
+        yield from _in_folder(path)
+    elif zipfile.is_zipfile(path):
+        yield from _in_zip(path, order, stack)
+    else:
+        yield from _in_tar(path, order, stack, skipped)
 
 
-def _folder_images(root: Path) -> Iterator[EncodedImage]:
+def _in_folder(root: Path) -> Iterator[Member]:
     visited: set[str] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -88,7 +191,8 @@ def _folder_images(root: Path) -> Iterator[EncodedImage]:
             folders.clear()
             continue
         visited.add(real)
-        for name in names:
+        folders.sort()
+        for name in sorted(names):
             path = Path(folder, name)
             try:
                 status = path.stat()
@@ -96,31 +200,90 @@ def _folder_images(root: Path) -> Iterator[EncodedImage]:
                 continue
             stamp = f"{status.st_size}/{status.st_mtime_ns}"
             relative = path.relative_to(root).as_posix()
-            yield EncodedImage(name=relative, where=str(path), stamp=stamp, read=path.read_bytes)
+            file = EncodedImage(relative, str(path), stamp, path.read_bytes, size=status.st_size)
+            yield Member(path.absolute().as_posix(), file)
 
 
-def _tar_images(path: Path, order: int, stack: ExitStack) -> Iterator[EncodedImage]:
+def archive_name(path: Path) -> str:
+    """Whole path of an archive without its suffix."""
+    full = path.absolute().as_posix()
+    ending = next((suffix for suffix in sorted(ARCHIVES, key=len, reverse=True) if full.lower().endswith(suffix)), "")
+    return full.removesuffix(full[len(full) - len(ending) :]) if ending else full
+
+
+def _in_tar(path: Path, order: int, stack: ExitStack, skipped: Skipped) -> Iterator[Member]:
     try:
         archive = stack.enter_context(tarfile.open(path))  # noqa: SIM115  # the stack closes it
-        members = [member for member in archive.getmembers() if member.isreg()]
         modified = path.stat().st_mtime_ns
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise DataError(f"{path}: not a whole tar file ({error}). 'images' takes folders and tar files.") from error
-    for member in members:
-        yield EncodedImage(
-            name=str(PurePosixPath(member.name)),
-            where=f"{path}, member {member.name}",
-            stamp=f"{member.size}/{member.offset_data}/{modified}",
-            read=partial(_read_member, archive, member),
-            position=(order, member.offset_data),
+    # Each compression raises errors of its own.
+    except Exception as error:
+        raise DataError(f"{path}: not a whole tar file ({_reason(error)}). Give folders, tar and zip files.") from error
+    full, count, end = archive_name(path), 0, 0
+    while True:
+        try:
+            member = archive.next()
+        except Exception as error:
+            skipped.add(str(path), _damaged(path, error, count, end))
+            return
+        if member is None:
+            return
+        count, end = count + 1, member.offset_data + member.size
+        if member.isreg():
+            yield _of_tar(archive, member, path, full=full, stamp=f"{modified}", order=order)
+
+
+def _damaged(path: Path, error: Exception, count: int, end: int) -> DataError:
+    return DataError(
+        f"{path}: damaged, not a whole tar file ({_reason(error)}): its first {count} files can be listed, up to byte "
+        f"{end:,} of what is in it. Get the file again, or go on with those: skip_bad = true."
+    )
+
+
+def _of_tar(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, *, full: str, stamp: str, order: int
+) -> Member:
+    name = str(PurePosixPath(member.name))
+    file = EncodedImage(
+        name=name,
+        where=f"{path}, member {member.name}",
+        stamp=f"{member.size}/{member.offset_data}/{stamp}",
+        read=partial(_read_member, archive, member),
+        position=(order, member.offset_data),
+        size=member.size,
+    )
+    return Member(f"{full}/{name}", file)
+
+
+def _in_zip(path: Path, order: int, stack: ExitStack) -> Iterator[Member]:
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(path))
+    except Exception as error:
+        raise DataError(f"{path}: not a whole zip file ({_reason(error)}). Get the file again.") from error
+    full = archive_name(path)
+    for info in archive.infolist():
+        if info.is_dir():
+            continue
+        name = str(PurePosixPath(info.filename.replace("\\", "/")))
+        file = EncodedImage(
+            name=name,
+            where=f"{path}, member {info.filename}",
+            stamp=f"{info.file_size}/{info.CRC}",
+            read=partial(archive.read, info),
+            position=(order, info.header_offset),
+            size=info.file_size,
         )
+        yield Member(f"{full}/{name}", file)
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
     if file is None:  # only links and folders have no content, and those are not indexed
         raise OSError("not a file")
-    try:
-        return file.read()
-    except tarfile.TarError as error:
-        raise OSError(str(error)) from error
+    content = file.read()
+    if len(content) != member.size:
+        raise OSError(f"{len(content):,} of {member.size:,} bytes")
+    return content
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -22,8 +22,10 @@ def vlbench_encoders() -> list[vlbench.EncoderSpec]:
         ("scenes-vit", "ScenesViT", "image", "timm VisionTransformer of 0.15 M parameters, 1,024 features."),
         ("scenes-text", "ScenesHashedText", "text", "Hashed words and word pairs, randomly projected to 256."),
     )
+    suggested = {"scenes-convnet": "vlbench_scenes.suggest:images", "scenes-text": "vlbench_scenes.suggest:texts"}
     return [
-        vlbench.EncoderSpec(name, f"vlbench_scenes.encoders:{target}", side, text) for name, target, side, text in made
+        vlbench.EncoderSpec(name, f"vlbench_scenes.encoders:{target}", side, text, suggest=suggested.get(name, ""))
+        for name, target, side, text in made
     ]
 
 

@@ -1,22 +1,59 @@
-"""Methods that match the trajectories of experts: ``vldd``."""
+"""Distillers: they follow the paths of experts, as ``vldd``, or minimise a loss of the pairs, as ``covariance``."""
 
 from __future__ import annotations
 
 from vlbench import MethodSpec, hookimpl
-from vlbench_trajectory.options import VLDDOptions
+from vlbench_trajectory import options
+
+_QUICK_PATHS = {"experts": 2, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1}
+_QUICK = {"outer_steps": 8}
+_VLDD = "Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024."
 
 
 @hookimpl
 def vlbench_methods() -> list[MethodSpec]:
     """The methods of this package."""
+    return [*_followers_of_experts(), *_minimisers()]
+
+
+def _followers_of_experts() -> list[MethodSpec]:
     return [
-        MethodSpec(
-            name="vldd",
-            target="vlbench_trajectory.vldd:VLDD",
-            options=VLDDOptions,
-            family="distillation",
-            summary="Learn pixels and text vectors whose students follow experts' paths: bi-trajectory matching.",
-            paper="Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024.",
-            quick={"experts": 2, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1},
-        )
-    ]
+        _spec("vldd", "vldd:VLDD", options.VLDDOptions, _QUICK_PATHS, _VLDD,
+              "Learn pixels and text vectors whose students follow experts' paths: bi-trajectory matching."),
+        _spec("tesla", "tesla:TESLA", options.PathOptions, _QUICK_PATHS,
+              "Cui et al.: Scaling up dataset distillation to ImageNet-1K with constant memory. ICML 2023.",
+              "The same with TESLA's gradient, which leaves out how a step moves those after it."),
+        _spec("lors", "lors:LoRS", options.SoftOptions, _QUICK_PATHS, "LoRS: low-rank similarity mining. ICML 2024.",
+              "The same with soft targets that are learned: how much each image matches the other texts."),
+        _spec("repblend", "repblend:RepBlend", options.SoftOptions, _QUICK_PATHS,
+              "RepBlend: representation blending. NeurIPS 2025.",
+              "LoRS on heads alone, with representations of pairs blended in every student step."),
+        _spec("ptm-st", "ptm_st:PTMST", options.PhaseOptions, _QUICK_PATHS, "PTM-ST. ICLR 2026, arXiv 2603.25388.",
+              "Follow straightened experts, parts of the pairs one after the other."),
+    ]  # fmt: skip
+
+
+def _minimisers() -> list[MethodSpec]:
+    return [
+        _spec("mdm", "mdm:MDM", options.MDMOptions, {**_QUICK, "experts": 2}, "MDM. CVPR 2026, arXiv 2605.23482.",
+              "Match the distributions of what both sides share and of what tells them apart."),
+        _spec("covariance", "covariance:Covariance", options.CovarianceOptions, _QUICK,
+              "CovMatch. NeurIPS 2025, arXiv 2510.18583; with frozen encoders.",
+              "Pairs whose cross-covariance is that of the data."),
+        _spec("linear-gradient", "linear_gradient:LinearGradient", options.LinearGradientOptions, _QUICK,
+              "After linear gradient matching for pretrained vision models. NeurIPS 2025.",
+              "Pairs whose gradient for random heads points where that of real pairs does."),
+        _spec("ridge-meta", "ridge_meta:RidgeMeta", options.RidgeOptions, _QUICK, "",
+              "Real images with text vectors on which a ridge map retrieves real pairs."),
+        _spec("projector", "projector:Projector", options.ProjectorOptions, _QUICK,
+              "After the abstract of APM. ICML 2026.",
+              "Pairs on which the best linear maps between the sides are those of the data."),
+        _spec("noise", "noise:Noise", options.NoiseOptions, {}, _VLDD, "Pairs of Gaussian noise: nothing is learned."),
+    ]  # fmt: skip
+
+
+def _spec(name: str, target: str, kind: type, quick: dict[str, int], paper: str, summary: str) -> MethodSpec:
+    return MethodSpec(
+        name=name, target=f"vlbench_trajectory.{target}", options=kind, family="distillation", summary=summary,
+        paper=paper, quick=quick,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Options of ``vldd``. Light: importing them imports no torch."""
+"""Options of the distillers. Light: importing them imports no torch."""
 
 from __future__ import annotations
 
@@ -6,55 +6,145 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vlbench import option
+from vlbench.matching import LearnOptions, StepOptions
 
 _AUTO = "; none: from what is trained, the budget and the data"
+_PRESET = "settings that are not given: ours, or those published"
 
 
 @dataclass(frozen=True)
-class VLDDOptions:
-    """What can be chosen; ``none`` is resolved by :func:`vlbench_trajectory.settings.resolve`."""
+class PathOptions(LearnOptions):
+    """Of all that follow experts; ``none`` is resolved by :func:`vlbench_trajectory.settings.resolve`."""
 
-    learn: str = option("both", help="'both', or the one side that is learned, as in image or text")
-    captions: Literal["mean", "one"] = option(
-        "mean", help="text vectors start from the mean of an image's captions, or from one caption"
+    preset: Literal["default", "paper"] = option("default", help=_PRESET)
+    warm_start: bool = option(True, help="match heads alone first where an encoder is trained")
+    experts: int | None = option(None, minimum=1, help="students trained on all data whose paths are matched" + _AUTO)
+    expert_steps: int | None = option(None, minimum=1, help="SGD steps of an expert" + _AUTO)
+    expert_rate: float | None = option(None, above=0, help="constant learning rate of experts" + _AUTO)
+    expert_batch: int | None = option(None, minimum=2, help="pairs in an expert's batch" + _AUTO)
+    interval: int | None = option(None, minimum=1, help="expert steps between two snapshots" + _AUTO)
+    start_range: int | None = option(
+        None, minimum=0, help="segments start at a snapshot from 0 to this one at most" + _AUTO
     )
-    noise: tuple[str, ...] = option((), help="sides that start from noise instead of real pairs, as in image,text")
-    pixels: Literal["frequency", "free"] = option(
-        "frequency", help="pixels are learned as frequency-weighted coefficients, or freely"
+    span: int | None = option(None, minimum=1, help="snapshots from a segment's start to its target" + _AUTO)
+    inner_steps: int | None = option(None, minimum=1, help="student steps within a segment" + _AUTO)
+    inner_batch: int | None = option(None, minimum=0, help="pairs in a student's step, 0 for the whole set" + _AUTO)
+    outer_steps: int | None = option(None, minimum=1, help="updates of the learned pairs" + _AUTO)
+    averaged: int | None = option(None, minimum=1, help="segments, of different experts, averaged in an update" + _AUTO)
+    share: float | None = option(
+        None, above=0, maximum=1, help="share of items that is run through a frozen encoder in an update" + _AUTO
     )
-    stay: float = option(
-        0.0, help="pull of learned pixels back to the real ones; 1 to 3 for students of other encoders"
+    expert_augment: Literal["auto", "none", "randaugment"] = option(
+        "auto",
+        help="randaugment: experts of a trained encoder see changed images (crop, flip, ...); auto: under preset=paper",
     )
-    storage: Literal["float32", "float16", "uint8"] = option(
-        "float32", help="how text vectors, and pixels that are not 8 bit, are stored and trained against"
+    item_rate: float | None = option(None, minimum=0, help="outer learning rate of pixels, at unit RMS" + _AUTO)
+    vector_rate: float | None = option(None, minimum=0, help="outer learning rate of text vectors, at unit RMS" + _AUTO)
+    step_rate: float | None = option(
+        None, minimum=0, help="outer learning rate of the inner step sizes, in log space" + _AUTO
     )
+
+
+@dataclass(frozen=True)
+class VLDDOptions(PathOptions):
+    """Of ``vldd``, which may learn soft targets as well."""
+
     targets: Literal["none", "learned"] = option(
         "none", help="'learned': how much each image matches the texts of other pairs is learned too, as in LoRS"
     )
-    target_rank: int = option(10, help="rank of learned targets beside their diagonal; 0: a weight for each pair")
-    preset: Literal["default", "paper"] = option(
-        "default", help="settings that are not given: ours, or those published"
+    target_rank: int = option(
+        10, minimum=0, help="rank of learned targets beside their diagonal; 0: a weight for each pair"
     )
-    warm_start: bool = option(True, help="match heads alone first where an encoder is trained")
-    experts: int | None = option(None, help="students trained on all data whose paths are matched" + _AUTO)
-    expert_steps: int | None = option(None, help="SGD steps of an expert" + _AUTO)
-    expert_rate: float | None = option(None, help="constant learning rate of experts" + _AUTO)
-    expert_batch: int | None = option(None, help="pairs in an expert's batch" + _AUTO)
-    interval: int | None = option(None, help="expert steps between two snapshots" + _AUTO)
-    start_range: int | None = option(None, help="segments start at a snapshot from 0 to this one at most" + _AUTO)
-    span: int | None = option(None, help="snapshots from a segment's start to its target" + _AUTO)
-    inner_steps: int | None = option(None, help="student steps within a segment" + _AUTO)
-    inner_batch: int | None = option(None, help="pairs in a student's step, 0 for the whole set" + _AUTO)
-    outer_steps: int | None = option(None, help="updates of the learned pairs" + _AUTO)
-    averaged: int | None = option(None, help="segments, of different experts, averaged in an update" + _AUTO)
-    share: float | None = option(None, help="share of items that is run through a frozen encoder in an update" + _AUTO)
+    target_rate: float | None = option(None, minimum=0, help="outer learning rate of soft targets" + _AUTO)
     inner_temperature: float | None = option(
-        None, help="of the student's steps within a segment; none: the student's own. The paper's code has 0.376 there"
+        None,
+        above=0,
+        help="of the student's steps within a segment; none: the student's own. The paper's code has 0.376 there",
     )
-    expert_augment: Literal["none", "vldd"] = option(
-        "none", help="experts of a trained encoder see images cropped, flipped and changed, as in the paper's code"
+
+
+@dataclass(frozen=True)
+class SoftOptions(PathOptions):
+    """Of ``lors`` and ``repblend``."""
+
+    loss: Literal["info-nce", "wbce"] | None = option(
+        None, help="of the student within a segment; none: info-nce, wbce under preset=paper"
     )
-    item_rate: float | None = option(None, help="outer learning rate of pixels, at unit RMS" + _AUTO)
-    vector_rate: float | None = option(None, help="outer learning rate of text vectors, at unit RMS" + _AUTO)
-    target_rate: float | None = option(None, help="outer learning rate of soft targets" + _AUTO)
-    step_rate: float | None = option(None, help="outer learning rate of the inner step sizes, in log space" + _AUTO)
+    target_rank: int = option(
+        10, minimum=0, help="rank of learned targets beside their diagonal; 0: a weight for each pair"
+    )
+    target_rate: float | None = option(None, minimum=0, help="outer learning rate of soft targets" + _AUTO)
+
+
+@dataclass(frozen=True)
+class PhaseOptions(PathOptions):
+    """Of ``ptm-st``."""
+
+    phases: int | None = option(
+        None,
+        minimum=1,
+        maximum=8,
+        help="parts of the pairs, learned one after the other; none: 1 up to 150 pairs, else 2",
+    )
+    target_rank: int = option(
+        10, minimum=0, help="rank of learned targets beside their diagonal; 0: a weight for each pair"
+    )
+    target_rate: float | None = option(None, minimum=0, help="outer learning rate of soft targets" + _AUTO)
+    ema: float = option(
+        0.99, minimum=0, below=1, help="decay of the average of the learned pairs; 0: their last values"
+    )
+
+
+@dataclass(frozen=True)
+class MDMOptions(StepOptions):
+    """Of ``mdm``."""
+
+    preset: Literal["default", "paper"] = option("default", help=_PRESET)
+    batch: int = option(256, minimum=2, help="real pairs in a step")
+    alpha: float = option(0.5, above=0, maximum=1, help="how far from a fresh student to the mixed experts")
+    sigma: float = option(0.5, above=0, help="width of the kernel, in radians")
+    weight: float = option(0.8, minimum=0, help="of either kernel energy beside InfoNCE")
+    experts: int = option(8, minimum=2, help="students trained on all data, two of which are mixed")
+
+
+@dataclass(frozen=True)
+class CovarianceOptions(StepOptions):
+    """Of ``covariance``."""
+
+    preset: Literal["default", "paper"] = option("default", help=_PRESET)
+    rho: float | None = option(
+        None, above=0, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1"
+    )
+    means: float | None = option(None, minimum=0, help="weight of the means; none: 0.1 up to 200 pairs, else 0.5")
+
+
+@dataclass(frozen=True)
+class LinearGradientOptions(StepOptions):
+    """Of ``linear-gradient``."""
+
+    preset: Literal["default", "paper"] = option("default", help=_PRESET)
+    batch: int = option(500, minimum=2, help="real pairs whose gradient is matched")
+
+
+@dataclass(frozen=True)
+class RidgeOptions(StepOptions):
+    """Of ``ridge-meta``, which learns text vectors alone unless told otherwise."""
+
+    learn: str = option("text", help="'both', or the one side that is learned; with images it overfits")
+    outer_steps: int = option(300, minimum=1, help="updates of the learned pairs")
+    batch: int = option(500, minimum=2, help="real pairs in an update")
+    ridge: float = option(3.0, above=0, help="ridge penalty, in units of the kernel's mean diagonal")
+
+
+@dataclass(frozen=True)
+class ProjectorOptions(StepOptions):
+    """Of ``projector``."""
+
+    ridge: float = option(1.0, above=0, help="ridge penalty, in units of the features' mean variance")
+
+
+@dataclass(frozen=True)
+class NoiseOptions:
+    """Of ``noise``."""
+
+    storage: Literal["float32", "float16", "uint8"] = option("float32", help="how text vectors are stored")

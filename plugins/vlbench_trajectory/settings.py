@@ -3,64 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 from vlbench.errors import OptionError
-from vlbench_trajectory.options import VLDDOptions
+from vlbench.matching import Settings, Task
+from vlbench_trajectory.options import PathOptions
 
-Trained = Literal["heads", "lora", "all"]
-"""What a student trains: heads on frozen encoders, adapters and heads, or an encoder and heads."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Numbers of one stage; see :class:`VLDDOptions` for the meaning of most.
-
-    Attributes:
-        first_range: ``start_range`` at the first update, from which it grows evenly to its full value.
-        optimiser: of the outer loop.
-        literal: variables are raw (no unit RMS, no clamp) and inner step sizes are not in log space, as published.
-        inner_rate: inner step size at the start; 0: found by a line search.
-        inner_temperature: of the student's inner steps; 0: its own.
-    """
-
-    experts: int
-    expert_steps: int
-    expert_rate: float
-    expert_batch: int
-    interval: int
-    start_range: int
-    span: int
-    inner_steps: int
-    inner_batch: int
-    outer_steps: int
-    averaged: int
-    share: float
-    item_rate: float
-    vector_rate: float
-    step_rate: float
-    target_rate: float = 0.03
-    first_range: int = 0
-    optimiser: Literal["adam", "sgd"] = "adam"
-    literal: bool = False
-    inner_rate: float = 0.0
-    inner_temperature: float = 0.0
-    expert_augment: str = "none"
-
+Published = Callable[[Task], Settings]
 
 HEADS = Settings(
     experts=8, expert_steps=144, expert_rate=0.3, expert_batch=256, interval=12, start_range=3, span=4, inner_steps=8,
     inner_batch=0, outer_steps=100, averaged=2, share=1.0, item_rate=0.2, vector_rate=0.2, step_rate=0.1, first_range=3,
 )  # fmt: skip
-BY_TRAINED: dict[Trained, Settings] = {
+BY_TRAINED: dict[str, Settings] = {
     "heads": HEADS,
     "lora": dataclasses.replace(HEADS, expert_steps=96, inner_steps=4, outer_steps=200, averaged=1, inner_batch=200),
     "all": dataclasses.replace(HEADS, outer_steps=200, averaged=1),
 }
 MANY_PAIRS = 300
 """Pairs from which a set can teach more than the first steps of an expert."""
-MANY: dict[Trained, dict[str, Any]] = {
+MANY: dict[str, dict[str, Any]] = {
     "heads": {"start_range": 6, "span": 6, "outer_steps": 80, "inner_batch": 250},
     "lora": {},
     "all": {"inner_batch": 250, "outer_steps": 120},
@@ -73,33 +36,22 @@ LARGE_ENCODER = 1_000_000
 """Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What settings depend on.
+def resolve(options: PathOptions, task: Task, published: Published | None = None) -> Settings:
+    """Settings of a stage: the options that were given, and what fits the task for the others.
 
-    Attributes:
-        trained: by the stage's student.
-        pairs: the budget.
-        items: first-side items of the train split.
-        weights: of the largest encoder that learned items pass.
+    Args:
+        options: of the method.
+        task: what settings depend on.
+        published: the method's own released settings; VLDD's where left out.
     """
-
-    trained: Trained
-    pairs: int
-    items: int
-    weights: int = 0
-
-
-def resolve(options: VLDDOptions, task: Task) -> Settings:
-    """Settings of a stage: the options that were given, and what fits the task for the others."""
-    base = paper(task.items) if options.preset == "paper" else automatic(task)
+    base = (published or paper)(task) if options.preset == "paper" else automatic(task)
     given = {field.name: getattr(options, field.name, None) for field in dataclasses.fields(base)}
-    chosen = dataclasses.replace(base, **{name: value for name, value in given.items() if value is not None})
+    chosen = dataclasses.replace(base, **{name: value for name, value in given.items() if value not in (None, "auto")})
     last = chosen.expert_steps // chosen.interval
     if last < 1:
         raise OptionError(
-            f"method 'vldd': interval={chosen.interval} is more than expert_steps={chosen.expert_steps}, so that an "
-            "expert has one snapshot and no path. Lower interval."
+            f"interval={chosen.interval} is more than expert_steps={chosen.expert_steps}, so that an expert has one "
+            "snapshot and no path. Lower interval."
         )
     span = min(chosen.span, last)
     start_range = min(chosen.start_range, last - span)
@@ -120,15 +72,40 @@ def automatic(task: Task) -> Settings:
     return settings
 
 
-def paper(items: int) -> Settings:
-    """The published settings (VLDD's command for 100 pairs of Flickr30k).
+def paper(task: Task) -> Settings:
+    """VLDD's published settings (its command for 100 pairs of Flickr30k), literally.
 
-    An epoch, the distance between snapshots, is a pass over the train images; theirs is one over all captions. The rate
-    of soft targets, which it does not learn, is LoRS's for those pairs.
+    An epoch, the distance between snapshots, is a pass over all captions. Of 20 experts' ten epochs the first two are
+    all that is ever read. Pixels are learned in the encoder's normalised space, where the outer rate is meant.
     """
-    epoch = max(1, items // 128)
+    epoch = max(1, max(task.captions, task.items) // 128)
     return Settings(
-        experts=20, expert_steps=3 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1, span=1,
+        experts=20, expert_steps=2 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1, span=1,
         inner_steps=8, inner_batch=100, outer_steps=2000, averaged=1, share=1.0, item_rate=1000.0, vector_rate=1000.0,
         step_rate=1e-2, target_rate=10.0, first_range=1, optimiser="sgd", literal=True, inner_rate=0.1,
+        expert_augment="randaugment", expert_passes="pairs", in_turn=True, draws=True,
     )  # fmt: skip
+
+
+LORS = {100: (100.0, 10.0, 20, 1), 200: (1000.0, 10.0, 20, 1), 500: (1000.0, 100.0, 40, 2)}
+"""Pairs of Flickr30k -> rate of pixels and vectors, rate of targets, inner batch, last start; LoRS's scripts."""
+
+
+def paper_lors(task: Task) -> Settings:
+    """LoRS's released settings for the nearest of its budgets on Flickr30k: TESLA's gradient, 3,000 iterations."""
+    rate, target_rate, batch, last = LORS[min(LORS, key=lambda pairs: abs(pairs - task.pairs))]
+    base = paper(task)
+    return dataclasses.replace(
+        base, item_rate=rate, vector_rate=rate, target_rate=target_rate, inner_batch=batch, outer_steps=3000,
+        start_range=last, first_range=last, expert_steps=(last + 1) * base.interval, gradient="tesla", draws=False,
+    )  # fmt: skip
+
+
+def paper_tesla(task: Task) -> Settings:
+    """VLDD's settings with TESLA's gradient."""
+    return dataclasses.replace(paper(task), gradient="tesla")
+
+
+def paper_repblend(task: Task) -> Settings:
+    """LoRS's, with 20 pairs in every inner batch and one ratio of both heads."""
+    return dataclasses.replace(paper_lors(task), inner_batch=20, merged=True)

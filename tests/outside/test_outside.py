@@ -14,7 +14,7 @@ from vlbench.registry.loader import load_registry
 from vlbench.testing import check_plugin
 
 QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "1"}
-STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "ridge-meta": {"steps": 100}}
+STEPS = {"vldd": {"experts": 2, "outer_steps": 20}, "covmatch": {"steps": 50}, "text-ridge": {"steps": 100}}
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def run(method: str, suite: str, out: Path) -> dict:
+def run(method: str, suite: str, out: Path) -> vlbench.Record:
     options = STEPS.get(method, {})
     return vlbench.run(method=method, budget=20, suite=suite, out=out, overrides=QUICK, options=options)
 
 
 def recall(record) -> float:
-    (scores,) = record["scores"].values()
-    return scores["mean_recall"]["mean"]
+    (scores,) = record.scores.values()
+    return scores.mean_recall.mean
 
 
 @pytest.mark.usefixtures("installed")
@@ -43,14 +43,14 @@ def test_they_are_known_by_their_entry_points():
 @pytest.mark.usefixtures("installed")
 def test_the_data_set_the_encoder_and_the_suite_of_sounds_conform():
     results = check_plugin("tones")
-    assert {result.kind for result in results} == {"plugin", "data set", "encoder", "suite"}
+    assert {result.kind for result in results} == {"plugin", "dataset", "encoder", "suite"}
     assert [result for result in results if result.status == "failed"] == []
 
 
 @pytest.mark.usefixtures("installed")
 def test_distillers_of_two_other_kinds_teach_more_than_selected_pairs(out: Path):
     selected = [recall(run(method, "scenes-mini", out)) for method in ("random", "pds-selection")]
-    distilled = [recall(run(method, "scenes-mini", out)) for method in ("ridge-meta", "covmatch")]
+    distilled = [recall(run(method, "scenes-mini", out)) for method in ("text-ridge", "covmatch")]
     assert min(distilled) > max(selected)
 
 
@@ -58,16 +58,16 @@ def test_distillers_of_two_other_kinds_teach_more_than_selected_pairs(out: Path)
 def test_sounds_and_captions_run_through_the_whole_harness(out: Path):
     record = run("vldd", "tones", out)
     assert recall(record) > max(recall(run(method, "tones", out)) for method in ("random", "herding"))
-    scores = record["scores"]["random-features"]
-    assert set(scores) == {"audio_to_text", "text_to_audio", "mean_recall"}
-    artifact = vlbench.load_artifact(out / record["id"])
+    scores = record.scores["random-features"]
+    assert set(scores.directions) == {"audio_to_text", "text_to_audio"}
+    artifact = vlbench.load_artifact(out / record.id)
     sounds = artifact.sides["audio"]
     assert artifact.spaces["audio"] == "items"
     assert sounds.dtype == torch.float32
     assert -60.01 <= float(sounds.min()) < float(sounds.max()) < 0.01  # decibels, as in the data
     stored = 20 * (32 * 32 + 256) * 4
-    assert 0.7 * stored < record["cost"]["bytes"] < stored  # decibels and vectors of float32, losslessly coded
-    shown = CliRunner().invoke(main, ["show", str(out / record["id"])])
+    assert 0.7 * stored < record.cost.bytes < stored  # decibels and vectors of float32, losslessly coded
+    shown = CliRunner().invoke(main, ["show", str(out / record.id)])
     assert shown.exit_code == 0, shown.output
     table = CliRunner().invoke(main, ["leaderboard", str(out)])
     for text in ("TR@1", "AR@10", "TR = audio_to_text, AR = text_to_audio", "TR = image_to_text, IR = text_to_image"):
@@ -78,14 +78,14 @@ def test_sounds_and_captions_run_through_the_whole_harness(out: Path):
 @pytest.mark.usefixtures("installed")
 def test_selected_sounds_are_counted_and_drawn_as_they_are(out: Path):
     record = run("random", "tones", out)
-    artifact = vlbench.load_artifact(out / record["id"])
+    artifact = vlbench.load_artifact(out / record.id)
     registry = load_registry()
     from vlbench_tones import TonesOptions, recordings
 
-    assert "tones" in registry.datasets
+    assert "tones" in registry.all("dataset")
     train = recordings.load(TonesOptions(), out).split("train")
     captions = [train.items["text"][i] for i in train.pairs[artifact.indices, 1].tolist()]
     sounds, words = 20 * 32 * 32 * 4, sum(len(caption) for caption in captions)
-    assert words < record["cost"]["bytes"] < sounds + words
-    assert record["cost"]["bytes"] == vlbench.artifacts.artifact_bytes(artifact, train)
-    assert (out / record["id"] / "preview.npy").exists()
+    assert words < record.cost.bytes < sounds + words
+    assert record.cost.bytes == vlbench.artifacts.artifact_bytes(artifact, train)
+    assert (out / record.id / "preview.npy").exists()

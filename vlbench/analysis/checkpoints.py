@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 import torch
+from msgspec import convert, to_builtins
 
 from vlbench.analysis.finished import Finished, published_recipe
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.evaluation.retrieval import mean_recall
-from vlbench.records.summary import mean, summarise
+from vlbench.records.summary import summarise
 from vlbench.seeds import SeedTree
 from vlbench.students.student import Parameters
 from vlbench.students.training import Entries, Recipe, TrainingSet, train
@@ -34,7 +36,7 @@ def choose_checkpoints(run: Finished, *, every: int = 0, published: bool = False
     """
     evaluator, student = run.evaluator(), run.work.protocol.reference
     data = run.data(evaluator)
-    recipe = published_recipe(len(run.artifact)) if published else Recipe(**run.record["chosen"][student])
+    recipe = published_recipe(len(run.artifact)) if published else convert(run.record.chosen[student], Recipe)
     recipe = recipe.in_steps(data)
     every = every or max(1, recipe.steps // EVALUATIONS)
     count = run.work.protocol.training.seeds
@@ -52,10 +54,10 @@ def choose_checkpoints(run: Finished, *, every: int = 0, published: bool = False
         "student": student,
         "every": every,
         "recipe": asdict(recipe),
-        **{name: summarise(values) for name, values in picked.items()},
-        "bias": {name: mean(picked["best_on_test"]) - mean(picked[name]) for name in ("last", "val_chosen")},
+        **{name: to_builtins(summarise(values)) for name, values in picked.items()},
+        "bias": {name: fmean(picked["best_on_test"]) - fmean(picked[name]) for name in ("last", "val_chosen")},
         "steps": [at["step"] for at in traces[0]],
-        "curves": {split: [mean(values) for values in _columns(traces, split)] for split in ("val", "test")},
+        "curves": {split: [fmean(values) for values in _columns(traces, split)] for split in ("val", "test")},
     }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -12,12 +10,13 @@ from vlbench.artifacts.artifact import DistilledPairs
 from vlbench.artifacts.soft_targets import Targets
 from vlbench.errors import DataError
 from vlbench.evaluation.evaluate import Evaluator
+from vlbench.records.record import StudentScores
 from vlbench.students.student import Student
 from vlbench.students.training import TrainingSet
 from vlbench.students.training_sets import training_set
 
 
-def contributions(run: Finished) -> dict[str, Any]:
+def contributions(run: Finished) -> dict[str, StudentScores]:
     """Score the start, each learned part alone, and all of it, each with its own recipe chosen on val.
 
     Returns:
@@ -30,7 +29,7 @@ def contributions(run: Finished) -> dict[str, Any]:
     artifact = run.artifact
     if not isinstance(artifact, DistilledPairs) or artifact.start is None:
         raise DataError(
-            f"{run.record['id']}: contributions are told apart against the real pairs that learning started from; "
+            f"{run.record.id}: contributions are told apart against the real pairs that learning started from; "
             "this artifact has none. Choose a run of a method that learns from real pairs."
         )
     evaluator = run.evaluator()

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from vlbench.analysis.finished import Finished
 from vlbench.artifacts.artifact import Selection
 from vlbench.data.pairs import Split
+from vlbench.data.pictures import to_pil
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 from vlbench.runs.preview import nearest_texts, pictures
@@ -50,11 +50,11 @@ def export(run: Finished, target: Path) -> Path:
     return target / TABLE
 
 
-Row = tuple[int, str, list[str]]
+ExportedPair = tuple[int, str, list[str]]
 """Position in the artifact; that among the train pairs, or ""; what stands for the item of each side."""
 
 
-def _chosen(artifact: Selection, train: Split) -> Iterator[Row]:
+def _chosen(artifact: Selection, train: Split) -> Iterator[ExportedPair]:
     rows = torch.arange(len(train.pairs))
     for pair, index in enumerate(artifact.indices.tolist()):
         members = rows[index : index + 1]
@@ -63,15 +63,15 @@ def _chosen(artifact: Selection, train: Split) -> Iterator[Row]:
             members = torch.nonzero(train.pairs[:, other] == train.pairs[index, other])[:, 0]
         for member in members.tolist():
             at = train.pairs[member].tolist()
-            yield pair, str(member), [_told(train, side, at[column]) for column, side in enumerate(train.items)]
+            yield pair, str(member), [_shown(train, side, at[column]) for column, side in enumerate(train.items)]
 
 
-def _told(train: Split, side: str, at: int) -> str:
+def _shown(train: Split, side: str, at: int) -> str:
     items, names = train.items[side], train.names.get(side)
     return items[at] if isinstance(items, list) else str(names[at] if names else at)
 
 
-def _made(run: Finished, train: Split) -> Iterator[Row]:
+def _made(run: Finished, train: Split) -> Iterator[ExportedPair]:
     texts = [""] * len(run.artifact)
     if isinstance(train.items[list(train.items)[1]], list):
         texts, _ = nearest_texts(run.artifact, train, run.evaluator(), most=len(texts))
@@ -87,15 +87,7 @@ def _draw(run: Finished, train: Split, side: str, folder: Path) -> list[str]:
     digits = len(str(len(drawn) - 1))
     names = [f"{side}/{pair:0{digits}}.png" for pair in range(len(drawn))]
     for name, picture in zip(names, drawn, strict=True):
-        write_whole(folder.parent / name, _png(picture))
+        buffer = io.BytesIO()
+        to_pil(picture).save(buffer, "PNG")
+        write_whole(folder.parent / name, buffer.getvalue())
     return names
-
-
-def _png(picture: Tensor) -> bytes:
-    """Of uint8 [channel, height, width] with 1 or 3 channels."""
-    from PIL import Image
-
-    levels = picture.permute(1, 2, 0).squeeze(2) if len(picture) == 1 else picture.permute(1, 2, 0)
-    buffer = io.BytesIO()
-    Image.fromarray(levels.contiguous().numpy()).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlbench.artifacts.artifact import Artifact, load_artifact
 from vlbench.errors import DataError, ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.progress import Observer
-from vlbench.records.record import read_record
+from vlbench.records.record import Record, StudentScores, read_record
+from vlbench.runs.jobs import FULL
 from vlbench.runs.request import RunRequest
 from vlbench.runs.scoring import student_scores
 from vlbench.runs.session import Session
@@ -35,7 +36,7 @@ class Finished:
         work: protocol, data and students.
     """
 
-    record: dict[str, Any]
+    record: Record
     artifact: Artifact
     work: Session
 
@@ -50,7 +51,7 @@ class Finished:
     @property
     def seeds(self) -> SeedTree:
         """The seeds its students were trained with."""
-        return SeedTree(self.record["seed"]).child("score")
+        return SeedTree(self.record.seed).child("score")
 
 
 def open_runs(
@@ -73,14 +74,11 @@ def open_runs(
     opened = []
     for folder in folders:
         record = read_record(folder)
-        if record["status"] != "finished" or not record.get("chosen"):
-            raise DataError(
-                f"{folder.name}: the run has no students (status {record['status']}). Choose a finished one."
-            )
-        key = record["protocol_hash"]
+        if record.status != "finished" or not record.chosen:
+            raise DataError(f"{folder.name}: the run has no students (status {record.status}). Choose a finished one.")
+        key = record.protocol_hash
         if key not in works:
-            overrides = record.get("overrides") or {}
-            request = RunRequest(suite=suite or record["suite"], device=device, overrides=overrides)
+            request = RunRequest(suite=suite or record.suite, device=device, overrides=record.overrides)
             works[key] = Session(registry, request, observer)
         if works[key].protocol.training.split != "test":
             raise DataError(f"{folder.name}: scored on val, to tune a method. Run it again without training.split.")
@@ -88,14 +86,14 @@ def open_runs(
     return opened
 
 
-def _open(folder: Path, record: dict[str, Any], work: Session) -> Finished:
+def _open(folder: Path, record: Record, work: Session) -> Finished:
     for field, now in (("protocol_hash", work.protocol.hash), ("data_fingerprint", work.dataset.fingerprint)):
-        if record.get(field) != now:
+        if (recorded := getattr(record, field)) != now:
             raise ProtocolError(
-                f"{folder.name}: {field} is {record.get(field)}, that of suite {work.request.suite!r} here is {now}. "
+                f"{folder.name}: {field} is {recorded}, that of suite {work.request.suite!r} here is {now}. "
                 "Give the suite's file with --suite, or run the method again."
             )
-    if record["method"] == "full":
+    if record.method == FULL:
         return Finished(record, full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint), work)
     return Finished(record, load_artifact(folder), work)
 
@@ -117,7 +115,7 @@ def scored(
     *,
     count: int,
     advance: Callable[[], None],
-) -> dict[str, Any]:
+) -> StudentScores:
     """Scores of ``count`` fresh students on test, with the recipe chosen on val; as a record holds them."""
     outcome = Evaluator(evaluator.student, evaluator.tower_inputs, recipes).outcome(data, seeds, count, advance)
     return student_scores(outcome.runs)

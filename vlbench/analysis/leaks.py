@@ -46,7 +46,7 @@ def audit(run: Finished, *, most: int | None = None) -> dict[str, Any]:
 
     Returns:
         look (``image pixels``, ``image features``, ``text features``) -> ``near`` (pairs nearer than 99 % of train
-        pairs), ``expected`` (1 % of the pairs), ``chance`` (of at least so many, binomial), ``flag``, ``quantiles`` of
+        pairs), ``expected`` (1 % of the pairs), ``p_value`` (of at least so many, binomial), ``flag``, ``quantiles`` of
         the pairs' and the train pairs' similarities, and the ``nearest`` pairs: position, test item, similarity, and
         share of train pairs that are at least as near.
 
@@ -54,7 +54,7 @@ def audit(run: Finished, *, most: int | None = None) -> dict[str, Any]:
         DataError: the artifact holds real pairs, or the student trains its encoders.
     """
     if not isinstance(run.artifact, DistilledPairs):
-        raise DataError(f"{run.record['id']} holds real train pairs: there is nothing made that could resemble test.")
+        raise DataError(f"{run.record.id} holds real train pairs: there is nothing made that could resemble test.")
     looks = {**_pixel_looks(run, most), **_feature_looks(run, most)}
     return {name: _compare(*look) for name, look in looks.items()}
 
@@ -76,7 +76,8 @@ def _pixel_looks(run: Finished, most: int | None) -> dict[str, Look]:
         centre = items[:: max(1, len(items) // 2000)].float().mean(0).flatten()
         test = _unit(dataset.split("test").items[side], centre)
         looks[f"{side} pixels"] = (
-            nearest(_unit(artifact.sides[side], centre), test), nearest(_unit(_sample(items, most), centre), test),
+            nearest_test_items(_unit(artifact.sides[side], centre), test),
+            nearest_test_items(_unit(_sample(items, most), centre), test),
         )  # fmt: skip
     return looks
 
@@ -96,7 +97,10 @@ def _feature_looks(run: Finished, most: int | None) -> dict[str, Look]:
         ours = F.normalize(made.tower_inputs(torch.arange(len(artifact)))[side])
         averaged = artifact.start is not None and side in artifact.start.mean_sides
         real = _sample(_mean_captions(run, side) if averaged else _all(run, side), most)
-        looks[f"{side} features"] = (nearest(ours.cpu(), test.cpu()), nearest(F.normalize(real).cpu(), test.cpu()))
+        looks[f"{side} features"] = (
+            nearest_test_items(ours.cpu(), test.cpu()),
+            nearest_test_items(F.normalize(real).cpu(), test.cpu()),
+        )
     return looks
 
 
@@ -129,7 +133,7 @@ def _unit(items: Tensor, centre: Tensor) -> Tensor:
     return torch.cat([F.normalize(part.float().flatten(1) - centre) for part in items.split(1024)])
 
 
-def nearest(queries: Tensor, test: Tensor) -> Nearest:
+def nearest_test_items(queries: Tensor, test: Tensor) -> Nearest:
     """The test item with the highest cosine to each query; both float32 [item, dim] of unit length."""
     index = faiss.IndexFlatIP(test.shape[1])
     index.add(np.ascontiguousarray(test.numpy()))
@@ -142,13 +146,13 @@ def _compare(ours: Nearest, train: Nearest) -> dict[str, Any]:
 
     bar = float(np.quantile(train.similarity, NEAR))
     near = int((ours.similarity > bar).sum())
-    chance = float(binom.sf(near - 1, len(ours.similarity), 1 - NEAR))
+    p_value = float(binom.sf(near - 1, len(ours.similarity), 1 - NEAR))
     order = np.argsort(-ours.similarity, kind="stable")[:SHOWN]
     return {
         "near": near,
         "expected": (1 - NEAR) * len(ours.similarity),
-        "chance": chance,
-        "flag": chance < ALARM,
+        "p_value": p_value,
+        "flag": p_value < ALARM,
         "quantiles": {
             name: [round(float(value), 4) for value in np.quantile(found.similarity, (0, 0.25, 0.5, 0.75, 1))]
             for name, found in (("pairs", ours), ("train", train))

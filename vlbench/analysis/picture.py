@@ -6,14 +6,14 @@ import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from vlbench.analysis.finished import Finished
-from vlbench.analysis.strength import BASELINES
 from vlbench.artifacts.artifact import DistilledPairs
+from vlbench.data.pictures import to_pil
 from vlbench.errors import VlbenchError
 from vlbench.files import write_whole
-from vlbench.records.summary import mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,11 @@ SHOWN = 8
 def draw_strength(result: Mapping[str, Any], target: Path) -> Path:
     """Leads over each baseline in points of mean recall, against the student's steps; solid lines are tuned."""
     figure = _figure(9.5, 3.8)
-    panels = figure.subplots(1, 2, sharey=True)
+    baselines = result["baselines"]
+    panels = figure.subplots(1, len(baselines), sharey=True, squeeze=False)[0]
     rows = result["rows"]
     colours = dict(zip(dict.fromkeys(row["method"] for row in rows), itertools.cycle(COLOURS), strict=False))
-    for panel, baseline in zip(panels, BASELINES, strict=True):
+    for panel, baseline in zip(panels, baselines, strict=True):
         for method, colour in colours.items():
             if method != baseline:
                 _lines(panel, [row for row in rows if row["method"] == method], baseline, colour=colour, label=method)
@@ -59,7 +60,7 @@ def _points(rows: Sequence[Mapping[str, Any]], baseline: str) -> list[tuple[floa
     """(steps, lead), averaged over runs of one effort."""
     steps = {row["effort"]: row["steps"] for row in rows}
     return sorted(
-        (at, mean([row["lead"][baseline] for row in rows if row["effort"] == effort])) for effort, at in steps.items()
+        (at, fmean([row["lead"][baseline] for row in rows if row["effort"] == effort])) for effort, at in steps.items()
     )
 
 
@@ -76,9 +77,9 @@ def draw_nearest(run: Finished, result: Mapping[str, Any], target: Path) -> Path
         side = name.split()[0]
         for column, found in enumerate(look["nearest"][:SHOWN]):
             upper, lower = panels[2 * row][column], panels[2 * row + 1][column]
-            upper.imshow(_image(artifact.sides[side][found["pair"]]))
+            upper.imshow(to_pil(artifact.sides[side][found["pair"]]))
             upper.set_title(f"pair {found['pair']}", fontsize=8)
-            lower.imshow(_image(test.items[side][found["test_item"]]))
+            lower.imshow(to_pil(test.items[side][found["test_item"]]))
             lower.set_title(f"cosine {found['similarity']:.2f}", fontsize=8)
         panels[2 * row][0].set_ylabel(name, fontsize=9)
         panels[2 * row + 1][0].set_ylabel("nearest in test", fontsize=9)
@@ -90,11 +91,6 @@ def draw_nearest(run: Finished, result: Mapping[str, Any], target: Path) -> Path
 
 def _has_pictures(tensor: Any) -> bool:
     return tensor.ndim == 4 and tensor.shape[1] in (1, 3)
-
-
-def _image(item: Any) -> Any:
-    picture = item.numpy().transpose(1, 2, 0)
-    return picture.repeat(3, axis=2) if picture.shape[2] == 1 else picture
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vlbench.board.gather import Gathered, drawn, gather, without_doubles
 from vlbench.board.leaderboard import DECIDING, LeftOut, Table, build_table
 from vlbench.errors import DataError
+from vlbench.records.record import FoundRecord
 
-Record = Mapping[str, Any]
-World = tuple[str, ...]
+Key = tuple[str, ...]
+"""The deciding fields of a record, as text."""
 
 
 def read_table(paths: Sequence[Path], *, mixed: bool = False) -> Table:
@@ -35,12 +35,12 @@ def read_boards(paths: Sequence[Path], *, mixed: bool = False) -> Gathered:
     return without_doubles(Gathered(records, list(left.values())))
 
 
-def table_of(records: Sequence[Record], left_out: Sequence[LeftOut]) -> Table:
+def table_of(records: Sequence[FoundRecord], left_out: Sequence[LeftOut]) -> Table:
     """The table of some runs, which names those that are left out."""
     return replace(build_table(records), left_out=tuple(left_out))
 
 
-def merge(boards: Mapping[Path, Sequence[Record]], *, mixed: bool = False) -> list[Record]:
+def merge(boards: Mapping[Path, Sequence[FoundRecord]], *, mixed: bool = False) -> list[FoundRecord]:
     """Records of several folders, each once.
 
     Two folders with the same suite have to share it under one protocol and on the same data, or no row of the one could
@@ -53,28 +53,28 @@ def merge(boards: Mapping[Path, Sequence[Record]], *, mixed: bool = False) -> li
     Raises:
         DataError: two folders have a suite under different protocols or on different data; names the field.
     """
-    worlds = {path: _worlds(records) for path, records in boards.items()}
+    keys = {path: _keys(records) for path, records in boards.items()}
     paths = list(boards)
     for number, path in enumerate(paths if not mixed else []):
         for other in paths[:number]:
-            for suite in sorted(worlds[path].keys() & worlds[other].keys()):
-                if worlds[path][suite].isdisjoint(worlds[other][suite]):
-                    raise DataError(_refusal(suite, {at: min(worlds[at][suite]) for at in (other, path)}))
-    found = {str(Path(record["folder"]).resolve()): record for records in boards.values() for record in records}
-    return list(found.values())
+            for suite in sorted(keys[path].keys() & keys[other].keys()):
+                if keys[path][suite].isdisjoint(keys[other][suite]):
+                    raise DataError(_refusal(suite, {at: min(keys[at][suite]) for at in (other, path)}))
+    found = [record for records in boards.values() for record in records]
+    return list({(record.folder or Path(record.id)).resolve(): record for record in found}.values())
 
 
-def _worlds(records: Sequence[Record]) -> dict[str, set[World]]:
+def _keys(records: Sequence[FoundRecord]) -> dict[str, set[Key]]:
     """Suite -> the deciding fields of its records."""
-    found: dict[str, set[World]] = {}
+    found: dict[str, set[Key]] = {}
     for record in records:
-        if not record.get("overrides"):
-            found.setdefault(record["suite"], set()).add(tuple(str(record.get(name, "")) for name in DECIDING))
+        if not record.overrides:
+            found.setdefault(record.suite, set()).add(tuple(str(getattr(record, name) or "") for name in DECIDING))
     return found
 
 
-def _refusal(suite: str, worlds: Mapping[Path, World]) -> str:
-    (one, other), (first, second) = worlds.keys(), worlds.values()
+def _refusal(suite: str, keys: Mapping[Path, Key]) -> str:
+    (one, other), (first, second) = keys, keys.values()
     lines = [
         f"  {name}: {a[:16] or 'none'} in {str(one)!r}, {b[:16] or 'none'} in {str(other)!r}"
         for name, a, b in zip(DECIDING, first, second, strict=True)

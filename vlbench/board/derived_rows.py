@@ -1,36 +1,47 @@
-"""From records to the entries of a table: starting points, and random pairs of a row's size, stand beside that row."""
+"""Rows that follow from a distilled row: its starting point, and random pairs of its size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
 
 from vlbench.budget import Budget
+from vlbench.records.record import FoundRecord
 
-Record = Mapping[str, Any]
-START, RANDOM_BYTES, RANDOM_PAIRS = "start", "random-bytes", "random-pairs"
+START, AS_MANY_BYTES, AS_MANY_PAIRS = "start of ", "-bytes of ", "-pairs of "
+"""In the name of such a row, before the distilled row's method; a method's own name has no blank."""
 
 
-def entries(records: Iterable[Record]) -> Iterator[Record]:
+def with_derived_rows(records: Iterable[FoundRecord]) -> Iterator[FoundRecord]:
     """Records as they stand in a table; the order does not matter.
 
-    ``random-bytes`` is random pairs that weigh what a distilled row weighs, in the division of pairs; ``random-pairs``
-    as many random pairs as it has, in that of bytes; ``start`` the real pairs that it began with. Each has the options
-    of its row, and ``of``, its method.
+    ``random-bytes of vldd`` is random pairs that fit in the bytes of a row of ``vldd``, at a budget in pairs;
+    ``random-pairs of vldd`` is as many random pairs as it has, at one in bytes; ``start of vldd`` the real pairs that
+    it began with. Each has the budget and the options of its row.
     """
     for record in records:
-        beside = record.get("beside")
-        if not beside:
+        if record.matched_to is None:
             yield record
         else:
-            name = RANDOM_BYTES if Budget.parse(record["budget"]).unit == "bytes" else RANDOM_PAIRS
-            yield _beside(record, name, beside)
-        if record["status"] == "finished" and record.get("start"):
-            # What lies in the folder is the result's, not the start's.
-            kept = {field: value for field, value in record.items() if field != "folder"}
-            yield _beside({**kept, "cost": {}, **record["start"]}, START, record)
+            size = AS_MANY_BYTES if Budget.parse(record.budget).unit == "bytes" else AS_MANY_PAIRS
+            row = record.matched_to
+            name = f"{record.method}{size}{row.method}"
+            yield replace(record, method=name, budget=row.budget, options=row.options, baseline=True)
+        if record.status == "finished" and record.start is not None:
+            yield _start(record)
 
 
-def _beside(record: Record, name: str, row: Record) -> Record:
-    options = {"of": row["method"], **row["options"]}
-    return {**record, "method": name, "budget": row["budget"], "options": options, "always_on": True}
+def _start(record: FoundRecord) -> FoundRecord:
+    start = record.start
+    assert start is not None
+    # The folder holds the files of the result, not of the start.
+    return replace(
+        record,
+        method=f"{START}{record.method}",
+        scores=start.scores,
+        chosen=start.chosen,
+        cost=start.cost,
+        baseline=True,
+        folder=None,
+    )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from vlbench.board.derived_rows import RANDOM_BYTES, RANDOM_PAIRS, START
-from vlbench.board.leaderboard import UNBUDGETED, Cell, Group, Row
+from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, START
+from vlbench.board.leaderboard import UNBUDGETED, Group, Row, Score
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
+from vlbench.budget import Budget
 from vlbench.progress import seconds_text
 from vlbench.records.evidence import BADGES, PROVES
 
-BESIDE = {
-    START: "start = the real pairs that a distilled row began with.",
-    RANDOM_BYTES: "random-bytes = as many random pairs as fit in the bytes of a distilled row.",
-    RANDOM_PAIRS: "random-pairs = as many random pairs as a distilled row has.",
+DERIVED = {
+    START: "the real pairs that it began with",
+    AS_MANY_BYTES: "as many random pairs as fit in its bytes",
+    AS_MANY_PAIRS: "as many random pairs as it has",
 }
+"""Part of a derived row's name -> what it is."""
 EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
 
 
@@ -25,9 +27,9 @@ def title(group: Group) -> str:
     return " · ".join([*parts, f"protocol{version} {group.protocol_hash[:8]}"])
 
 
-def budget_text(budget: str) -> str:
-    """A budget with its unit."""
-    return "all data" if budget == "full" else f"{budget} pairs" if budget.isdigit() else budget
+def budget_text(budget: Budget | None) -> str:
+    """A budget with its unit; None is all data."""
+    return "all data" if budget is None else f"{budget} pairs" if budget.unit == "pairs" else str(budget)
 
 
 def label(row: Row) -> str:
@@ -52,23 +54,23 @@ def flags_text(row: Row) -> str:
     return f"RESEMBLES TEST ({', '.join(row.flags)})" if row.flags else ""
 
 
-def mean_text(cell: Cell | None) -> str:
+def mean_text(score: Score | None) -> str:
     """A percentage with one decimal."""
-    return f"{cell.mean:.1f}" if cell else "-"
+    return f"{score.mean:.1f}" if score else "-"
 
 
-def spread_text(cell: Cell | None) -> str:
+def spread_text(score: Score | None) -> str:
     """Half the width of the 95 % interval; where one run has none, the standard deviation over its student seeds."""
-    if cell is None:
+    if score is None:
         return ""
-    if cell.interval is not None:
-        return f"±{max(cell.interval[1] - cell.mean, cell.mean - cell.interval[0]):.1f}"
-    return f"({cell.sd:.1f})" if cell.count > 1 else ""
+    if score.interval is not None:
+        return f"±{max(score.interval[1] - score.mean, score.mean - score.interval[0]):.1f}"
+    return f"({score.sd:.1f})" if score.count > 1 else ""
 
 
 def shows_pairs(group: Group) -> bool:
     """Whether the number of pairs says more than the budget does."""
-    return any(pairs_text(row) != group.budget for row in (*group.ranked, *group.always_on) if _is_budgeted(row))
+    return any(pairs_text(row) != group.budget_name for row in group.rows if _is_budgeted(row))
 
 
 def _is_budgeted(row: Row) -> bool:
@@ -77,7 +79,7 @@ def _is_budgeted(row: Row) -> bool:
 
 def rank_text(row: Row) -> str:
     """The places a row may have, or why it has none."""
-    return row.rank or ("prov." if row.provisional and not row.always_on else "")
+    return row.rank or ("prov." if row.provisional and not row.baseline else "")
 
 
 def is_best(row: Row) -> bool:
@@ -117,20 +119,22 @@ def time_text(row: Row) -> str:
 
 def notes(group: Group) -> list[str]:
     """What a reader must know to read the table."""
-    rows = [*group.ranked, *group.always_on]
-    spread = any(spread_text(cell) for row in rows for cell in row.cells.values())
+    rows = list(group.rows)
+    spread = any(spread_text(score) for row in rows for score in row.scores.values())
     lines = [_spread_note(rows, group.overrides.get("training.split", "test"))] if spread else []
     lines += _rank_notes(group)
     if group.apart:
         values = ", ".join(f"{name} {value[:16] or 'none'}" for name, value in group.apart.items())
         lines.append(f"Not to be compared with the other tables of {group.suite}: here {values}.")
     if any(row.recovered is not None for row in rows):
-        lines.append("recovered = (row - random) / (full - random) in mean recall.")
+        lines.append(f"recovered = (row - {group.floor}) / (full - {group.floor}) in mean recall.")
     if any(row.home is not None for row in rows):
         lines.append("home = mean recall on the student that methods saw; no method saw this one.")
     if group.directions:
         lines.append(", ".join(f"{short} = {name}" for short, name in group.directions.items()) + ".")
-    lines += [text for name, text in BESIDE.items() if any(row.method == name for row in rows)]
+    for part, text in DERIVED.items():
+        names = dict.fromkeys(row.method.partition(part)[0] for row in rows if part in row.method)
+        lines += [f"{name}{part}a row: {text}." for name in names]
     lines += _claim_notes(rows)
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
     return lines
@@ -154,7 +158,7 @@ def _spread_note(rows: list[Row], split: str) -> str:
         without = dict.fromkeys(row.method for row in rows if row.basis == "seeds")
         but = f" (over seeds alone: {', '.join(without)})" if without else ""
         parts.append(f"± is half the 95 % interval over seeds and images{but}")
-    alone = sorted({row.seeds for row in rows if row.cells and not row.interval and row.seeds > 1})
+    alone = sorted({row.seeds for row in rows if row.scores and not row.interval and row.seeds > 1})
     if alone:
         seeds = " or ".join(map(str, alone))
         parts.append(f"(in brackets) the standard deviation over {seeds} student seeds of a single run")
@@ -172,7 +176,7 @@ def _rank_notes(group: Group) -> list[str]:
         lines.append("A rank such as 1-3: the places that cannot be told apart (paired, Holm-corrected, 95 %).")
     if group.resolution is not None:
         lines.append(f"The smallest difference told apart here: {group.resolution:.1f} points of mean recall.")
-    if any(row.provisional for row in (*group.ranked, *group.always_on)):
+    if any(row.provisional for row in group.rows):
         lines.append(
             f"Provisional, not ranked: under {DISTILLATION_SEEDS} distillation or {STUDENT_SEEDS} student seeds."
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from msgspec import json, structs
 
 from vlbench.board.leaderboard import LeftOut
 from vlbench.board.per_image import image_scores
@@ -20,11 +21,10 @@ from vlbench.errors import DataError
 from vlbench.files import DAMAGED
 from vlbench.records.evidence import declared_deterministic, origin_of, read_evidence
 from vlbench.records.fit import record_problem
-from vlbench.records.record import FILE_NAME, read_record, record_id
+from vlbench.records.record import FILE_NAME, FoundRecord, read_record, record_id
 
-Record = Mapping[str, Any]
 T = TypeVar("T")
-Draw = Callable[[Sequence[Record], Sequence[LeftOut]], T]
+Draw = Callable[[Sequence[FoundRecord], Sequence[LeftOut]], T]
 LARGEST = 16 << 20
 """Bytes of a record."""
 MOST_TRIES = 300
@@ -41,7 +41,7 @@ class Gathered:
         left_out: what was not used, and why.
     """
 
-    records: list[Record] = field(default_factory=list)
+    records: list[FoundRecord] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
@@ -58,18 +58,6 @@ def gather(paths: Iterable[Path]) -> Gathered:
         except Exception as error:  # a stranger's folder: whatever is in it, the others are shown
             found.left_out.append(LeftOut(str(file.parent), _reason(error, file)))
     return found
-
-
-def find_records(paths: Iterable[Path]) -> list[Record]:
-    """As :func:`gather`, where no run may be left out.
-
-    Raises:
-        DataError: a path does not exist, or a board can be made without one of the runs only; its folder is named.
-    """
-    found = gather(paths)
-    if found.left_out:
-        raise DataError(f"{found.left_out[0].folder!r}: {found.left_out[0].reason}")
-    return found.records
 
 
 def record_files(paths: Iterable[Path]) -> list[Path]:
@@ -94,7 +82,7 @@ def _below(path: Path) -> Iterator[Path]:
             yield Path(folder, FILE_NAME)
 
 
-def _placed(file: Path) -> Record:
+def _placed(file: Path) -> FoundRecord:
     if file.stat().st_size > LARGEST:
         raise DataError(f"{FILE_NAME} is larger than {LARGEST >> 20} MB")
     record = read_record(file)
@@ -102,13 +90,16 @@ def _placed(file: Path) -> Record:
         raise DataError(problem)
     folder = file.parent
     evidence = read_evidence(folder)
-    placed = {**record, "folder": str(folder), "badge": evidence.get("badge", ""), "origin": origin_of(folder)}
-    placed["flags"] = [*_flags(folder), *evidence.get("flags", [])]
-    if placed["origin"] and not declared_deterministic(evidence):
-        placed["deterministic"] = False  # nobody here declares it: it is a stranger's word, and decides a rank
-    if digest := _artifact_hash(folder):
-        placed["artifact_sha256"] = digest
-    return placed
+    origin = origin_of(folder)
+    # Where nobody here declares that a method draws nothing, it is a stranger's word, and would decide a rank.
+    believed = not origin or declared_deterministic(evidence)
+    return structs.replace(
+        FoundRecord.of(record, folder, evidence.get("badge", "")),
+        origin=origin,
+        flags=[*_flags(folder), *(plain(str(flag)) for flag in evidence.get("flags", []))],
+        artifact_sha256=_artifact_hash(folder),
+        deterministic=record.deterministic and believed,
+    )
 
 
 def _artifact_hash(folder: Path) -> str:
@@ -120,7 +111,7 @@ def _artifact_hash(folder: Path) -> str:
 def _flags(folder: Path) -> list[str]:
     """What the audit of an own artifact flagged."""
     with contextlib.suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
-        flags = json.loads((folder / "audit.json").read_text(encoding="utf-8"))["flags"]
+        flags = json.decode((folder / "audit.json").read_bytes())["flags"]
         return [plain(str(flag)) for flag in flags]
     return []
 
@@ -138,42 +129,40 @@ def without_doubles(found: Gathered) -> Gathered:
     :func:`vlbench.board.leaderboard.build_table`. Of a method that draws, an artifact under several seeds counts once.
     """
     kept = Gathered([], list(found.left_out))
-    first: dict[tuple[str, str], Record] = {}
-    artifacts: dict[tuple[str, ...], Record] = {}
-    for record in sorted(found.records, key=lambda one: one["status"] != "finished"):
-        other = first.setdefault((record_id(record), _content(record) if record["origin"] else ""), record)
+    first: dict[tuple[str, str], FoundRecord] = {}
+    artifacts: dict[tuple[str, ...], FoundRecord] = {}
+    for record in sorted(found.records, key=lambda one: one.status != "finished"):
+        other = first.setdefault((record_id(record), _content(record) if record.origin else ""), record)
         twin = artifacts.setdefault(_artifact_of(record), record) if other is record else record
         if other is record and twin is record:
             kept.records.append(record)
         elif reason := _why_not(record, other, twin):
-            kept.left_out.append(LeftOut(str(record["folder"]), reason))
+            kept.left_out.append(LeftOut(str(record.folder), reason))
     return kept
 
 
-def _why_not(record: Record, other: Record, twin: Record) -> str:
+def _why_not(record: FoundRecord, other: FoundRecord, twin: FoundRecord) -> str:
     """Why a run does not count beside the one of the same name, or of the same artifact; "" for a mere copy."""
     if twin is not record:
-        reason = f"seed {record['seed']} has the artifact of seed {twin['seed']} in {twin['folder']}"
+        reason = f"seed {record.seed} has the artifact of seed {twin.seed} in {twin.folder}"
         return f"{reason}: one artifact counts once"
-    if record["status"] != "finished" or _content(other) == _content(record):
+    if record.status != "finished" or _content(other) == _content(record):
         return ""
-    return f"another result of the same run stands in {other['folder']}, which was given first"
+    return f"another result of the same run stands in {other.folder}, which was given first"
 
 
-def _content(record: Record) -> str:
+def _content(record: FoundRecord) -> str:
     """What was found of what was asked: the artifact, and the scores; not when, where or how fast."""
-    parts = [record.get(name) for name in ("status", "scores", "chosen", "encoders", "artifact_sha256")]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    parts = [record.status, record.scores, record.chosen, record.encoders, record.artifact_sha256]
+    return hashlib.sha256(json.encode(parts, order="sorted")).hexdigest()
 
 
-def _artifact_of(record: Record) -> tuple[str, ...]:
+def _artifact_of(record: FoundRecord) -> tuple[str, ...]:
     """The same for records that are one artifact under several seeds; each other record stands for itself."""
-    digest = record.get("artifact_sha256")
-    if record["status"] != "finished" or not digest or record.get("deterministic", False):
-        return (record["folder"],)
-    asked = [str(record.get(name)) for name in ("method", "budget", "suite", "protocol_hash", "data_fingerprint")]
-    beside = json.dumps([record["options"], record.get("beside")], sort_keys=True)
-    return (digest, str(bool(record["origin"])), beside, *asked)
+    if record.status != "finished" or not record.artifact_sha256 or record.deterministic:
+        return (str(record.folder),)
+    asked = structs.replace(record, seed=0)
+    return (record.artifact_sha256, str(bool(record.origin)), record_id(asked))
 
 
 def drawn(found: Gathered, draw: Draw[T], *, blame: bool = True) -> tuple[T, Gathered]:
@@ -190,11 +179,11 @@ def drawn(found: Gathered, draw: Draw[T], *, blame: bool = True) -> tuple[T, Gat
         bad = dict(_culprits(found.records, draw))
         if not bad or (len(bad) == len(found.records) and not blame):
             raise
-    left = [*found.left_out, *(LeftOut(str(found.records[at]["folder"]), reason) for at, reason in bad.items())]
+    left = [*found.left_out, *(LeftOut(str(found.records[at].folder), reason) for at, reason in bad.items())]
     return drawn(Gathered([one for at, one in enumerate(found.records) if at not in bad], left), draw, blame=blame)
 
 
-def _culprits(records: Sequence[Record], draw: Draw[T]) -> Iterator[tuple[int, str]]:
+def _culprits(records: Sequence[FoundRecord], draw: Draw[T]) -> Iterator[tuple[int, str]]:
     """Position and reason of each record that cannot be drawn alone; if there is none, of each that spoils the rest."""
     alone = False
     for at, record in enumerate(records):
@@ -203,7 +192,7 @@ def _culprits(records: Sequence[Record], draw: Draw[T]) -> Iterator[tuple[int, s
             yield at, reason
     if alone or len(records) > MOST_TRIES:
         return
-    good: list[Record] = []
+    good: list[FoundRecord] = []
     for at, record in enumerate(records):
         if reason := _failure(partial(draw, [*good, record], [])):
             yield at, reason
@@ -211,9 +200,9 @@ def _culprits(records: Sequence[Record], draw: Draw[T]) -> Iterator[tuple[int, s
             good.append(record)
 
 
-def _alone(record: Record, draw: Draw[T]) -> None:
-    if record["status"] == "finished":
-        for student in record["scores"]:
+def _alone(record: FoundRecord, draw: Draw[T]) -> None:
+    if record.status == "finished":
+        for student in record.scores:
             image_scores(record, student)
     draw([record], [])
 

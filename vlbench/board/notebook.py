@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from vlbench.board import format as wording
 from vlbench.board.combine import read_table
@@ -13,33 +12,23 @@ from vlbench.board.html.markup import Child, Html, element, join
 from vlbench.board.html.table import empty, group_table
 from vlbench.board.leaderboard import Table, build_table
 from vlbench.progress import seconds_text
+from vlbench.records.record import FoundRecord
 
 WIDTH = 100
 """Characters in a line of a board as plain text."""
 
 
-class RunRecord(dict[str, Any]):
-    """The record of a run: a dict as ``record.json`` holds it, and a table where it is the value of a notebook's cell.
-
-    Attributes:
-        folder: of the run.
-    """
-
-    def __init__(self, record: dict[str, Any], folder: Path) -> None:
-        super().__init__(record)
-        self.folder = folder
+class RunRecord(FoundRecord, frozen=True, kw_only=True):
+    """The record of a run, which a notebook draws as a table where it is the value of a cell."""
 
     def _repr_html_(self) -> str:
-        table = build_table([{**self, "folder": str(self.folder)}])
-        cost = [
-            f"{name} {seconds_text(self['cost'][field])}"
-            for name, field in _PHASES.items()
-            if self["cost"].get(field) is not None
-        ]
+        table = build_table([self])
+        seconds = {name: getattr(self.cost, field) for name, field in _PHASES.items()}
+        cost = [f"{name} {seconds_text(value)}" for name, value in seconds.items() if value is not None]
         folder = str(self.folder)
         return _page(
             *_tables(table),
-            element("p", {"class": "notes"}, " · ".join([f"seed {self['seed']}", *cost])),
+            element("p", {"class": "notes"}, " · ".join([f"seed {self.seed}", *cost])),
             element(
                 "p",
                 {"class": "notes"},
@@ -47,7 +36,7 @@ class RunRecord(dict[str, Any]):
                 element("code", {}, f"vlbench.load_artifact({folder!r}).show()"),
                 " or ",
                 element("code", {}, f"vlbench show {shlex.quote(folder)}"),
-                ". All that was asked and observed: the keys of this dict.",
+                ". All that was asked and observed: the attributes of this record.",
             ),
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import DataError
@@ -12,13 +10,15 @@ from vlbench.records.ranks import FILE_NAME, Block, read_ranks
 if TYPE_CHECKING:
     import numpy
 
+    from vlbench.records.record import FoundRecord
+
     Array = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float64]]
 
 TOLERANCE = 1e-6
 """Percent by which ranks may miss the scores they are to reproduce."""
 
 
-def image_scores(record: Mapping[str, Any], student: str) -> dict[tuple[str, str], Array]:
+def image_scores(record: FoundRecord, student: str) -> dict[tuple[str, str], Array]:
     """(direction, ``R@K``) -> float64 [student seed, image] of one student, from the ranks beside a record.
 
     The mean over images is the seed's recall. A second-side query counts with its image; where images have unequally
@@ -27,19 +27,19 @@ def image_scores(record: Mapping[str, Any], student: str) -> dict[tuple[str, str
     Raises:
         DataError: the ranks do not reproduce the record's scores, or cannot be read.
     """
-    folder = Path(record.get("folder") or ".")
-    blocks = read_ranks(folder) if "folder" in record else None
-    if blocks is None:
+    folder = record.folder
+    blocks = read_ranks(folder) if folder is not None else None
+    if folder is None or blocks is None:
         return {}
+    directions = record.scores[student].directions
     own = [block for block in blocks if block[0][0] == student]
     found = {
         (direction, cut): _per_seed(own, direction, int(cut.removeprefix("R@")))
-        for direction, summaries in record["scores"][student].items()
-        if direction != "mean_recall"
+        for direction, summaries in directions.items()
         for cut in summaries
     }
     for (direction, cut), values in found.items():
-        seeds = record["scores"][student][direction][cut]["seeds"]
+        seeds = directions[direction][cut].seeds
         means = values.mean(1).tolist()
         if len(means) != len(seeds) or any(abs(a - b) > TOLERANCE for a, b in zip(means, seeds, strict=True)):
             raise DataError(

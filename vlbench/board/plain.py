@@ -7,6 +7,8 @@ import re
 import unicodedata
 from typing import Any
 
+from msgspec import Struct, structs
+
 MOST = 1000
 """Characters of a text on a board; a longer one is cut, and a hash of the whole tells it from its like."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -16,8 +18,6 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MARKUP = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "'", "[": "\\[", "]": "\\]", "*": "\\*"}
 )
-UNTOUCHED = frozenset({"folder"})
-"""Fields of a record that are no text of its own: where it lies on this machine."""
 
 
 def plain(text: str) -> str:
@@ -32,13 +32,22 @@ def plain(text: str) -> str:
 
 
 def cleaned(value: Any) -> Any:
-    """A record, or a part of one, whose every text is :func:`plain`; keys too, where two would not become one."""
+    """A record, or a part of one, whose every text is :func:`plain`, keys too; itself where all of them are."""
     if isinstance(value, str):
         return plain(value)
+    if isinstance(value, Struct):
+        fields = {name: (old, cleaned(old)) for name in value.__struct_fields__ if (old := getattr(value, name))}
+        changes = {name: new for name, (old, new) in fields.items() if new is not old}
+        return structs.replace(value, **changes) if changes else value
     if isinstance(value, dict):
-        return {plain(key): inner if key in UNTOUCHED else cleaned(inner) for key, inner in value.items()}
+        pairs = [(plain(str(key)), cleaned(inner)) for key, inner in value.items()]
+        same = all(key == old and new is inner for (key, new), (old, inner) in zip(pairs, value.items(), strict=True))
+        return value if same else dict(pairs)
     if isinstance(value, list | tuple):
-        return value if value and isinstance(value[0], int | float) else type(value)(cleaned(inner) for inner in value)
+        if value and isinstance(value[0], int | float):
+            return value
+        made = [cleaned(inner) for inner in value]
+        return value if all(new is old for new, old in zip(made, value, strict=True)) else type(value)(made)
     return value
 
 

@@ -9,7 +9,7 @@ import json
 from vlbench.board.leaderboard import Group, Row, Table
 from vlbench.board.plain import cell
 
-_FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "always_on", "status")
+_FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "baseline", "status")
 _RANK = ("rank", "provisional", "mean low", "mean high")
 _LAST = ("runs", "student_seeds", "recovered", "home", "pairs", "bytes", "seconds")
 
@@ -27,19 +27,20 @@ def render_csv(table: Table) -> str:
     )
     writer.writerow({name: cell(name) for name in writer.fieldnames})
     for group in table.groups:
-        writer.writerows(_line(group, row) for row in (*group.ranked, *group.always_on))
+        writer.writerows(_line(group, row) for row in group.rows)
     return file.getvalue()
 
 
 def _line(group: Group, row: Row) -> dict[str, object]:
     line: dict[str, object] = {name: getattr(group, name) for name in _FIRST[:5]}
     line |= {
+        "budget": group.budget_name,
         "method": row.method,
         "options": json.dumps(dict(row.options), sort_keys=True),
-        "always_on": str(row.always_on).lower(),
+        "baseline": str(row.baseline).lower(),
         "status": row.status,
     }
-    for column, score in row.cells.items():
+    for column, score in row.scores.items():
         line |= {column: score.mean, f"{column} sd": score.sd}
     line |= {
         "badge": row.badge,

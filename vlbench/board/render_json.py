@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from vlbench.board.leaderboard import Table
+from vlbench.board.leaderboard import Group, Row, Table
 
 
 def render_json(table: Table) -> str:
-    """The fields of :class:`vlbench.board.leaderboard.Table`, by name; of each row's records, their ids."""
-    return json.dumps(dataclasses.asdict(table, dict_factory=_fields), indent=2, allow_nan=False)
+    """The fields of :class:`vlbench.board.leaderboard.Table`; budgets are text, records are named by their ids."""
+    groups = [_group(group) for group in table.groups]
+    return json.dumps({"groups": groups}, indent=2, allow_nan=False)
 
 
-def _fields(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: [record["id"] for record in value] if name == "records" else value for name, value in items}
+def _group(group: Group) -> dict[str, Any]:
+    rows = {name: [_row(row) for row in getattr(group, name)] for name in ("ranked", "baselines")}
+    differences = [dataclasses.asdict(one) for one in group.differences]
+    return {**vars(group), "budget": group.budget_name, "differences": differences, **rows}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    scores = {column: dataclasses.asdict(score) for column, score in row.scores.items()}
+    return {**vars(row), "scores": scores, "records": [record.id for record in row.records]}

@@ -24,7 +24,7 @@ _ESCAPES = {
 def render_latex(table: Table) -> str:
     r"""One ``table`` float per group, for a document that loads ``booktabs``.
 
-    Ranked rows come first, always-on rows below a rule; the mean recall of the best is bold. All text is escaped, and a
+    Ranked rows come first, baselines below a rule; the mean recall of the best is bold. All text is escaped, and a
     character outside of ASCII is left to the document's encoding (UTF-8 is LaTeX's default).
     """
     return "\n\n".join(_group(group) for group in table.groups) or f"% {wording.EMPTY}"
@@ -34,7 +34,7 @@ def _group(group: Group) -> str:
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
     header = ["rank", "method", *columns[:-1], "mean", "recovered", "pairs", "size", "time"]
     ranked = [_line(_cells(row, columns, bold=wording.is_best(row))) for row in group.ranked]
-    always_on = [_line(_cells(row, columns, bold=False)) for row in group.always_on]
+    baselines = [_line(_cells(row, columns, bold=False)) for row in group.baselines]
     caption = " ".join([wording.title(group) + ".", *wording.notes(group)])
     lines = [
         "% \\usepackage{booktabs}",
@@ -46,8 +46,8 @@ def _group(group: Group) -> str:
         f"    {_line([escape(name) for name in header])}",
         "    \\midrule",
         *(f"    {line}" for line in ranked),
-        *(["    \\midrule"] if ranked and always_on else []),
-        *(f"    {line}" for line in always_on),
+        *(["    \\midrule"] if ranked and baselines else []),
+        *(f"    {line}" for line in baselines),
         "    \\bottomrule",
         "  \\end{tabular}",
         "\\end{table}",
@@ -58,7 +58,9 @@ def _group(group: Group) -> str:
 def _cells(row: Row, columns: list[str], *, bold: bool) -> list[str]:
     details = wording.details_text(row)
     name = escape(row.method) + (f" {{\\footnotesize {escape(details)}}}" if details else "")
-    values = [f"{wording.mean_text(row.cells.get(c))} {wording.spread_text(row.cells.get(c))}".strip() for c in columns]
+    values = [
+        f"{wording.mean_text(row.scores.get(c))} {wording.spread_text(row.scores.get(c))}".strip() for c in columns
+    ]
     if row.status != "finished":
         values[-1] = row.status
     recovered = wording.recovered_text(row)

@@ -8,7 +8,7 @@ from vlbench.board.plain import markdown, plain
 
 
 def render_markdown(table: Table) -> str:
-    """One Markdown table per group; always-on rows in italics below the ranked ones, the best ranked bold."""
+    """One Markdown table per group; baselines in italics below the ranked rows, the best ranked bold."""
     parts = [_group(group) for group in table.groups] or [wording.EMPTY]
     parts += [f"Left out: {markdown(plain(folder))}: {markdown(reason)}" for folder, reason in table.left_out]
     return "\n\n".join(parts)
@@ -23,8 +23,8 @@ def _group(group: Group) -> str:
         _line(header),
         _line(["---", "---", *["---:"] * (len(header) - 2)]),
     ]
-    for row in (*group.ranked, *group.always_on):
-        mark = "*" if row.always_on else "**" if wording.is_best(row) else ""
+    for row in group.rows:
+        mark = "*" if row.baseline else "**" if wording.is_best(row) else ""
         lines.append(_line(_cells(row, columns, mark)))
     return "\n".join([*lines, "", " ".join(map(markdown, wording.notes(group)))]).rstrip()
 
@@ -34,7 +34,9 @@ def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
     about = " ".join(filter(None, [row.badge, row.origin, markdown(wording.flags_text(row))]))
     name = f"{mark}{markdown(wording.label(row))}{mark}" + (f" {about}" if about else "")
     name += f" `{options}`" if options else ""
-    values = [f"{wording.mean_text(row.cells.get(c))} {wording.spread_text(row.cells.get(c))}".strip() for c in columns]
+    values = [
+        f"{wording.mean_text(row.scores.get(c))} {wording.spread_text(row.scores.get(c))}".strip() for c in columns
+    ]
     if row.status != "finished":
         values[-1] = row.status
     if mark == "**":

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vlbench.board import format as wording
 from vlbench.board.published import Manner, Published, metrics_of, protocols, published, sources_of
 
 _WARNING = (
@@ -33,9 +32,9 @@ def render_published(data_set: str, *, width: int = 80) -> str:
     parts = [f"PUBLISHED on {data_set}: {numbers} numbers, {len(sources)} sources", textwrap.fill(_WARNING, width), ""]
     ordered = sorted(enumerate(rows), key=lambda item: (*_order(rows, item[1]), item[0]))
     for (budget, encoders), members in groupby(
-        (row for _, row in ordered), key=lambda row: (row.budget, _encoders(row))
+        (row for _, row in ordered), key=lambda row: (row.budget_text, _encoders(row))
     ):
-        parts += [f"{wording.budget_text(budget)} · {encoders}", _table(list(members), sources, width), ""]
+        parts += [f"{budget} · {encoders}", _table(list(members), sources, width), ""]
     parts += ["How the numbers of a protocol were made:", *_manners(rows, width), "", "Sources:"]
     parts += [_hanging(f"[{number}] ", source, width) for source, number in sources.items()]
     return "\n".join(parts)

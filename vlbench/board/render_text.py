@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-import sys
-
 from rich import box
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from vlbench.board import format as wording
+from vlbench.board.console import as_text
 from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
-
-
-def echo_width() -> tuple[int, bool]:
-    """Columns to fill on standard output, and whether colours are welcome there."""
-    columns = shutil.get_terminal_size((80, 24)).columns
-    return max(80, min(columns, 120)), sys.stdout.isatty()
 
 
 def render_text(table: Table, *, width: int = 80, styled: bool = False) -> str:
     """The table as text of at most ``width`` columns; with colours if ``styled``. The spread stands under the mean."""
     if not table.groups:
         return wording.EMPTY
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=styled,
-        color_system="standard" if styled else None,
-        highlight=False,
-    )
+    parts: list[RenderableType] = []
     for number, group in enumerate(table.groups):
-        if number:
-            console.print()
-        console.print(Text(wording.title(group), style="bold"))
-        console.print(_group(group))
-        for note in wording.notes(group):
-            console.print(Text(note, style="dim"))
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+        notes = [Text(note, style="dim") for note in wording.notes(group)]
+        parts += [*[""] * (number > 0), Text(wording.title(group), style="bold"), _group(group), *notes]
+    return as_text(*parts, width=width, styled=styled)
 
 
 def _group(group: Group) -> RichTable:
@@ -54,7 +33,7 @@ def _group(group: Group) -> RichTable:
     pairs = wording.shows_pairs(group)
     for column in [*columns, "recov.", *["pairs"] * pairs, "size", "time"]:
         table.add_column(column, justify="right", no_wrap=True)
-    for rows, row_style in ((group.ranked, ""), (group.always_on, "dim")):
+    for rows, row_style in ((group.ranked, ""), (group.baselines, "dim")):
         for row in rows:
             style = "bold green" if wording.is_best(row) else ""
             rank = [Text(wording.rank_text(row), style=style)] if ranks else []
@@ -75,10 +54,10 @@ def _cells(row: Row, columns: list[str], mean_style: str, row_style: str) -> lis
         name.append(f"\n{details}", style="dim not bold")
     cells = [name]
     for column in columns:
-        cell = row.cells.get(column)
-        text = Text(wording.mean_text(cell), style=row_style or (mean_style if column == MEAN_RECALL else ""))
+        score = row.scores.get(column)
+        text = Text(wording.mean_text(score), style=row_style or (mean_style if column == MEAN_RECALL else ""))
         # The standard deviation of a single run says least: it has room in the last column only.
-        if cell and wording.spread_text(cell) and (cell.interval or column == MEAN_RECALL):
-            text.append(f"\n{wording.spread_text(cell)}", style="dim not bold")
+        if score and wording.spread_text(score) and (score.interval or column == MEAN_RECALL):
+            text.append(f"\n{wording.spread_text(score)}", style="dim not bold")
         cells.append(text)
     return cells

@@ -12,17 +12,18 @@ RUNS = Path("runs")
 
 
 class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
-    """The name of something declared; whether it exists is for the command to say, which knows the nearest one.
+    """The name of something declared. The command itself checks that it exists, and suggests the closest one.
 
     Args:
         kind: as in :data:`vlbench.registry.registry.KINDS`.
         or_file: a path may stand in its place.
+        several: names may be joined by commas.
     """
 
     name = "name"
 
-    def __init__(self, kind: str, *, or_file: bool = False) -> None:
-        self._kind, self._or_file = kind, or_file
+    def __init__(self, kind: str, *, or_file: bool = False, several: bool = False) -> None:
+        self._kind, self._or_file, self._several = kind, or_file, several
 
     def shell_complete(
         self,
@@ -34,8 +35,9 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         from vlbench.registry.listing import listed
 
         summaries = listed(self._kind, ctx.find_root().params.get("plugins", ()))
-        fitting = _fitting(summaries, incomplete)
-        found = [CompletionItem(name, help=summaries[name]) for name in fitting]
+        before, comma, last = incomplete.rpartition(",") if self._several else ("", "", incomplete)
+        fitting = _fitting(summaries, last)
+        found = [CompletionItem(f"{before}{comma}{name}", help=summaries[name]) for name in fitting]
         return found or ([CompletionItem(incomplete, type="file")] if self._or_file else [])
 
 
@@ -51,15 +53,18 @@ class Run(click.Path):
         self._by_name = by_name
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Runs inside the folder ``runs``; files where none fits."""
+        """Runs inside the folder ``runs``, by name or else by path; files where none fits."""
         names = list(_runs())
-        fitting = _fitting([*(names if self._by_name else []), *(str(RUNS / name) for name in names)], incomplete)
+        fitting = _fitting(names, incomplete) if self._by_name else []
+        fitting = fitting or _fitting((str(RUNS / name) for name in names), incomplete)
         return [CompletionItem(run) for run in fitting] or super().shell_complete(ctx, param, incomplete)
 
 
 def _runs() -> Iterator[str]:
+    """Runs that have pairs to look at: ``full`` and ``chance`` have none."""
     for record in sorted(RUNS.glob("*/record.json")):
-        yield record.parent.name
+        if not record.parent.name.startswith(("full-full-", "chance-chance-")):
+            yield record.parent.name
 
 
 def _fitting(names: Iterable[str], incomplete: str) -> list[str]:

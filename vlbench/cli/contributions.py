@@ -28,7 +28,6 @@ def command(context: click.Context, run: Path, suite: str, as_json: bool) -> Non
         echo_json(result)
         return
     rows = [
-        (part, f"{scores['mean_recall']['mean']:.1f}", f"±{scores['mean_recall']['sd']:.1f}")
-        for part, scores in result.items()
+        (part, f"{scores.mean_recall.mean:.1f}", f"±{scores.mean_recall.sd:.1f}") for part, scores in result.items()
     ]
     echo_rows(rows, header=("learned", "mean recall", "sd"))

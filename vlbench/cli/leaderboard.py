@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,29 +12,14 @@ from vlbench.cli.complete import Name, Run
 from vlbench.cli.shared import load, readable_path
 
 if TYPE_CHECKING:
-    from vlbench.board.gather import Record
     from vlbench.board.leaderboard import LeftOut
+    from vlbench.records.record import FoundRecord
 
-DIFF = "diff"
 BUILT_IN = "vlbench"
 """Name of the plugin that declares the core's own formats."""
 
 
-class Board(click.Command):
-    """The board, unless its first word is ``diff``: then that command, with the words that follow."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """As click does, of one of the two."""
-        if args[:1] == [DIFF]:
-            from vlbench.cli.leaderboard_diff import command as diff
-
-            return diff.make_context(f"{info_name} {DIFF}", args[1:], parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
-
-
-@click.command("leaderboard", cls=Board)
+@click.command("leaderboard")
 @click.argument("runs", nargs=-1, type=Run())
 @click.option(
     "--format",
@@ -61,10 +46,7 @@ def command(
 ) -> None:
     """Show finished runs as a table.
 
-    RUNS are folders with runs in them, single runs, or record files; by default the folder runs.
-
-    vlbench leaderboard diff OLD NEW tells what changed between two boards. (A folder called diff: write ./diff.)
-    """
+    RUNS are folders with runs in them, single runs, or record files; by default the folder runs."""
     if published:
         text = _published(published, runs, form)
     else:
@@ -81,16 +63,16 @@ def command(
 
 def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool, mixed: bool) -> str:
     from vlbench.board.combine import read_boards, table_of
+    from vlbench.board.console import echo_width
     from vlbench.board.gather import drawn
-    from vlbench.board.render_text import echo_width
     from vlbench.errors import PluginError
     from vlbench.registry.invoke import call
 
     registry = load(context)
-    registry.format(form)
+    registry.get("format", form)
     width, styled = echo_width()
 
-    def draw(records: Sequence[Record], left_out: Sequence[LeftOut]) -> object:
+    def draw(records: Sequence[FoundRecord], left_out: Sequence[LeftOut]) -> object:
         table = table_of(records, left_out)
         return call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
 
@@ -104,8 +86,8 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
 
 
 def _published(data_set: str, runs: tuple[Path, ...], form: str) -> str:
+    from vlbench.board.console import echo_width
     from vlbench.board.render_published import render_published
-    from vlbench.board.render_text import echo_width
 
     if runs or form != "text":
         raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")

@@ -34,7 +34,7 @@ def command(context: click.Context, run: Path, suite: str, target: Path | None, 
         return
     echo_rows(
         [_row(name, look) for name, look in result.items()],
-        header=("look", "near", "expected", "median cosine", "of train", "chance", "flag"),
+        header=("look", "near", "expected", "median cosine", "of train", "p", "flag"),
     )
     click.echo("near: pairs nearer to a test item than 99 % of train items are. A flag asks for a look, no more.")
     if target is not None:
@@ -43,13 +43,13 @@ def command(context: click.Context, run: Path, suite: str, target: Path | None, 
 
 def _row(name: str, look: dict[str, Any]) -> tuple[str, ...]:
     ours, train = (look["quantiles"][of][2] for of in ("pairs", "train"))
-    chance = f"{look['chance']:.2g}"
+    p_value = f"{look['p_value']:.2g}"
     return (
         name,
         str(look["near"]),
         f"{look['expected']:.1f}",
         f"{ours:.3f}",
         f"{train:.3f}",
-        chance,
+        p_value,
         "look" if look["flag"] else "no",
     )

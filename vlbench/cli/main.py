@@ -1,61 +1,81 @@
-"""The ``vlbench`` group. A command's module is imported only when that command is used."""
+"""The ``vlbench`` group: its commands, those of plugins, and errors without a traceback."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 import vlbench
 from vlbench.cli.failures import file_error, give_up_output, shortened, stopped_code, terminable
+from vlbench.cli.groups import LazyGroup
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 
-COMMANDS = {
-    "run": "Condense a data set by one or more methods and score the result.",
-    "leaderboard": "Show finished runs as a table.",
-    "methods": "List methods, or describe one with its options.",
-    "suites": "List suites, or print the protocol of one.",
-    "plugins": "List plugins and whether each could be loaded.",
-    "prepare": "Fetch and compute once what a suite needs; say what is missing.",
-    "data": "Make a small stand-in for a data set you do not have yet.",
-    "cache": "List what is stored between runs, check it, or remove what nothing reads.",
-    "show": "Draw the pairs of a run as a picture.",
-    "export": "Write the pairs of a run as a table and pictures.",
-    "score": "Train fresh students on a saved artifact and score them.",
-    "checkpoints": "Measure what picking the best test epoch buys.",
-    "contributions": "Tell what each side of a distilled set contributes.",
-    "strength": "Show how a lead depends on the student.",
-    "leaks": "Ask whether made pairs are nearer to test items than train items are.",
-    "submit": "Pack a finished run into one file that others can verify.",
-    "verify": "Check a claim without its method, training its students again.",
-    "replay": "Run the command of a record again and report what differs.",
+SECTIONS = {
+    "Run": {
+        "run": "Condense a dataset by one or more methods and score the result.",
+        "prepare": "Fetch and compute what a suite needs; list what is missing.",
+        "score": "Train fresh students on a saved artifact and score them.",
+        "init": "Look at your files and write a suite that runs on them.",
+        "data": "Check data; list the forms that are read, and options of datasets and encoders.",
+    },
+    "Look": {
+        "leaderboard": "Show finished runs as a table.",
+        "diff": "Show what changed between two boards, and why.",
+        "show": "Draw the pairs of a run as a picture.",
+        "export": "Write the pairs of a run as a table and pictures.",
+    },
+    "Find": {
+        "methods": "List methods, or describe one with its options.",
+        "suites": "List suites, or print the protocol of one.",
+        "cache": "List what is stored between runs, check it, or remove what is unused.",
+        "plugins": "List plugins and whether each could be loaded.",
+    },
+    "Check claims": {
+        "submit": "Pack a finished run into one file that others can check.",
+        "verify": "Score someone's result again, without their code.",
+        "replay": "Run the command of a record again and report what differs.",
+    },
+    "Analyse": {
+        "checkpoints": "Measure what picking the best test epoch gains.",
+        "contributions": "Score each side of a distilled set on its own.",
+        "strength": "Show how a lead depends on the student.",
+        "leaks": "Check whether learned pairs look copied from test items.",
+    },
 }
+COMMANDS = {name: summary for commands in SECTIONS.values() for name, summary in commands.items()}
+START = "Start with:  vlbench run --method vldd --budget 500"
 
 
-class LazyGroup(click.Group):
-    """Commands by name, those of plugins last; expected errors become one message and exit code 1."""
+class Main(LazyGroup):
+    """The commands of vlbench, then those of plugins; an expected error is one message and exit code 1."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order of the help page."""
-        return list(_summaries(ctx))
+    def sections(self, ctx: click.Context) -> dict[str, dict[str, str]]:
+        from vlbench.registry.listing import listed
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; plugins are asked only for what is not built in."""
-        if cmd_name in COMMANDS:
-            command = importlib.import_module(f"vlbench.cli.{cmd_name}").command
-        else:
-            command = _of_plugin(ctx, cmd_name)
-        assert isinstance(command, click.Command)
+        declared = listed("command", ctx.params.get("plugins", ()))
+        others = {name: summary for name, summary in declared.items() if name not in COMMANDS}
+        return super().sections(ctx) | ({"Commands of plugins": others} if others else {})
+
+    def get_other(self, ctx: click.Context, name: str) -> click.Command:
+        from vlbench.registry.loader import load_registry
+        from vlbench.registry.specs import resolve
+
+        registry = load_registry([str(path) for path in ctx.params.get("plugins", ())])
+        target = registry.get("command", name).target
+        command: object = resolve(target)
+        if not isinstance(command, click.Command):
+            owner = registry.owner("command", name)
+            kind = type(command).__name__
+            raise PluginError(f"command {name!r} of plugin {owner!r}: {target!r} is a {kind}, not a click.Command.")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but with the nearest command named; while words are completed, nothing is an error."""
+        """As click does, but the closest command is suggested; while words are completed, nothing is an error."""
         try:
             return super().resolve_command(ctx, args)
         except VlbenchError as error:
@@ -64,24 +84,6 @@ class LazyGroup(click.Group):
             if isinstance(error, UnknownNameError):
                 raise click.UsageError(str(error), ctx) from error
             raise
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List commands without importing them."""
-        summaries = _summaries(ctx)
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-        if len(summaries) > len(COMMANDS):
-            with formatter.section("Commands of plugins"):
-                formatter.write_dl([item for item in summaries.items() if item[0] not in COMMANDS])
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names of commands, and of the flags before them, without importing any."""
-        found = [
-            CompletionItem(name, help=summary)
-            for name, summary in _summaries(ctx).items()
-            if name.startswith(incomplete)
-        ]
-        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and show an expected error without a traceback."""
@@ -108,31 +110,13 @@ class LazyGroup(click.Group):
             sys.exit(1)
 
 
-def _summaries(ctx: click.Context) -> dict[str, str]:
-    """Command -> what it does; those that are built in first, and alone where plugins cannot be listed."""
-    from vlbench.registry.listing import listed
-
-    return {**COMMANDS, **listed("command", ctx.params.get("plugins", ()))}
-
-
-def _of_plugin(ctx: click.Context, name: str) -> click.Command:
-    from vlbench.registry.loader import load_registry
-    from vlbench.registry.specs import resolve
-
-    registry = load_registry([str(path) for path in ctx.params.get("plugins", ())])
-    target = registry.command(name).target
-    command: object = resolve(target)
-    if not isinstance(command, click.Command):
-        owner = registry.owner("command", name)
-        kind = type(command).__name__
-        raise PluginError(f"command {name!r} of plugin {owner!r}: {target!r} is a {kind}, not a click.Command.")
-    return command
-
-
 @click.group(
-    cls=LazyGroup,
+    cls=Main,
+    modules="vlbench.cli.",
+    sections=SECTIONS,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with:  vlbench run --method vldd --budget 500",
+    epilog=START,
 )
 @click.option(
     "--plugin",
@@ -146,9 +130,26 @@ def _of_plugin(ctx: click.Context, name: str) -> click.Command:
 @click.version_option(vlbench.__version__, prog_name="vlbench")
 @click.pass_context
 def main(context: click.Context, plugins: tuple[Path, ...]) -> None:
-    """Which method makes the training set that teaches a fresh student the most?
+    """Shrink an image-text dataset to a few hundred pairs, train new models on them, and compare methods fairly.
 
-    vlbench condenses a data set of image-text pairs to a budget, trains fresh students on the result and scores
-    their retrieval.
+    A method gets a budget of pairs or bytes. vlbench trains fresh students on what it returns, and scores their
+    image-text retrieval.
     """
     context.obj = [str(path) for path in plugins]
+    if context.invoked_subcommand is None:
+        click.echo(_first_screen(context))
+
+
+def _first_screen(context: click.Context) -> str:
+    """What ``vlbench`` alone prints: it fits a terminal of 24 lines."""
+    group = context.command
+    assert isinstance(group, Main)
+    formatter = context.make_formatter()
+    group.format_usage(context, formatter)
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text((group.help or "").partition("\n\n")[0])
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_dl([(heading, ", ".join(names)) for heading, names in group.sections(context).items()])
+    return f"{formatter.getvalue()}\n  {START}\n  See also:    vlbench --help\n"

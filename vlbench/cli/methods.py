@@ -20,7 +20,7 @@ def command(context: click.Context, name: str | None, as_json: bool) -> None:
     if name is not None:
         _describe(registry, name, as_json)
         return
-    specs = sorted(registry.methods.values(), key=lambda spec: (spec.family, spec.name))
+    specs = sorted(registry.all("method").values(), key=lambda spec: (spec.family, spec.name))
     if as_json:
         echo_json([{"name": spec.name, "family": spec.family, "summary": spec.summary} for spec in specs])
         return
@@ -28,7 +28,7 @@ def command(context: click.Context, name: str | None, as_json: bool) -> None:
 
 
 def _describe(registry: Registry, name: str, as_json: bool) -> None:
-    spec = registry.method(name)
+    spec = registry.get("method", name)
     rows = describe(spec.options)
     plugin = registry.owner("method", name)
     if as_json:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
+from vlbench.cli.groups import LazyGroup
 from vlbench.cli.shared import echo_json, echo_rows
 from vlbench.registry.loader import check_strict, try_plugins
 from vlbench.registry.registry import Plugin, Registry
@@ -16,28 +15,13 @@ COMMANDS = {
 }
 
 
-class PluginsGroup(click.Group):
-    """Its commands live in modules of their own, which are imported when they are used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Names, in the order of the help page."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"vlbench.cli.plugins_{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group("plugins", cls=PluginsGroup, invoke_without_command=True)
+@click.group(
+    "plugins",
+    cls=LazyGroup,
+    modules="vlbench.cli.plugins_",
+    sections={"Commands": COMMANDS},
+    invoke_without_command=True,
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:

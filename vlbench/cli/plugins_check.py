@@ -51,7 +51,7 @@ def command(context: click.Context, name: str, options: tuple[str, ...], as_json
 
 def _given(options: Mapping[str, str], found: Sequence[Subject]) -> list[dict[str, str]]:
     """The options of each subject: ``name.key`` goes to what has that name, ``key`` to all that declare it."""
-    from vlbench.registry.suggestions import unknown
+    from vlbench.registry.suggestions import unknown_name
     from vlbench.testing.conformance import check_options
 
     given: list[dict[str, str]] = [{} for _ in found]
@@ -59,7 +59,7 @@ def _given(options: Mapping[str, str], found: Sequence[Subject]) -> list[dict[st
     for key, value in options.items():
         takers = [own for own, names in zip(given, known, strict=True) if key in names]
         if not takers:
-            raise unknown("option", key, {name for one in found for name in one.option_names})
+            raise unknown_name("option", key, {name for one in found for name in one.option_names})
         for own in takers:
             own[key.rpartition(".")[2]] = value
     for one, own in zip(found, given, strict=True):

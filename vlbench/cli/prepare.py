@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlbench.cli.complete import Name
 from vlbench.cli.shared import key_values, load, no_network
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("prepare")
-@click.argument("suite")
+@click.argument("suite", type=Name("suite", or_file=True))
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the data set's files.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the protocol.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
@@ -54,6 +55,6 @@ def _echo(found: Preparation, suite: str) -> None:
     if found.problem:
         click.echo(f"WRONG    {found.problem}")
     if found.complete:
-        click.echo(f"Ready. Next: vlbench run --suite {suite} --method vldd --budget 100 --offline")
+        click.echo(f"Ready. Next: vlbench run --suite {suite} --method NAME --budget 100 --offline")
     elif not all(file.there for file in found.files):
         click.echo("Put the missing files into one folder and name it: --data DIR.")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
+from vlbench.cli.complete import Run
+from vlbench.cli.shared import echo_json, echo_rows, load, readable_path, run_path
 from vlbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("replay")
-@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("record", type=Run(by_name=True))
 @click.option("--dry-run", is_flag=True, help="Only show the command, and what differs already.")
 @click.option("--suite", default="", metavar="FILE", help="The protocol's TOML file, where it is no declared suite.")
 @click.option("--device", default="", help="auto, cpu, cuda, ...; by default the kind that was used.")
@@ -30,14 +31,14 @@ def command(
 ) -> None:
     """Run the command of a record again and report what differs.
 
-    RECORD is a record.json, a run's folder or a bundle. The exit code is 0 if the recorded scores lie inside the
-    interval of the new ones. Beside a run's folder, the badge is written down.
+    RECORD is a run's folder, its name inside the folder runs, a record.json or a bundle. The exit code is 0 if the
+    recorded scores lie inside the interval of the new ones. The badge is written into the run's folder.
     """
     from vlbench.cli.progress import observer
     from vlbench.runs.session import Session
     from vlbench.verification import replay as claims
 
-    registry = load(context)
+    registry, record = load(context), run_path(record)
     with claims.scratch_folder() as scratch, observer() as watching:
         source = claims.open_source(record, Path(scratch))
         request = claims.request_of(source.record, registry, suite=suite, device=device, out=out)
@@ -85,4 +86,4 @@ def _echo_outcome(replayed: Replayed, out: Path) -> None:
         "rebuilt" if replayed.rebuilt else "agrees" if replayed.agrees else "DIFFERS: a recorded score lies outside"
     )
     click.echo(click.style(verdict, bold=True))
-    click.echo(f"Written to {readable_path(out / replayed.record['id'])}")
+    click.echo(f"Written to {readable_path(out / replayed.record.id)}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from vlbench.cli.complete import Name, Run
-from vlbench.cli.shared import echo_json, load, names, no_network
+from vlbench.cli.shared import comma_list, echo_json, load, no_network, run_path
 from vlbench.errors import ArtifactError
 
 
 @click.command("score")
-@click.argument("artifact", type=Run())
+@click.argument("artifact", type=Run(by_name=True))
 @click.option(
     "--suite",
     default="",
@@ -21,19 +20,35 @@ from vlbench.errors import ArtifactError
     metavar="NAME|FILE",
     help="Suite to score on; by default the one it was made for.",
 )
-@click.option("--students", default="", metavar="NAME[,...]", help="Declared students to score with as well.")
+@click.option(
+    "--students",
+    multiple=True,
+    type=Name("student", several=True),
+    metavar="NAME[,...]",
+    help="Declared students that score it too.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
-    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files, unless prepared."
+    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset's files, unless prepared."
 )
-@click.option("--offline", is_flag=True, help="Opening a socket is an error. See vlbench prepare.")
+@click.option("--offline", is_flag=True, help="Use no network: to open a connection is an error. See vlbench prepare.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record, and nothing else, on standard output.")
 @click.pass_context
-def command(context: click.Context, /, artifact: Path, as_json: bool, offline: bool, **rest: Any) -> None:
+def command(
+    context: click.Context,
+    artifact: Path,
+    suite: str,
+    students: tuple[str, ...],
+    device: str,
+    data: Path | None,
+    offline: bool,
+    as_json: bool,
+) -> None:
     """Train fresh students on a saved artifact and score them.
 
-    ARTIFACT is a run's folder, or the folder of a saved artifact.
+    ARTIFACT is a run's folder, its name inside the folder runs, or the folder of a saved artifact.
     """
+    artifact = run_path(artifact)
     if not artifact.exists():
         raise ArtifactError(f"{str(artifact)!r} does not exist. Give the folder of a run, as vlbench run names it.")
     from vlbench.cli.progress import observer
@@ -42,13 +57,15 @@ def command(context: click.Context, /, artifact: Path, as_json: bool, offline: b
 
     registry = load(context)
     with no_network(offline), observer() as watching:
-        request = RunRequest(students=names(rest.pop("students")), **rest)
+        request = RunRequest(suite=suite, students=comma_list(students), device=device, data=data)
         record = score_artifact(artifact, request, registry=registry, observer=watching)
     if as_json:
         echo_json(record)
         return
+    from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
-    from vlbench.board.render_text import echo_width, render_text
+    from vlbench.board.render_text import render_text
+    from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
-    click.echo(render_text(build_table([record]), width=width, styled=styled))
+    click.echo(render_text(build_table([FoundRecord.of(record)]), width=width, styled=styled))

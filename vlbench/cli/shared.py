@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import textwrap
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -38,6 +38,12 @@ def opened(context: click.Context, runs: Sequence[Path], suite: str) -> Iterator
         yield open_runs([run_folder(run) for run in runs], registry, watching, suite=suite)
 
 
+def run_path(run: Path) -> Path:
+    """The path as given or, if nothing is there, the run of that name inside the folder ``runs``."""
+    named = Path("runs") / run
+    return named if not run.exists() and named.is_dir() else run
+
+
 def run_folder(run: Path) -> Path:
     """The folder of a run given by its path, its record's path, or its name inside the folder ``runs``.
 
@@ -50,9 +56,9 @@ def run_folder(run: Path) -> Path:
     raise DataError(f"{str(run)!r} is no run: it holds no record.json. Finished runs: vlbench leaderboard.")
 
 
-def names(text: str) -> tuple[str, ...]:
-    """``"a, b"`` -> ``("a", "b")``, each once."""
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+def comma_list(given: Sequence[str]) -> tuple[str, ...]:
+    """``("a, b", "c")`` -> ``("a", "b", "c")``, each once: a flag takes a list, and may be repeated."""
+    return tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
 
 
 def key_values(given: Sequence[str], *, flag: str) -> dict[str, str]:
@@ -75,19 +81,12 @@ def key_values(given: Sequence[str], *, flag: str) -> dict[str, str]:
 
 def echo_rows(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:
     """Print columns; the last one is wrapped to the terminal."""
-    cells = [list(row) for row in ([header, *rows] if header else rows)]
-    if not cells:
-        return
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
-    indent = sum(widths) + 2 * len(widths)
-    room = max(shutil.get_terminal_size((100, 24)).columns - indent, 24)
-    for number, row in enumerate(cells):
-        lead = "".join(cell.ljust(width) + "  " for cell, width in zip(row, widths, strict=False))
-        lines = textwrap.wrap(row[-1], room) or [""]
-        first = (lead + lines[0]).rstrip()
-        click.echo(click.style(first, bold=True) if header and number == 0 else first)
-        for line in lines[1:]:
-            click.echo(" " * indent + line)
+    from vlbench.board.console import as_text, columns
+
+    lines = list(rows)
+    if lines or header:
+        width = shutil.get_terminal_size((100, 24)).columns
+        click.echo(as_text(columns(lines, header), width=width, styled=sys.stdout.isatty()))
 
 
 def no_network(off: bool) -> AbstractContextManager[None]:
@@ -100,8 +99,10 @@ def no_network(off: bool) -> AbstractContextManager[None]:
 
 
 def echo_json(value: object) -> None:
-    """Print JSON; a number that is not finite is an error, never NaN."""
-    click.echo(json.dumps(value, indent=2, allow_nan=False))
+    """Print a value of JSON, of dataclasses or records as JSON; a number that is not finite is an error, never NaN."""
+    import msgspec
+
+    click.echo(json.dumps(msgspec.to_builtins(value), indent=2, allow_nan=False))
 
 
 def readable_path(path: Path) -> str:

@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Show how a lead depends on the student: weak or strong, tuned or not, and as the released scripts train it.
 
-    RUNS are of one suite and one budget; random and mean-caption must be among them.
+    RUNS are of one suite and one budget; those of the suite's baselines must be among them.
     """
     from vlbench.analysis.strength import strength
 
@@ -40,7 +40,7 @@ def command(
         return
     echo_rows(
         [_row(row) for row in result["rows"]],
-        header=("student", "steps", "method", "mean", "over random", "over mean-caption"),
+        header=("student", "steps", "method", "mean", *(f"over {name}" for name in result["baselines"])),
     )
     if target is not None:
         click.echo(f"Written to {readable_path(target)}")
@@ -48,5 +48,5 @@ def command(
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     recall = row["scores"]["mean_recall"]
-    leads = [f"{row['lead'][name]:+.1f}" for name in ("random", "mean-caption")]
+    leads = [f"{lead:+.1f}" for lead in row["lead"].values()]
     return (row["effort"], str(row["steps"]), row["method"], f"{recall['mean']:.1f} ±{recall['sd']:.1f}", *leads)

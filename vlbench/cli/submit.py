@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from vlbench.cli.complete import Run
 from vlbench.cli.shared import readable_path, run_folder
 
 
 @click.command("submit")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Run(by_name=True))
 @click.option("--out", "target", type=click.Path(path_type=Path), metavar="FILE", help="By default <id>.zip, here.")
 def command(run: Path, target: Path | None) -> None:
     """Pack a finished run into one file that others can verify.

@@ -16,9 +16,9 @@ def command(context: click.Context, name: str | None, as_json: bool) -> None:
     """List suites, or print the protocol file of one: a start for a file of your own."""
     registry = load(context)
     if name is not None:
-        click.echo(registry.suite(name).read_text(), nl=False)
+        click.echo(registry.get("suite", name).read_text(), nl=False)
         return
-    specs = sorted(registry.suites.values(), key=lambda spec: spec.name)
+    specs = sorted(registry.all("suite").values(), key=lambda spec: spec.name)
     if as_json:
         echo_json([{"name": spec.name, "summary": spec.summary} for spec in specs])
         return

@@ -11,7 +11,7 @@ from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
 from vlbench.records.evidence import PROVES, SELF_REPORTED
 
 if TYPE_CHECKING:
-    from vlbench.verification.checks import Check
+    from vlbench.verification.checks import ClaimCheck
     from vlbench.verification.verify import Verification
 
 
@@ -54,7 +54,7 @@ def command(
     context.exit(int(found.failed or (found.badge == SELF_REPORTED and not no_retrain)))
 
 
-def echo_checks(checks: list[Check]) -> None:
+def echo_checks(checks: list[ClaimCheck]) -> None:
     """A table of checks."""
     rows = [(check.name, check.outcome, check.detail) for check in checks]
     echo_rows(rows, header=("check", "result", "found"))

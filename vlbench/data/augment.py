@@ -1,7 +1,7 @@
-"""Augmentation of a batch of images, on whichever device they are: what VLDD's released code does to real images.
+"""RandAugment of a batch of images, on their device, as VLDD's released code does it to real images.
 
-Crop, flip, then twice one of ten operations, each with probability one half (RandAugment in the form that BLIP uses,
-with magnitude 5 of 10, at which brightness and sharpness change nothing). It differs in one thing: the crop is of the
+Crop, flip, then twice one of ten operations, each with probability one half (the form that BLIP uses, with
+magnitude 5 of 10, at which brightness and sharpness change nothing). It differs in one thing: the crop is of the
 square image that is stored, not of the original one.
 """
 

@@ -55,6 +55,7 @@ class PairDataset:
         splits: ``train``, ``val`` and ``test``.
         fingerprint: SHA-256 over the content, see :func:`vlbench.fingerprint`.
         mock: a stand-in made to try a protocol; rows on it are never ranked.
+        notes: what its user should hear: what was guessed, drawn, mended or left out; a sentence each.
 
     Raises:
         vlbench.errors.DataError: a split has other sides, no pair, or a pair of an item that is not there.
@@ -74,6 +75,7 @@ class PairDataset:
     splits: dict[str, Split]
     fingerprint: str
     mock: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():

@@ -10,10 +10,37 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vlbench.data.pairs import Items, PairDataset, Split
+    from vlbench.students.student import Student
+
+
+COPIED_BYTES = 1 << 28
+"""Items of a side up to this size are copied; larger ones are handed out as a tensor that refuses to be changed."""
+
+
+def copied(split: Split) -> Split:
+    """A split that may be given away: what is done to it does not reach the data set."""
+    from vlbench.data.pairs import Split
+
+    items = {side: _given(of_side) for side, of_side in split.items.items()}
+    return Split(items, split.pairs.clone(), {side: list(names) for side, names in split.names.items()})
+
+
+def _given(items: Items) -> Items:
+    import torch
+
+    if not isinstance(items, torch.Tensor):
+        return list(items)
+    if items.numel() * items.element_size() <= COPIED_BYTES or items.device.type != "cpu":
+        return items.clone()
+    with torch.inference_mode():  # a tensor that is made here raises when it is changed in place elsewhere
+        return torch.from_numpy(items.numpy())
 
 
 class TrainView:
-    """The train split of a data set. Test data cannot be reached from it.
+    """The train split of a data set, as a copy: nothing that is done to it reaches another row.
+
+    It holds no test data. That a method looks for them elsewhere in its process cannot be prevented: it runs in the
+    same interpreter, or at least as the same user.
 
     Attributes:
         sides: both side names.
@@ -35,8 +62,8 @@ class TrainView:
     def __init__(self, dataset: PairDataset, *, sees_val: bool = False) -> None:
         self.sides = dataset.sides
         self.fingerprint = dataset.fingerprint
-        self.split: Split = dataset.split("train")
-        self._val = dataset.split("val") if sees_val else None
+        self.split: Split = copied(dataset.split("train"))
+        self._val = copied(dataset.split("val")) if sees_val else None
 
     @property
     def pairs(self) -> Tensor:
@@ -77,3 +104,23 @@ class TrainView:
         if str(dtype) == "torch.uint8":
             inputs = inputs.mul(255).round().clamp(0, 255)
         return inputs.to(dtype)
+
+    def as_inputs(self, side: str, positions: Tensor, student: Student) -> Tensor:
+        """Inputs of a student's encoder [item, ...] of train items, on its device: the inverse of :meth:`as_items`.
+
+        Args:
+            side: whose items are a tensor.
+            positions: int64 [item] among :meth:`items`.
+            student: whose encoder reads them.
+
+        Examples:
+            >>> from pathlib import Path
+            >>> import tempfile, torch
+            >>> from vlbench.testing import toy_context, toy_dataset
+            >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+            >>> inputs = train.as_inputs("image", torch.arange(3), context.student)  # pixels in [0, 1]
+            >>> bool((train.as_items("image", inputs) == train.items("image")[:3]).all())
+            True
+        """
+        inputs: Tensor = student.towers[side].encoder.inputs(self.items(side)[positions])
+        return inputs.to(student.device)

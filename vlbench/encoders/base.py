@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,15 @@ class Encoder(ABC):
     width: int
     module: nn.Module
     identity: str
+
+    def advice(self, shape: Sequence[int]) -> str:
+        """What to change in a suite where the encoder cannot take items of a shape, or gives features of another form.
+
+        Args:
+            shape: of one item; empty for texts.
+        """
+        del shape
+        return ""
 
     @abstractmethod
     def inputs(self, items: Items) -> Tensor:

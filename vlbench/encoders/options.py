@@ -14,8 +14,8 @@ class TimmOptions:
     model: str = option(help="name of a timm model, as in mobilenetv2_100")
     weights: str = option("", help="'pretrained', or a local weights file; empty for random weights")
     arguments: dict[str, object] = option({}, help="further arguments of timm.create_model, as in pad_type=same")
-    mean: tuple[float, ...] = option((), help="mean of each channel in [0, 1]; empty for the model's own")
-    std: tuple[float, ...] = option((), help="standard deviation of each channel; empty for the model's own")
+    mean: tuple[float, ...] = option((), minimum=0, maximum=1, help="mean of each channel; empty for the model's own")
+    std: tuple[float, ...] = option((), above=0, help="standard deviation of each channel; empty for the model's own")
     channels_last: bool = option(True, help="memory layout that is faster for convolutions on a CPU")
 
 
@@ -24,7 +24,7 @@ class SentenceTransformerOptions:
     """Any text model that sentence-transformers can load."""
 
     name: str = option(help="a sentence-transformers model name, or the folder that holds one")
-    max_length: int = option(64, help="tokens kept of each caption")
+    max_length: int = option(64, minimum=1, help="tokens kept of each caption")
     pooling: str = option(
         "", help="how token vectors become one; empty for the model's own", choices=("", "mean", "cls", "max")
     )

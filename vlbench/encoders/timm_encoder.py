@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from vlbench.data.pairs import Items
 from vlbench.encoders.base import Encoder
 from vlbench.encoders.options import TimmOptions
 from vlbench.errors import DataError, ProtocolError, UnknownNameError
-from vlbench.registry.suggestions import nearest
+from vlbench.registry.suggestions import closest
 
 _BATCH = 64
 _RANDOM_SEED = 0
@@ -48,6 +49,18 @@ class TimmEncoder(Encoder):
         settings = {"arguments": options.arguments, "mean": mean, "std": std}
         weights = tensors_fingerprint(model.state_dict())
         self.identity = f"timm {options.model} {json.dumps(settings, sort_keys=True)} weights {weights}"
+        self._options, self._size = options, list(config.get("input_size") or ())
+
+    def advice(self, shape: Sequence[int]) -> str:
+        """What to change where images of a shape do not fit the model, or its features are no vectors."""
+        if "global_pool" in self._options.arguments:
+            given = self._options.arguments["global_pool"]
+            return f"leave out arguments.global_pool = {given!r} of the encoder, so that the model pools its features"
+        wanted = " x ".join(map(str, self._size))
+        if len(self._size) == 3 and len(shape) == 3 and list(shape) != self._size:
+            fits = f"set size = {self._size[1]} in the options of the data"
+            return f"timm model {self._options.model!r} was made for {wanted}; {fits}, or take another model"
+        return ""
 
     def inputs(self, items: Items) -> Tensor:
         """Pixels scaled to [0, 1]: uint8 [item, channel, height, width] -> float32 of that shape.
@@ -97,7 +110,7 @@ def _pretrained_config(model: nn.Module) -> dict[str, Any]:
 def _create(options: TimmOptions) -> nn.Module:
     remote = options.model.startswith(("hf-hub:", "hf_hub:"))
     if not remote and not timm.is_model(options.model):
-        close = nearest(options.model, timm.list_models())
+        close = closest(options.model, timm.list_models())
         raise UnknownNameError(
             f"no timm model called {options.model!r}."
             + (f" Did you mean {close!r}?" if close else "")

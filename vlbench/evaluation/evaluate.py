@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlbench.errors import DivergedError
+from vlbench.errors import DivergedError, NotFiniteError
 from vlbench.evaluation.retrieval import Ranks, mean_recall, rank_embeddings, score_ranks
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, TowerInputs
@@ -71,9 +72,17 @@ class Evaluator:
         return score_ranks(self.rank(parameters, tower_inputs))
 
     def rank(self, parameters: Parameters, tower_inputs: TowerInputs) -> Ranks:
-        """Ranks of all queries of a split by a trained student."""
+        """Ranks of all queries of a split by a trained student.
+
+        Raises:
+            DivergedError: an embedding is not finite; the split, the side and the first items are named.
+        """
         begin = time.perf_counter()
-        ranks = rank_embeddings(embed_split(self.student, parameters, tower_inputs), tower_inputs.pairs)
+        try:
+            ranks = rank_embeddings(embed_split(self.student, parameters, tower_inputs), tower_inputs.pairs)
+        except NotFiniteError as error:  # what enters is finite, so it is the training that failed
+            split = next((name for name, known in self.tower_inputs.items() if known is tower_inputs), "given")
+            raise DivergedError(f"a trained student cannot be scored on split {split!r}: {error}") from error
         self.score_s += time.perf_counter() - begin
         return ranks
 
@@ -84,16 +93,19 @@ class Evaluator:
             DivergedError: all settings diverge.
         """
         best: tuple[float, Recipe] | None = None
+        why = ""
         for recipe in self._grid if len(self._grid) > 1 else []:
             try:
                 parameters = train(self.student, data, recipe, seeds.child("choose"))
                 value = mean_recall(self.score(parameters, self.tower_inputs["val"]))
+                if not math.isfinite(value):
+                    raise DivergedError(f"mean recall on val is {value}.")
                 best = (value, recipe) if best is None or value > best[0] else best
-            except DivergedError:
-                pass
+            except DivergedError as error:
+                why = str(error)
             advance()
         if best is None and len(self._grid) > 1:
-            raise DivergedError("every setting of the grid diverged on this training set.")
+            raise DivergedError(f"every setting of the grid diverged on this training set; the last one: {why}")
         return best[1] if best else self._grid[0]
 
     def outcome(self, data: TrainingSet, seeds: SeedTree, count: int, advance: Callable[[], None]) -> Outcome:

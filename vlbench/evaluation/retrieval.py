@@ -17,6 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vlbench.errors import NotFiniteError
+from vlbench.finite import which_not_finite
+
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 Ranks = dict[str, Tensor]
 """Direction -> int64 [query]."""
@@ -41,7 +44,13 @@ def rank_embeddings(embeddings: dict[str, Tensor], pairs: Tensor) -> Ranks:
     Returns:
         for each direction int64 [query]: 1 + the number of items that do not match and score at least as high, up to
         rounding, as the best that does; ``UNMATCHED`` for a query without a matching item.
+
+    Raises:
+        NotFiniteError: an embedding is not finite: compared with NaN, nothing would stand before a match.
     """
+    for side, values in embeddings.items():
+        if bad := which_not_finite(values):
+            raise NotFiniteError(f"side {side!r}: embeddings are not finite for {bad}; they have no rank.")
     first, second = (np.ascontiguousarray(values.numpy(), dtype=np.float32) for values in embeddings.values())
     code = np.unique(pairs[:, 0].numpy() * len(second) + pairs[:, 1].numpy())
     known = np.stack([code // len(second), code % len(second)])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +18,9 @@ from vlbench.artifacts.artifact import Artifact, Selection
 from vlbench.artifacts.coded_size import first_fitting, mean_pair_bytes
 from vlbench.cache import Cache, Key
 from vlbench.disk.tensors import read_tensors, write_tensors
-from vlbench.errors import BudgetError, DataError
+from vlbench.errors import ArtifactError, BudgetError, DataError, DivergedError
 from vlbench.files import set_aside
+from vlbench.finite import which_not_finite
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
 from vlbench.students.training import Recipe, TrainingSet, train
@@ -25,8 +30,13 @@ if TYPE_CHECKING:
     from vlbench.budget import Budget
     from vlbench.data.views import TrainView
     from vlbench.progress import Observer
+    from vlbench.registry.process_state import ProcessState
     from vlbench.runs.meter import Meter
     from vlbench.students.student import Student
+
+
+Setting = str | int | float | bool | None
+"""What a record can say of a setting."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,26 @@ class Reference:
     identity: str
 
 
+@dataclass(frozen=True)
+class JobState:
+    """What the harness keeps of a job for its context.
+
+    Attributes:
+        work: folder of the method's checkpoint; None where none is stored.
+        clock: measures the method.
+        owner: the plugin that declares the method; "" for one of vlbench's own.
+        process: settings of the process before the method ran.
+    """
+
+    work: Path | None = None
+    clock: Meter | None = None
+    owner: str = ""
+    process: ProcessState | None = None
+
+
+NO_JOB = JobState()
+
+
 class Context:
     """Seeds, device, reference student, features, cache, checkpoints and progress of one condensation.
 
@@ -57,6 +87,7 @@ class Context:
         tower_inputs: what the reference student's trained parts read, of the train split.
         observer: told of phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
+        resolved: the settings that the method resolved by itself, by name; stored in the record.
         work: folder of the method's checkpoint; None where none is stored.
 
     Examples:
@@ -79,18 +110,18 @@ class Context:
         reference: Reference,
         seeds: SeedTree,
         observer: Observer,
-        *,
-        work: Path | None = None,
-        clock: Meter | None = None,
+        job: JobState = NO_JOB,
     ) -> None:
         self.seeds: SeedTree = seeds
         self.observer: Observer = observer
         self.device: str = builder.device
         self._train, self._builder, self._reference = train, builder, reference
         self._variants: dict[str, tuple[Student, TowerInputs]] = {}
-        self.work: Path | None = work
-        self._clock = clock
+        self._job = job
+        self.work: Path | None = job.work
         self.curves: dict[str, list[float]] = {}
+        self.resolved: dict[str, Setting] = {}
+        self._began = time.monotonic()
         # Built here, before a method's clock starts: features and statistics belong to no method.
         self.student_with()
 
@@ -116,9 +147,18 @@ class Context:
             if train:
                 towers = {side: replace(tower, train=train) for side, tower in config.towers.items()}
                 config = replace(config, towers=towers)
-            student = self._builder.student(self._reference.name, config)
-            self._variants[train] = (student, self._builder.tower_inputs(student, "train"))
+            self._variants[train] = self._fresh(config)
         return self._variants[train]
+
+    def _fresh(self, config: StudentConfig) -> tuple[Student, TowerInputs]:
+        """A student that no method has had in its hands, and train inputs."""
+        with self._undisturbed():
+            student = self._builder.student(self._reference.name, copy.deepcopy(config))
+            return student, self._builder.tower_inputs(student, "train")
+
+    def _undisturbed(self) -> AbstractContextManager[None]:
+        """For what other rows share: within, nothing is in force that the method has set in this process."""
+        return self._job.process.suspended() if self._job.process is not None else nullcontext()
 
     def full_set(self, variant: str = "") -> TrainingSet:
         """All train pairs, for the reference student or its twin."""
@@ -176,40 +216,76 @@ class Context:
             chunks.append(
                 torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
             )
-        return torch.cat(chunks)
+        features = torch.cat(chunks)
+        if bad := which_not_finite(features):
+            raise DivergedError(f"after the warm-up, features are not finite for {bad} of the pairs on offer.")
+        return features
 
     def _warm(self) -> dict[str, Tensor]:
-        key = {"data": self._train.fingerprint, "reference": self._reference.identity}
+        key = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity}
 
         def compute() -> dict[str, Tensor]:
             self.observer.phase("warm-up", None, "features that selectors share")
-            return train(self.student, self.full_set(), self._reference.warmup, SeedTree(0).child("warm-up"))
+            with self._undisturbed():
+                student, inputs = self._fresh(self._reference.config)
+                data = training_set(full_selection(inputs.pairs, self._train.fingerprint), student, inputs)
+                return train(student, data, self._reference.warmup, SeedTree(0).child("warm-up"))
 
-        found = self.cached("warm-up", key, compute)
+        found = self._builder.cache.get("warm-up", key, compute)
         return {name: flat.to(self.device) for name, flat in found.items()}
 
     def cached(self, kind: str, key: Key, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """Tensors kept on disk between runs under their full key, computed where they are not there.
 
-        The data set's fingerprint and the reference student stand in the key already.
+        The data set's fingerprint and the reference student stand in the key already, and the plugin where it is not
+        one of vlbench's own: what a plugin keeps, no other one reads.
         """
-        full = {"data": self._train.fingerprint, "reference": self._reference.identity, **key}
-        return self.cache.get(kind, full, compute)
+        full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
+        return self.cache.get(kind, full | ({"plugin": self._job.owner} if self._job.owner else {}), compute)
 
     def curve(self, name: str, value: float) -> None:
-        """Report the next value of a curve, such as a loss after each step."""
-        self.curves.setdefault(name, []).append(value)
+        """Report the next value of a curve, such as a loss after each step.
+
+        Raises:
+            vlbench.errors.DivergedError: it is no finite number.
+        """
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            step = len(self.curves.get(name, ()))
+            raise DivergedError(f"curve {name!r} was given {value!r:.60} at step {step}: it takes finite numbers.")
+        self.curves.setdefault(name, []).append(number)
+
+    def settings(self, **values: Setting) -> None:
+        """Put values that the method resolved by itself into the record, as ``settings``; a name given again counts.
+
+        Raises:
+            vlbench.errors.ArtifactError: a value is no text, finite number, bool or None.
+        """
+        for name, value in values.items():
+            finite = not isinstance(value, float) or math.isfinite(value)
+            if not isinstance(value, Setting) or not finite:
+                raise ArtifactError(f"setting {name!r} is {value!r:.60}: give a text, a finite number, a bool or None.")
+        self.resolved.update(values)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds that the condensation took so far, with those of an interrupted run."""
+        return self._job.clock.so_far_s if self._job.clock is not None else time.monotonic() - self._began
 
     @property
     def cache(self) -> Cache:
-        """The cache that all runs share."""
-        return self._builder.cache
+        """The cache that all runs share; a plugin that is not one of vlbench's own has a part to itself."""
+        root = self._builder.cache.root
+        return Cache(root / "plugins" / self._job.owner if self._job.owner else root)
 
     def save_checkpoint(self, tensors: dict[str, Tensor]) -> None:
         """Keep a method's state, in place of the last; the next run of the same command finds it."""
         if self.work is not None:
             # What a run took so far goes with it: the next part's cost is the sum.
-            spent_s = self._clock.so_far_s if self._clock else 0.0
+            spent_s = self._job.clock.so_far_s if self._job.clock else 0.0
             write_tensors(self.work / "checkpoint.safetensors", tensors, {"spent_s": repr(spent_s)})
 
     def load_checkpoint(self) -> dict[str, Tensor] | None:
@@ -222,6 +298,6 @@ class Context:
             aside = set_aside(self.work / "checkpoint.safetensors")
             self.observer.message(f"{error}. Set aside as {aside.name}; the method begins again.")
             return None
-        if self._clock is not None:
-            self._clock.before_s = float(about.get("spent_s", 0.0))
+        if self._job.clock is not None:
+            self._job.clock.before_s = float(about.get("spent_s", 0.0))
         return tensors

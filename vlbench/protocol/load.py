@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
             )
         where, text = path.name, _text(path)
     else:
-        where, text = suite, registry.suite(suite).read_text()
+        where, text = suite, registry.get("suite", suite).read_text()
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, and nesting without an end
@@ -72,10 +72,10 @@ def _text(path: Path) -> str:
         raise ProtocolError(f"suite {path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
 
 
-def other_students(record: Mapping[str, Any], suite: str, registry: Registry) -> tuple[str, ...]:
-    """Students a record has scores of beside those of its suite."""
+def other_students(scored: Iterable[str], suite: str, registry: Registry) -> tuple[str, ...]:
+    """Which of the students that a record has scores of are not those of its suite."""
     own = load_protocol(suite, registry).students
-    return tuple(name for name in record["scores"] if name not in own)
+    return tuple(name for name in scored if name not in own)
 
 
 def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
@@ -83,7 +83,7 @@ def _write_out_students(table: dict[str, Any], registry: Registry) -> None:
     students = table.get("students")
     if isinstance(students, dict):
         for name, value in students.items():
-            students[name] = registry.student(value).table() if isinstance(value, str) else value
+            students[name] = registry.get("student", value).table() if isinstance(value, str) else value
 
 
 def _override(table: dict[str, Any], key: str, text: str) -> None:

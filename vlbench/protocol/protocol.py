@@ -27,15 +27,26 @@ _PATH = re.compile(r"^[/.~]|/[^/]*\.[A-Za-z]\w*$")
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that give a result its meaning.
+    """Baselines, which give a score its meaning.
 
     Attributes:
-        always: methods shown at every budget that is asked for.
+        always: methods that are run at every budget.
+        reference: the one of them that "recovered" counts from and distilled rows are matched with; "": the first.
         full: whether a student trained on all train pairs is shown.
     """
 
-    always: tuple[str, ...] = ("random", "mean-caption")
+    always: tuple[str, ...] = ()
+    reference: str = ""
     full: bool = True
+
+    def __post_init__(self) -> None:
+        if self.reference and self.reference not in self.always:
+            raise ValueError(f"reference is {self.reference!r}. Allowed: {', '.join(self.always) or 'nothing'}.")
+
+    @property
+    def reference_row(self) -> str:
+        """The baseline that other rows are compared with; "" if there is none."""
+        return self.reference or next(iter(self.always), "")
 
 
 @dataclass(frozen=True)
@@ -207,8 +218,8 @@ def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
 
 
 def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    from vlbench.registry.suggestions import unknown
+    from vlbench.registry.suggestions import unknown_name
 
     for key in table:
         if key not in known:
-            raise unknown(f"key in {where}", key, known)
+            raise unknown_name(f"key in {where}", key, known)

@@ -20,14 +20,15 @@ _loaded_files: dict[str, Path] = {}
 
 
 @dataclass(frozen=True)
-class Found:
-    """A plugin that exists but has not been imported.
+class PluginSource:
+    """Where a plugin can be imported from.
 
     Attributes:
         name: of its entry point, or the stem of its file.
-        module: dotted name of what it will be imported as.
+        module: dotted name that it will be imported as.
         load: imports it.
         distribution, version: where it came from; "" for a file.
+        file: its path as given; "" for an installed one.
         always_allowed: cannot be blocked.
     """
 
@@ -36,6 +37,7 @@ class Found:
     load: Callable[[], object]
     distribution: str = ""
     version: str = ""
+    file: str = ""
     always_allowed: bool = False
 
 
@@ -48,17 +50,17 @@ class RefusedError(Exception):
         self.detail = detail
 
 
-def core() -> Found:
+def core() -> PluginSource:
     """What vlbench itself declares."""
     module = "vlbench.builtin"
     load = partial(importlib.import_module, module)
-    return Found("vlbench", module, load, "vlbench", _version("vlbench"), always_allowed=True)
+    return PluginSource("vlbench", module, load, "vlbench", _version("vlbench"), always_allowed=True)
 
 
-def installed() -> list[Found]:
+def installed() -> list[PluginSource]:
     """Installed plugins; those of the vlbench distribution first, so that nobody can take their names."""
     found = [
-        Found(
+        PluginSource(
             entry.name,
             entry.value.partition(":")[0].strip(),
             entry.load,
@@ -70,7 +72,7 @@ def installed() -> list[Found]:
     return sorted(found, key=lambda plugin: (plugin.distribution != "vlbench", plugin.name))
 
 
-def file(path: Path) -> Found:
+def file(path: Path) -> PluginSource:
     """A plugin in one file.
 
     Raises:
@@ -80,7 +82,7 @@ def file(path: Path) -> Found:
         raise PluginError(
             f"plugin file {str(path)!r} does not exist. Give the path of a Python file, as in every_nth.py."
         )
-    return Found(path.stem, path.stem, lambda: _import_file(path.resolve()))
+    return PluginSource(path.stem, path.stem, lambda: _import_file(path.resolve()), file=str(path))
 
 
 def _version(distribution: str) -> str:

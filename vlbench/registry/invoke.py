@@ -1,4 +1,4 @@
-"""Calling what plugins bring, so that nothing but their answer comes back."""
+"""Calling plugin code. It can change nothing but what it returns, and its errors name the plugin."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError, VlbenchError
+from vlbench.registry.guard import contained
+from vlbench.registry.registry import KINDS
 from vlbench.registry.specs import resolve
 
 if TYPE_CHECKING:
@@ -18,33 +20,37 @@ if TYPE_CHECKING:
 
 
 def call(registry: Registry, kind: str, name: str, /, **offered: object) -> Any:
-    """Call the target of a declared name with those of the offered arguments that it takes, by name.
+    """Call the target of a declaration with those of the offered arguments that it names.
 
-    So a later version can offer more without breaking anyone.
+    A later version can therefore offer more without breaking a plugin.
 
     Raises:
         PluginError: it cannot be imported, asks for an argument that is not offered, or raised; the plugin is named.
     """
-    with blamed(registry, kind, name):
-        return taking(resolve(registry.declared(kind)[name].target), offered)
+    assert tuple(offered) == KINDS[kind].offers
+    with attributed_to(registry, kind, name):
+        return call_with_accepted(resolve(registry.all(kind)[name].target), offered)
 
 
-def make(registry: Registry, kind: str, name: str, *given: object) -> Any:
-    """What the target of a declared name gives for the documented arguments, in their order.
+def construct(registry: Registry, kind: str, name: str, *given: object) -> Any:
+    """Call the target of a declaration with all documented arguments, by position.
 
-    Errors that speak to the user pass as they are.
+    A :class:`VlbenchError` speaks to the user and passes unchanged.
 
     Raises:
         PluginError: it cannot be imported, or raised something else; the plugin and the line are named.
     """
-    target = resolve(registry.declared(kind)[name].target)
-    try:
-        return target(*given)
-    except VlbenchError:
-        raise
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{_who(registry, kind, name)} raised {cause}{line_of(error, __file__)}.") from error
+    assert len(given) == len(KINDS[kind].offers)
+    target = resolve(registry.all(kind)[name].target)
+    who = _who(registry, kind, name)
+    with reported(who):
+        try:
+            return target(*given)
+        except (VlbenchError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # sys.exit is no Exception
+            cause = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{who} raised {cause}{line_of(error, __file__)}.") from error
 
 
 def _who(registry: Registry, kind: str, name: str) -> str:
@@ -52,14 +58,14 @@ def _who(registry: Registry, kind: str, name: str) -> str:
 
 
 def line_of(error: BaseException, *own: str) -> str:
-    """Where an error was raised, as `` (every_nth.py, line 3)``; nothing where that is in one of our ``own`` files."""
+    """Where an error was raised, as `` (every_nth.py, line 3)``; "" if in one of our ``own`` files."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     last = frames[-1]
     return "" if last.filename in own else f" ({Path(last.filename).name}, line {last.lineno})"
 
 
-def taking(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:
-    """Call a function with those of the offered arguments that it takes.
+def call_with_accepted(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:
+    """Call a function with those of the offered arguments that it names.
 
     Raises:
         PluginError: it needs another one.
@@ -78,39 +84,35 @@ def taking(function: Callable[..., Any], offered: Mapping[str, object]) -> Any:
 
 
 @contextlib.contextmanager
-def blamed(registry: Registry, kind: str, name: str) -> Iterator[None]:
-    """Foreign code: whatever it raises names its plugin; what it prints and sets stays without effect on the run."""
+def attributed_to(registry: Registry, kind: str, name: str) -> Iterator[None]:
+    """Errors inside name the plugin; what it prints and changes in the process has no effect on the run."""
     who = _who(registry, kind, name)
-    settings = Settings()
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
+    with reported(who):
+        try:
             yield
-    except KeyboardInterrupt:
-        raise
-    except VlbenchError as error:
-        raise PluginError(f"{who}: {error}") from error
-    except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-        raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+        except KeyboardInterrupt:
+            raise
+        except VlbenchError as error:
+            raise PluginError(f"{who}: {error}") from error
+        except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
+            raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+
+
+_BY_IMPORTS = {"environment variables", "sys.path"}
+"""What libraries change when they are first imported; restored without a message."""
+_reported: set[str] = set()
+
+
+@contextlib.contextmanager
+def reported(who: str) -> Iterator[None]:
+    """Run plugin code :func:`contained <vlbench.registry.guard.contained>`; report once what it left changed."""
+    seen = None
+    try:
+        with contained() as seen:
+            yield
     finally:
-        settings.restore()
-
-
-class Settings:
-    """What torch keeps for the whole process and what would change numbers, as it was when this was made."""
-
-    def __init__(self) -> None:
-        self._torch: Any = sys.modules.get("torch")
-        if self._torch is not None:
-            self._before = (
-                self._torch.is_grad_enabled(),
-                self._torch.get_default_dtype(),
-                self._torch.get_num_threads(),
-            )
-
-    def restore(self) -> None:
-        """Set it again."""
-        if self._torch is not None:
-            grad, dtype, threads = self._before
-            self._torch.set_grad_enabled(grad)
-            self._torch.set_default_dtype(dtype)
-            self._torch.set_num_threads(threads)
+        left = [name for name in seen.left if name not in _BY_IMPORTS] if seen else []
+        text = f"{who} left changed for the whole process: {', '.join(left)}. It was put back."
+        if left and text not in _reported:
+            _reported.add(text)
+            print(text, file=sys.stderr)

@@ -13,16 +13,16 @@ import pluggy
 from vlbench.errors import PluginError
 from vlbench.registry import discovery, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
-from vlbench.registry.discovery import Found, RefusedError
-from vlbench.registry.heavy import HeavyImports
+from vlbench.registry.discovery import PluginSource, RefusedError
+from vlbench.registry.guard import contained_import
 from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
-from vlbench.registry.suggestions import nearest
+from vlbench.registry.suggestions import closest
 
 _PREFIX = "vlbench_"
-OFFERED: dict[str, dict[str, object]] = {}
-"""Hook -> the arguments it is called with; an implementation takes those it names. None has any so far."""
+RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "artifact"})
+"""Names of rows that are no method's, folded to lower case."""
 
 
 def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
@@ -35,9 +35,12 @@ def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
         plugin_files: paths of single-file plugins; each becomes a module named after its stem.
 
     Raises:
-        PluginError: a plugin file does not exist, or VLBENCH_STRICT is set and a plugin is not ok.
+        PluginError: a plugin file does not exist or cannot be used, or VLBENCH_STRICT is set and a plugin is not ok.
     """
     registry = try_plugins(plugin_files)
+    for plugin in registry.plugins:
+        if plugin.file and not plugin.used:
+            raise PluginError(f"plugin file {plugin.file!r} cannot be used, {plugin.status}: {plugin.detail}")
     check_strict(registry)
     return registry
 
@@ -46,8 +49,8 @@ def try_plugins(plugin_files: Sequence[str] = ()) -> Registry:
     """As :func:`load_registry`, but whatever the plugins' status: for those who list it."""
     registry = Registry()
     registry.plugin_files = tuple(str(path) for path in plugin_files)
-    for found in [discovery.core(), *discovery.installed(), *(discovery.file(Path(path)) for path in plugin_files)]:
-        registry.plugins.append(_admit(found, registry))
+    for source in [discovery.core(), *discovery.installed(), *(discovery.file(Path(path)) for path in plugin_files)]:
+        registry.plugins.append(_admit(source, registry))
     return registry
 
 
@@ -58,33 +61,34 @@ def check_strict(registry: Registry) -> None:
         raise PluginError("VLBENCH_STRICT is set and not every plugin is ok.\n" + "\n".join(faults))
 
 
-def _admit(found: Found, registry: Registry) -> Plugin:
+def _admit(source: PluginSource, registry: Registry) -> Plugin:
     """Take all that a plugin declares into the registry, or nothing of it."""
     status, detail = "ok", ""
     try:
-        _check_allowed(found)
-        with HeavyImports(found.module.split(".")[0]) as heavy, _foreign_code():
-            plugin = _load(found)
+        _check_allowed(source)
+        own = source.distribution == "vlbench"
+        with _own_code() if own else contained_import() as seen:
+            plugin = _load(source)
             if unfit := why_unfit(plugin):
                 raise RefusedError("incompatible", unfit)
-            declared = _declarations(found.name, plugin)
+            declared = _declarations(source.name, plugin)
         _check_free(declared, registry)
         for kind, spec in declared:
-            registry.add(kind, spec, found.name)
-        if heavy.found:
-            status, detail = "slow", heavy.found
+            registry.add(kind, spec, source.name)
+        if seen is not None and seen.left:
+            detail = f"Left changed for the whole process: {', '.join(seen.left)}. It was put back."
     except RefusedError as refused:
         status, detail = refused.status, refused.detail
-    return Plugin(found.name, found.distribution, found.version, status, detail)
+    return Plugin(source.name, source.distribution, source.version, status, detail, source.file)
 
 
-def _check_allowed(found: Found) -> None:
-    if found.always_allowed:
+def _check_allowed(source: PluginSource) -> None:
+    if source.always_allowed:
         return
     blocked, allowed = (_names_in(f"VLBENCH_PLUGINS_{word}") for word in ("BLOCK", "ALLOW"))
-    if found.name in blocked:
+    if source.name in blocked:
         raise RefusedError("blocked", "named in VLBENCH_PLUGINS_BLOCK")
-    if allowed and found.name not in allowed:
+    if allowed and source.name not in allowed:
         raise RefusedError("blocked", "not named in VLBENCH_PLUGINS_ALLOW")
 
 
@@ -92,9 +96,9 @@ def _names_in(variable: str) -> set[str]:
     return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}
 
 
-def _load(found: Found) -> object:
+def _load(source: PluginSource) -> object:
     try:
-        return found.load()
+        return source.load()
     except (RefusedError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
@@ -123,7 +127,7 @@ def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
 
 def _meant(name: str) -> str:
     hooks = {kind.hook.removeprefix(_PREFIX): kind.hook for kind in KINDS.values()}
-    close = nearest(name.removeprefix(_PREFIX), hooks)
+    close = closest(name.removeprefix(_PREFIX), hooks)
     return f" Did you mean {hooks[close]!r}?" if close else f" There are {', '.join(hooks.values())}."
 
 
@@ -136,11 +140,11 @@ def _no_hook(plugin: object) -> str:
 
 
 def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
-    """What the one implementation of a hook returns, checked; pluggy passes the arguments that it names."""
+    """What the one implementation of a hook returns, checked."""
     if not hook.get_hookimpls():
         return []
     try:
-        results = hook(**OFFERED.get(kind.hook, {}))
+        results = hook()
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
@@ -165,6 +169,10 @@ def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
 def _check_free(declared: list[tuple[str, Spec]], registry: Registry) -> None:
     seen: set[tuple[str, str]] = set()
     for kind, spec in declared:
+        if kind == "method" and spec.name.casefold() in RESERVED:
+            raise RefusedError(
+                "duplicate", f"method {spec.name!r} has the name of a row that every board has. Take another name."
+            )
         owner = registry.owner(kind, spec.name)
         if owner or (kind, spec.name) in seen:
             by = f"plugin {owner!r}" if owner else "this plugin itself"
@@ -175,7 +183,7 @@ def _check_free(declared: list[tuple[str, Spec]], registry: Registry) -> None:
 
 
 @contextlib.contextmanager
-def _foreign_code() -> Iterator[None]:
+def _own_code() -> Iterator[None]:
     """What a plugin prints while it is listed must not get between the lines of --json."""
     with contextlib.redirect_stdout(sys.stderr):
         yield

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from vlbench.errors import OptionError, PluginError, VlbenchError
 from vlbench.registry.convert import UnfitError, convert, type_text
-from vlbench.registry.suggestions import unknown
+from vlbench.registry.ranges import Range
+from vlbench.registry.suggestions import unknown_name
 
 Options = TypeVar("Options")
 
@@ -30,14 +31,28 @@ class OptionRow(NamedTuple):
     help: str
 
 
-def option(default: Any = dataclasses.MISSING, *, help: str, choices: Sequence[object] = ()) -> Any:
-    """A field of an options dataclass, with the help that ``vlbench methods NAME`` shows.
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,
+    choices: Sequence[object] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field of an options dataclass, with the help and the range that ``vlbench methods NAME`` shows.
 
     Args:
         default: the value when nothing is given; a list or dict is copied for each instance. Left out, the option
             must be given.
         help: one sentence, with the unit if there is one.
         choices: the only values allowed; empty for any.
+        minimum, maximum: the least and greatest number allowed; of a list, for each of its numbers.
+        above, below: as these, but the limit itself is not allowed.
+
+    Raises:
+        vlbench.errors.PluginError: the default is outside of the range.
 
     Returns:
         what :func:`dataclasses.field` does. A value that does not fit is refused with
@@ -48,11 +63,14 @@ def option(default: Any = dataclasses.MISSING, *, help: str, choices: Sequence[o
         >>> import vlbench
         >>> @dataclass(frozen=True)
         ... class MyOptions:
-        ...     start: int = vlbench.option(0, help="index of the first pair kept")
+        ...     start: int = vlbench.option(0, minimum=0, help="index of the first pair kept")
         >>> MyOptions().start
         0
     """
-    metadata = {"help": help, "choices": tuple(choices)}
+    limits = Range(minimum, maximum, above, below)
+    if not limits.holds(default):
+        raise PluginError(f"an option's default is {default!r}, its range {limits}. Give a default within the range.")
+    metadata = {"help": help, "choices": tuple(choices), "range": limits}
     if isinstance(default, list | dict | set):
         return dataclasses.field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -69,13 +87,13 @@ def parse_options(options_type: type[Options], given: Mapping[str, object], *, o
 
     Raises:
         UnknownNameError: a name is no option; the nearest one is named.
-        OptionError: a value does not fit its type or choices, or a required option is missing.
+        OptionError: a value does not fit its type, choices or range, or a required option is missing.
         PluginError: an annotation is of a kind that options cannot have.
     """
     fields = _fields(options_type)
     for name in given:
         if name not in fields:
-            raise unknown(f"option of {owner}", name, fields, hint=hint)
+            raise unknown_name(f"option of {owner}", name, fields, hint=hint)
     hints = _hints(options_type)
     values = {name: _value(fields[name], hints[name], given[name], owner) for name in given}
     missing = [name for name, field in fields.items() if name not in given and _is_required(field)]
@@ -117,7 +135,7 @@ def options_for_each(given: Mapping[str, object], options_types: Mapping[str, ty
                 continue
             for target in [method] if dot else _declaring(key, options_types):
                 if target not in result:
-                    raise unknown(f"method in this run (in option {key})", target, options_types)
+                    raise unknown_name(f"method in this run (in option {key})", target, options_types)
                 result[target][name] = value
     return result
 
@@ -127,7 +145,9 @@ def _declaring(key: str, options_types: Mapping[str, type]) -> list[str]:
     if not methods:
         names = {name for options_type in options_types.values() for name in _fields(options_type)}
         owners = " or ".join(repr(method) for method in options_types)
-        raise unknown(f"option of method {owners}", key, names, hint=f"vlbench methods {next(iter(options_types), '')}")
+        raise unknown_name(
+            f"option of method {owners}", key, names, hint=f"vlbench methods {next(iter(options_types), '')}"
+        )
     return methods
 
 
@@ -164,12 +184,22 @@ def _value(field: dataclasses.Field[Any], annotation: Any, given: object, owner:
         raise OptionError(
             f"{owner}: option {field.name}={given!r} is not one of its choices. Allowed: {_allowed(field, annotation)}."
         )
+    if not _range(field).holds(value):
+        raise OptionError(
+            f"{owner}: option {field.name}={given!r} is outside of its range. Allowed: {_allowed(field, annotation)}."
+        )
     return value
+
+
+def _range(field: dataclasses.Field[Any]) -> Range:
+    found: Range = field.metadata.get("range", Range())
+    return found
 
 
 def _allowed(field: dataclasses.Field[Any], annotation: Any) -> str:
     choices = field.metadata.get("choices", ())
-    return "|".join(str(choice) for choice in choices) if choices else type_text(annotation)
+    kind = "|".join(str(choice) for choice in choices) if choices else type_text(annotation)
+    return ", ".join(filter(None, (kind, str(_range(field)))))
 
 
 def _default_text(field: dataclasses.Field[Any]) -> str:

@@ -103,6 +103,10 @@ class DatasetSpec:
         files: ``"module:function"``, called with (options), lists every :class:`NeededFile` for ``vlbench prepare``.
         mock: ``"module:function"``, called with (images, out), writes a small stand-in for ``vlbench data mock``.
         pairs_per_item: pairs of each first-side item (captions of an image), in every split; 0 where that varies.
+        recognise: ``"module:function"``, called with (path, captions), both text, says for ``vlbench init`` whether it
+            reads what lies there: a :class:`vlbench.data.Draft`, or None.
+        forms: ``"module:function"``, called without arguments, lists names and descriptions of the forms of files that
+            it reads, for ``vlbench data formats``.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -121,6 +125,8 @@ class DatasetSpec:
     files: str = ""
     mock: str = ""
     pairs_per_item: int = 0
+    recognise: str = ""
+    forms: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -129,6 +135,15 @@ class DatasetSpec:
 @dataclass(frozen=True)
 class EncoderSpec:
     """An encoder of one side; ``target`` is called with (options) and returns an ``Encoder``.
+
+    Attributes:
+        name: what a suite's ``encoder`` takes.
+        target: ``"module:Class"``.
+        side: which items it reads.
+        summary: one sentence.
+        options: a frozen dataclass made with :func:`vlbench.option`.
+        suggest: ``"module:function"``, called with (model), a name of the user's or "", gives options for ``vlbench
+            init``: a list of :class:`vlbench.data.Suggestion`.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -145,6 +160,7 @@ class EncoderSpec:
     side: str
     summary: str
     options: type = NoOptions
+    suggest: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -298,7 +314,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "summary": (lambda value: isinstance(value, str) and bool(value.strip()) and "\n" not in value, "one line of text"),
     "target": (_pattern(f"{_MODULE}:{_MODULE}"), "text of the form 'package.module:Name'"),
     "files": (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
-    "mock": (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
+    **dict.fromkeys(
+        ("mock", "recognise", "forms", "suggest"),
+        (_pattern(f"({_MODULE}:{_MODULE})?"), "text of the form 'package.module:name', or empty"),
+    ),
     "options": (_is_options, "a frozen dataclass, written with @dataclass(frozen=True)"),
     "family": (lambda value: value in get_args(Family), " or ".join(map(repr, get_args(Family)))),
     "paper": (lambda value: isinstance(value, str), "text"),

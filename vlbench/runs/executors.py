@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from vlbench.errors import PluginError
-from vlbench.registry.invoke import Settings, call
+from vlbench.registry.invoke import call
+from vlbench.registry.process_state import ProcessState
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
@@ -39,7 +40,7 @@ def execute(
     done: dict[int, T] = {}
     begun: set[int] = set()
     raised: list[BaseException] = []
-    settings = Settings()
+    state = ProcessState()
     one_at_a_time = threading.Lock()  # rows share students and caches
 
     def run(index: int) -> None:
@@ -47,7 +48,7 @@ def execute(
             if index in begun or not 0 <= index < len(rows):
                 raise PluginError(f"row {index} of {len(rows)} was asked for a second time or does not exist.")
             begun.add(index)
-            settings.restore()
+            state.restore()
             try:
                 done[index] = rows[index]()
             except BaseException as error:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
+from vlbench.records.record import Matched, Record
 from vlbench.registry.options import options_for_each, parse_options
+from vlbench.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from vlbench.protocol.protocol import Rows
     from vlbench.registry.registry import Registry
     from vlbench.registry.specs import MethodSpec
-    from vlbench.runs.request import RunRequest
-
-Record = dict[str, Any]
 
 FULL, CHANCE = "full", "chance"
 RESCORED = "rescored"
@@ -42,7 +41,7 @@ class Job:
     options: Any = None
     seed: int = 0
     baseline: bool = False
-    matched_to: Mapping[str, Any] | None = None
+    matched_to: Matched | None = None
 
     def __str__(self) -> str:
         at = f" at budget {self.budget}" if self.budget else ""
@@ -66,7 +65,7 @@ def asked_jobs(registry: Registry, methods: Sequence[str], budgets: Sequence[Bud
         UnknownNameError: a method or an option does not exist.
         OptionError: an option's value is not allowed.
     """
-    specs = {name: registry.method(name) for name in methods}
+    specs = {name: registry.get("method", name) for name in methods}
     given = options_for_each(request.options, {name: spec.options for name, spec in specs.items()})
     options = {name: method_options(spec, given[name]) for name, spec in specs.items()}
     return [Job(name, budget, options[name], seed) for budget in budgets for name in specs for seed in request.seeds]
@@ -74,24 +73,26 @@ def asked_jobs(registry: Registry, methods: Sequence[str], budgets: Sequence[Bud
 
 def baseline_jobs(registry: Registry, rows: Rows, budgets: Sequence[Budget], seeds: Sequence[int]) -> list[Job]:
     """The rows that a protocol shows at every budget, then full data and chance."""
-    options = {name: method_options(registry.method(name), {}) for name in rows.always}
+    options = {name: method_options(registry.get("method", name), {}) for name in rows.always}
     jobs = [Job(name, budget, options[name], seed, True) for budget in budgets for name in options for seed in seeds]
     jobs += [Job(FULL, baseline=True)] if rows.full else []
     return [*jobs, Job(CHANCE, baseline=True)]
 
 
 def matched_job(registry: Registry, rows: Rows, record: Record) -> Job | None:
-    """The protocol's first baseline at the size of a distilled row; None where there is nothing to match.
+    """The protocol's reference row at the size of a distilled row; None where there is nothing to match.
 
     The size is that in bytes where the row's budget is in pairs, and that in pairs where it is in bytes.
     """
-    if not rows.always or record["status"] != "finished" or record["family"] != "distillation":
+    if not rows.reference_row or record.status != "finished" or record.family != "distillation":
         return None
-    counted = Budget.parse(record["budget"]).unit
-    size = Budget(record["cost"]["bytes"], "bytes") if counted == "pairs" else Budget(record["cost"]["pairs"])
-    matched_to = {key: record[key] for key in ("method", "options", "budget")}
-    options = method_options(registry.method(rows.always[0]), {})
-    return Job(rows.always[0], size, options, record["seed"], baseline=True, matched_to=matched_to)
+    assert record.cost.pairs is not None
+    assert record.cost.bytes is not None
+    counted = Budget.parse(record.budget).unit
+    size = Budget(record.cost.bytes, "bytes") if counted == "pairs" else Budget(record.cost.pairs)
+    matched_to = Matched(method=record.method, options=record.options, budget=record.budget)
+    options = method_options(registry.get("method", rows.reference_row), {})
+    return Job(rows.reference_row, size, options, record.seed, baseline=True, matched_to=matched_to)
 
 
 def method_options(spec: MethodSpec, given: Mapping[str, object]) -> Any:

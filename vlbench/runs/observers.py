@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError
-from vlbench.registry.invoke import blamed, call, taking
+from vlbench.registry.invoke import attributed_to, call, call_with_accepted
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
+    from vlbench.records.record import Record
     from vlbench.registry.registry import Registry
 
 
@@ -25,7 +26,7 @@ class ObserverGroup:
     def __init__(self, registry: Registry, own: Observer) -> None:
         self._registry, self._own = registry, own
         self._others: dict[str, Any] = {}
-        for name in registry.observers:
+        for name in registry.all("observer"):
             try:
                 self._others[name] = call(registry, "observer", name)
             except PluginError as error:
@@ -48,19 +49,46 @@ class ObserverGroup:
         """Tell the command's own observer."""
         self._own.message(text)
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Record) -> None:
         """Give a copy of a written record to those that plugins declare."""
         self._tell("record", {"record": record})
 
     def _tell(self, what: str, offered: Mapping[str, object]) -> None:
         for name, other in list(self._others.items()):
             try:
-                with blamed(self._registry, "observer", name):
+                with attributed_to(self._registry, "observer", name):
                     if hasattr(other, what):
-                        taking(getattr(other, what), copy.deepcopy(dict(offered)))
+                        call_with_accepted(getattr(other, what), copy.deepcopy(dict(offered)))
             except PluginError as error:
                 self._dismiss(name, error)
 
     def _dismiss(self, name: str, error: PluginError) -> None:
         self._others.pop(name, None)
         self._own.message(f"{error} It is told no more; the run goes on.")
+
+
+class Reporter:
+    """The observer that a method has in its hands: text and counts go through, and nothing else.
+
+    Args:
+        observer: that of the run.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
+        """A phase begins."""
+        self._observer.phase(str(name), None if total is None else int(total), str(detail))
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Steps of it are done."""
+        self._observer.advance(int(steps), str(note))
+
+    def done(self, message: str = "") -> None:
+        """It is over."""
+        self._observer.done(str(message))
+
+    def message(self, text: str) -> None:
+        """A line of its own."""
+        self._observer.message(str(text))

@@ -9,15 +9,18 @@ import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
-from vlbench.records.record import ASKED, read_record, write_record
-from vlbench.runs.condensing import condense
+from vlbench.records.record import Record, read_record, write_record
+from vlbench.runs.child import worker_words
+from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
 from vlbench.runs.jobs import (
     CHANCE,
@@ -33,13 +36,10 @@ from vlbench.runs.request import RunRequest
 from vlbench.runs.rescoring import full_artifact, scored_again
 from vlbench.runs.scoring import score, score_start, write_found
 from vlbench.runs.session import Session
-from vlbench.runs.worker import worker_words
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
     from vlbench.registry.registry import Registry
-
-Record = dict[str, Any]
 
 
 def run_many(
@@ -57,13 +57,13 @@ def run_many(
     asked = asked_jobs(registry, methods, budgets, request)
     session = Session(registry, request, observer)
     records = _run_jobs(session, asked, alone=len(asked) == 1)
-    if all(record["status"] == "failed" for record in records):
+    if all(record.status == "failed" for record in records):
         return records
     rows = session.protocol.rows
     matched = [job for record in records if (job := matched_job(registry, rows, record)) is not None]
     baselines = _run_jobs(session, baseline_jobs(registry, rows, budgets, request.seeds) + matched)
-    done = {record["id"] for record in records}
-    return records + [record for record in baselines if record["id"] not in done]
+    done = {record.id for record in records}
+    return records + [record for record in baselines if record.id not in done]
 
 
 def _run_jobs(session: Session, jobs: Sequence[Job], *, alone: bool = False) -> list[Record]:
@@ -81,7 +81,7 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
         alone: an error that a user can cause is raised, not recorded.
     """
     blank = asked_record(session, job)
-    folder = session.request.out / blank["id"]
+    folder = session.request.out / blank.id
     if is_whole(folder) and (found := _reused(session, job, blank, folder)) is not None:
         return found
     with alone_with(folder, str(job), session.observer.message):
@@ -92,10 +92,10 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
 def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: bool) -> Record:
     with sealing(folder):
         record = _attempt(session, job, blank, folder, alone=alone)
-        if record["status"] != "finished":
-            session.observer.message(f"{job}: {record['status']}: {record['message']}")
+        if record.status != "finished":
+            session.observer.message(f"{job}: {record.status}: {record.message}")
         write_record(folder, record)
-        if record["status"] != "failed":
+        if record.status != "failed":
             remove_traces(folder)
     written = read_record(folder)
     session.observer.record(written)
@@ -106,20 +106,21 @@ def _attempt(session: Session, job: Job, blank: Record, folder: Path, *, alone: 
     try:
         return finished_record(session, blank, make_row(session, job, folder))
     except DivergedError as error:
-        return {**blank, "status": "diverged", "message": str(error)}
+        return replace(blank, status="diverged", message=str(error))
     except VlbenchError as error:
         if alone:
             raise
-        return {**blank, "message": str(error)}
+        return replace(blank, message=str(error))
     except Exception as error:  # a plugin's fault must not take the other rows with it
         write_whole(folder / "error.txt", traceback.format_exc().encode())
-        return {**blank, "message": f"{type(error).__name__}: {error} (whole text in error.txt)"}
+        return replace(blank, message=f"{type(error).__name__}: {error} (whole text in error.txt)")
 
 
 def make_row(session: Session, job: Job, folder: Path) -> Made:
     """Artifact, check, save, scores: what is observed of a job. Files beside the record are written here."""
     if job.method == CHANCE:
         return Made()
+    session.open_students()
     condensed = condense(session, job, folder) if job.has_method else None
     artifact = condensed.artifact if condensed else full_artifact(session)
     if condensed:
@@ -138,14 +139,13 @@ def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record |
     """The finished row that is on disk, if any; what is damaged of it, and students it lacks, are made again."""
     run = find_run(folder, session.observer.message)
     found = run.record
-    same = found is not None and all(found.get(field) == blank.get(field) for field in ASKED)
-    if found is None or not same or found["status"] != "finished":
+    if found is None or not found.same_request(blank) or found.status != "finished":
         return None
-    other = found.get("method_code", blank["method_code"]) != blank["method_code"]
+    other = found.method_code not in ("", blank.method_code)
     by = ", by other code of the method: remove it to run this code" if other else ""
     session.observer.message(f"{job}: finished before, see {folder}{by}")
-    if run.missing or not all(student in found["scores"] for student in session.students):
+    if run.missing or not all(student in found.scores for student in session.students):
         with sealing(folder):
             found = scored_again(session, job, found, folder)
             write_record(folder, found)
-    return {**found, "always_on": job.baseline}
+    return replace(found, baseline=job.baseline)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from vlbench.errors import PluginError
 from vlbench.evaluation.retrieval import Ranks, direction
-from vlbench.records.summary import Summary, summarise
+from vlbench.records.record import Measure
+from vlbench.records.summary import sample_sd
 from vlbench.registry.invoke import call
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ Message = Callable[[str], None]
 
 def declared_scores(
     registry: Registry, ranks: Mapping[str, Sequence[Ranks]], counts: Mapping[str, int], message: Message
-) -> dict[str, dict[str, dict[str, Summary]]]:
+) -> dict[str, dict[str, dict[str, Measure]]]:
     """Student -> score -> direction -> mean, standard deviation and the value of each seed, in the score's own unit.
 
     Args:
@@ -32,8 +34,8 @@ def declared_scores(
     """
     first, second = counts
     galleries = {direction(first, second): counts[second], direction(second, first): counts[first]}
-    told: dict[str, dict[str, dict[str, Summary]]] = {student: {} for student in ranks}
-    for name in registry.scores:
+    told: dict[str, dict[str, dict[str, Measure]]] = {student: {} for student in ranks}
+    for name in registry.all("score"):
         try:
             values = {student: _summaries(registry, name, seeds, galleries) for student, seeds in ranks.items()}
         except PluginError as error:
@@ -46,11 +48,9 @@ def declared_scores(
 
 def _summaries(
     registry: Registry, name: str, seeds: Sequence[Ranks], galleries: Mapping[str, int]
-) -> dict[str, Summary]:
-    return {
-        way: summarise([_value(registry, name, of_seed[way], size) for of_seed in seeds])
-        for way, size in galleries.items()
-    }
+) -> dict[str, Measure]:
+    values = {way: [_value(registry, name, of_seed[way], size) for of_seed in seeds] for way, size in galleries.items()}
+    return {way: Measure(mean=fmean(seeds), sd=sample_sd(seeds), seeds=seeds) for way, seeds in values.items()}
 
 
 def _value(registry: Registry, name: str, ranks: Tensor, size: int) -> float:

@@ -50,7 +50,7 @@ def prepare(registry: Registry, request: RunRequest, observer: Observer) -> Prep
         VlbenchError: a name or a value of the suite is wrong.
     """
     work = Session(registry, request, observer)
-    spec, options = registry.dataset(work.protocol.data), work.data_options
+    spec, options = registry.get("dataset", work.protocol.data), work.data_options
     files = resolve(spec.files)(options) if spec.files else []
     encoders = {}
     for place, tower in _towers(work):

@@ -5,20 +5,20 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from vlbench.artifacts.coded_size import artifact_bytes
-from vlbench.records.record import record_id
+from vlbench.records.record import NO_FAMILY, Cost, PluginRow, Record, Start, record_id
 from vlbench.registry.code import code_hash
-from vlbench.runs.condensing import Condensed
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
+from vlbench.runs.method_call import Condensed
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.scoring import Scored, chance_scores
 
 if TYPE_CHECKING:
     from vlbench.runs.session import Session
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,81 +39,90 @@ class Made:
 def asked_record(session: Session, job: Job) -> Record:
     """Everything asked, and the environment; what is observed follows."""
     protocol = session.protocol
-    spec = session.registry.method(job.method) if job.method not in (FULL, CHANCE, RESCORED) else None
-    asked = {
-        "method": job.method,
-        "budget": job.budget_text,
-        "suite": protocol.name,
-        "protocol_hash": protocol.hash,
-        "options": options_json(job.options),
-        "seed": job.seed,
-        "data_fingerprint": session.dataset.fingerprint,
-        **({"beside": dict(job.matched_to)} if job.matched_to else {}),
-    }
-    return {
-        "id": record_id(asked),
-        **asked,
-        "status": "failed",
-        "family": spec.family if spec else "reference",
-        "deterministic": spec.deterministic if spec else job.method == FULL,
-        "protocol_version": protocol.version,
-        "overrides": protocol.overrides,
-        "mock": session.dataset.mock,
-        "reference": protocol.reference,
-        "scores": {},
-        "cost": {},
-        "environment": session.environment(),
-        "plugins": session.registry.plugin_rows(),
-        "method_code": code_hash(spec.target) if spec else "",
-        "always_on": job.baseline,
-        "command": command_of(session, job),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+    spec = session.registry.get("method", job.method) if job.method not in (FULL, CHANCE, RESCORED) else None
+    blank = Record(
+        id="",
+        method=job.method,
+        budget=job.budget_text,
+        suite=protocol.name,
+        protocol_hash=protocol.hash,
+        options=options_json(job.options),
+        seed=job.seed,
+        data_fingerprint=session.dataset.fingerprint,
+        matched_to=job.matched_to,
+        status="failed",
+        family=spec.family if spec else NO_FAMILY,
+        deterministic=spec.deterministic if spec else job.method == FULL,
+        protocol_version=protocol.version,
+        overrides=dict(protocol.overrides),
+        baselines=sorted(protocol.rows.always, key=lambda name: name != protocol.rows.reference_row),
+        mock=session.dataset.mock,
+        reference=protocol.reference,
+        scores={},
+        cost=Cost(),
+        environment=session.environment(),
+        plugins=[PluginRow(**row) for row in session.registry.plugin_rows()],
+        method_code=code_hash(spec.target) if spec else "",
+        baseline=job.baseline,
+        command=command_of(session, job),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    return replace(blank, id=record_id(blank))
 
 
 def finished_record(session: Session, blank: Record, made: Made) -> Record:
     """The record of a finished row: what was asked, and all that was observed."""
     if made.scored is None:
-        return {**blank, "status": "finished", "scores": chance_scores(session)}
-    record = {**blank, "status": "finished", **score_fields(session, made.scored), "cost": _cost(session, made)}
-    if made.start is not None:
-        record["start"] = {**start_fields(made.start), "cost": _start_cost(session, made, made.start)}
-    if made.condensed is not None:
-        record["curves"] = made.condensed.curves
-        record |= {"resumed": True} if made.condensed.resumed else {}
-    return record
+        return replace(blank, status="finished", scores=chance_scores(session))
+    record = replace(
+        with_scores(session, blank, made.scored),
+        status="finished",
+        cost=_cost(session, made.scored, made.condensed),
+        start=_start(session, made),
+    )
+    return _with_method(record, made.condensed) if made.condensed else record
 
 
-def score_fields(session: Session, scored: Scored) -> Record:
-    """The fields of a record that students give."""
+def _with_method(record: Record, condensed: Condensed) -> Record:
+    """The record with what was seen of the method."""
+    return replace(
+        record,
+        curves=dict(condensed.curves),
+        settings=dict(condensed.settings),
+        warnings=[*record.warnings, *condensed.warnings],
+        resumed=condensed.before_s > 0,
+    )
+
+
+def with_scores(session: Session, record: Record, scored: Scored) -> Record:
+    """The record with what students of its artifact gave; its cost stays as it is."""
     counts = {side: session.scored.count(side) for side in session.dataset.sides}
-    return {
-        "scores": scored.scores,
-        "chosen": scored.chosen,
-        "encoders": scored.encoders,
-        "plugin_scores": declared_scores(session.registry, scored.ranks, counts, session.observer.message),
-    }
+    of_plugins = declared_scores(session.registry, scored.ranks, counts, session.observer.message)
+    return replace(
+        record, scores=scored.scores, chosen=scored.chosen, encoders=scored.encoders, plugin_scores=of_plugins
+    )
 
 
-def start_fields(scored: Scored) -> Record:
-    """The fields of a record's ``start``, without its cost."""
-    return {"scores": scored.scores, "chosen": scored.chosen}
-
-
-def _cost(session: Session, made: Made) -> Record:
-    assert made.scored is not None
-    condensed, seconds = made.condensed, {"train_s": made.scored.train_s, "score_s": made.scored.score_s}
-    if condensed is None:
-        return {"pairs": len(session.dataset.split("train").pairs), **seconds}
-    fields = ("pairs", "bytes", "condense_s", "peak_rss_bytes")
-    return {**{field: getattr(condensed, field) for field in fields}, **seconds}
-
-
-def _start_cost(session: Session, made: Made, start: Scored) -> Record:
+def _start(session: Session, made: Made) -> Start | None:
     artifact = getattr(made.condensed and made.condensed.artifact, "start", None)
-    assert artifact is not None
+    if made.start is None or artifact is None:
+        return None
     size = artifact_bytes(artifact, session.dataset.split("train"))
-    return {"bytes": size, "pairs": len(artifact), "train_s": start.train_s, "score_s": start.score_s}
+    cost = Cost(pairs=len(artifact), bytes=size, train_s=made.start.train_s, score_s=made.start.score_s)
+    return Start(scores=made.start.scores, chosen=made.start.chosen, cost=cost)
+
+
+def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost:
+    if condensed is None:
+        return Cost(pairs=len(session.dataset.split("train").pairs), train_s=scored.train_s, score_s=scored.score_s)
+    return Cost(
+        pairs=len(condensed.artifact),
+        bytes=condensed.bytes,
+        condense_s=condensed.seconds,
+        train_s=scored.train_s,
+        score_s=scored.score_s,
+        peak_rss_bytes=condensed.peak_bytes,
+    )
 
 
 def command_of(session: Session, job: Job) -> list[str]:

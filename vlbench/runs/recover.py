@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from vlbench.board.per_image import image_scores
 from vlbench.board.picture import read_preview
@@ -17,7 +16,7 @@ from vlbench.errors import VlbenchError
 from vlbench.files import set_aside
 from vlbench.records.ranks import FILE_NAME as RANKS
 from vlbench.records.record import FILE_NAME as RECORD
-from vlbench.records.record import read_record
+from vlbench.records.record import FoundRecord, Record, read_record
 
 ARTIFACT = ("artifact.json", "artifact.safetensors")
 PICTURES = ("preview.npy", "preview.json")
@@ -36,7 +35,7 @@ class Found:
         missing: files that were set aside, and follow from record and artifact.
     """
 
-    record: dict[str, Any] | None = None
+    record: Record | None = None
     missing: list[str] = field(default_factory=list)
 
 
@@ -61,7 +60,7 @@ def find_run(folder: Path, report: Callable[[str], None]) -> Found:
         drop_sums(folder)
     if record is None or any(name in UNMENDED for name in bad):
         return Found()
-    if not bad and record["status"] == "finished" and read_sums(folder) is None:
+    if not bad and record.status == "finished" and read_sums(folder) is None:
         with contextlib.suppress(OSError):  # a folder that is read only stays as it is
             remove_traces(folder)
             write_sums(folder, FILES)
@@ -74,26 +73,26 @@ def remove_traces(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _record(folder: Path) -> dict[str, Any] | None:
+def _record(folder: Path) -> Record | None:
     try:
         return read_record(folder)
     except VlbenchError:
         return None
 
 
-def _unfit(folder: Path, record: Mapping[str, Any] | None) -> list[str]:
+def _unfit(folder: Path, record: Record | None) -> list[str]:
     """Files of a run without hashes that cannot be read, or do not fit the others."""
     from vlbench.artifacts.artifact import load_artifact
 
     if record is None:
         return [RECORD]
-    if record["status"] != "finished":
+    if record.status != "finished":
         return []
     bad: list[str] = []
     if any((folder / name).exists() for name in ARTIFACT) and not _works(lambda: load_artifact(folder)):
         bad += ARTIFACT
-    placed = {**record, "folder": str(folder)}
-    if not _works(lambda: [image_scores(placed, student) for student in record["scores"]]):
+    placed = FoundRecord.of(record, folder)
+    if not _works(lambda: [image_scores(placed, student) for student in record.scores]):
         bad.append(RANKS)
     if any((folder / name).exists() for name in PICTURES) and not _works(lambda: read_preview(folder, 1)):
         bad += PICTURES

@@ -22,6 +22,8 @@ class RunRequest:
         data: folder with the files of the suite's data set, or None: the one that ``vlbench prepare`` was given, if
             any. It is no part of what is asked of a method, so records and cache keys do not hold it.
         students: declared students that score each artifact beside the protocol's; no method sees them.
+        isolate: each method runs in a process of its own.
+        time_limit_s: seconds after which that process is stopped; 0: never.
     """
 
     suite: str = "scenes"
@@ -33,6 +35,8 @@ class RunRequest:
     executor: str = "serial"
     data: Path | None = None
     students: tuple[str, ...] = ()
+    isolate: bool = False
+    time_limit_s: float = 0.0
 
 
 AS_RECORDED = RunRequest(suite="")

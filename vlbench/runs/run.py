@@ -59,9 +59,9 @@ def run(
     Examples:
         >>> import vlbench
         >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
-        >>> record["status"], record["cost"]["pairs"]
+        >>> record.status, record.cost.pairs
         ('finished', 20)
-        >>> 0 < record["scores"]["convnet"]["mean_recall"]["mean"] < 100
+        >>> 0 < record.scores["convnet"].mean_recall.mean < 100
         True
     """
     from vlbench.runs.pipeline import run_many
@@ -74,14 +74,14 @@ def run(
         options=dict(options or {}),
         overrides=dict(overrides or {}),
         out=Path(out),
-        executor=registry.executor(executor).name,
+        executor=registry.get("executor", executor).name,
         data=_folder(data),
         students=tuple(students),
     )
     parsed = [Budget.parse(budget)]
     watching = observer or SilentObserver()
     record = run_many(registry, methods=[method], budgets=parsed, request=request, observer=watching)[0]
-    return RunRecord(record, request.out / record["id"])
+    return RunRecord.of(record, request.out / record.id)
 
 
 def score(
@@ -114,14 +114,14 @@ def score(
     Examples:
         >>> import vlbench
         >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
-        >>> vlbench.score(record.folder)["scores"] == record["scores"]
+        >>> vlbench.score(record.folder).scores == record.scores
         True
     """
     from vlbench.runs.rescoring import score_artifact
 
     request = RunRequest(suite=suite, device=device, data=_folder(data), students=tuple(students))
     record = score_artifact(artifact, request, registry=_registry(plugins), observer=observer)
-    return RunRecord(record, Path(artifact))
+    return RunRecord.of(record, Path(artifact))
 
 
 def _registry(plugins: Sequence[str]) -> Registry:

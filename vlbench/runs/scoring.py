@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlbench.artifacts.artifact import Artifact, DistilledPairs
 from vlbench.evaluation.evaluate import Evaluator, Outcome, Scores
 from vlbench.evaluation.retrieval import Ranks, chance, clusters, mean_recall
 from vlbench.records.ranks import write_ranks
+from vlbench.records.record import Setting, StudentScores, Summary
 from vlbench.records.summary import summarise
 from vlbench.runs.meter import Meter
 from vlbench.runs.preview import write_examples
@@ -26,16 +27,16 @@ class Scored:
     """An artifact under every student.
 
     Attributes:
-        scores: student -> direction -> cut -> summary in percent, and ``mean_recall``; as a record holds them.
+        scores: student -> its scores, as a record holds them.
         chosen: student -> the recipe chosen on val.
         encoders: student -> side -> the encoder's identity.
         ranks: student -> ranks of each of its seeds.
         train_s, score_s: seconds of all students together.
     """
 
-    scores: dict[str, Any]
-    chosen: dict[str, Any]
-    encoders: dict[str, Any]
+    scores: dict[str, StudentScores]
+    chosen: dict[str, Setting]
+    encoders: dict[str, dict[str, str]]
     ranks: dict[str, Sequence[Ranks]]
     train_s: float
     score_s: float
@@ -94,26 +95,27 @@ def write_found(folder: Path, session: Session, scored: Scored) -> None:
     write_examples(folder, session.scored, scored.ranks, sides=sides)
 
 
-def student_scores(runs: Sequence[Scores]) -> dict[str, Any]:
-    """Per-seed recalls -> ``{direction: {cut: summary}, "mean_recall": summary}``, in percent."""
+def student_scores(runs: Sequence[Scores]) -> StudentScores:
+    """Per-seed recalls in percent -> what a record holds."""
     directions = {
         direction: {cut: summarise([run[direction][cut] for run in runs]) for cut in cuts}
         for direction, cuts in runs[0].items()
     }
-    return {**directions, "mean_recall": summarise([mean_recall(run) for run in runs])}
+    return StudentScores(directions=directions, mean_recall=summarise([mean_recall(run) for run in runs]))
 
 
-def chance_scores(session: Session) -> dict[str, Any]:
+def chance_scores(session: Session) -> dict[str, StudentScores]:
     """Scores of a model that ranks at random, for every student of the session; no seeds."""
     scored = session.scored
     expected = chance({side: scored.count(side) for side in session.dataset.sides}, scored.pairs)
-    no_spread = {"sd": 0.0, "seeds": []}
-    summary: dict[str, Any] = {
-        direction: {cut: {"mean": value, **no_spread} for cut, value in cuts.items()}
-        for direction, cuts in expected.items()
-    }
-    summary["mean_recall"] = {"mean": mean_recall(expected), **no_spread}
-    return dict.fromkeys(session.students, summary)
+    scores = StudentScores(
+        directions={
+            direction: {cut: Summary(mean=value, sd=0.0, seeds=[]) for cut, value in cuts.items()}
+            for direction, cuts in expected.items()
+        },
+        mean_recall=Summary(mean=mean_recall(expected), sd=0.0, seeds=[]),
+    )
+    return dict.fromkeys(session.students, scores)
 
 
 def _outcome(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import Cache, default_cache, short_hash
@@ -13,26 +15,24 @@ from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
 from vlbench.errors import ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
-from vlbench.methods.context import Context, Reference
+from vlbench.methods.context import Context, JobState, Reference
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
-from vlbench.registry.invoke import make
+from vlbench.records.record import Environment
+from vlbench.registry.invoke import construct
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
-from vlbench.runs.observers import ObserverGroup
+from vlbench.runs.observers import ObserverGroup, Reporter
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
 from vlbench.students.losses import INFO_NCE
 from vlbench.students.student import TowerConfig
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vlbench.data.pairs import Split
     from vlbench.encoders.base import Encoder
     from vlbench.progress import Observer
     from vlbench.registry.registry import Registry
-    from vlbench.runs.meter import Meter
     from vlbench.runs.request import RunRequest
 
 _MODELS = ("timm", "sentence-transformers", "transformers", "peft")
@@ -56,7 +56,7 @@ class Session:
         self.device = choose_device(request.device)
         self._evaluators: dict[str, Evaluator] = {}
         for method in self.protocol.rows.always:
-            registry.method(method)
+            registry.get("method", method)
 
     @property
     def data_options(self) -> Any:
@@ -66,7 +66,7 @@ class Session:
             ProtocolError: a folder is given, and the data set reads no files of the user's.
         """
         name, given = self.protocol.data, self.protocol.data_options
-        spec = self.registry.dataset(name)
+        spec = self.registry.get("dataset", name)
         takes = any(field.name == "root" for field in fields(spec.options))
         if self.request.data is not None and not takes:
             raise ProtocolError(f"data set {name!r} reads no files of yours. Leave out --data.")
@@ -79,12 +79,14 @@ class Session:
     def dataset(self) -> PairDataset:
         """The protocol's data set."""
         name, options = self.protocol.data, self.data_options
-        spec = self.registry.dataset(name)
+        spec = self.registry.get("dataset", name)
         self.observer.phase("data", None, name)
-        store = self.cache.root / "data" / name
-        store.mkdir(parents=True, exist_ok=True)
-        dataset = as_dataset(make(self.registry, "data set", name, options, store), f"data set {name!r}: {spec.target}")
+        dataset = as_dataset(
+            construct(self.registry, "dataset", name, options, data_store(name)), f"data set {name!r}: {spec.target}"
+        )
         self.observer.done()
+        for note in dataset.notes:
+            self.observer.message(f"data: {note}")
         return dataset
 
     @property
@@ -99,9 +101,9 @@ class Session:
 
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
-        spec = self.registry.encoder(config.encoder)
+        spec = self.registry.get("encoder", config.encoder)
         options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
-        encoder: Encoder = make(self.registry, "encoder", config.encoder, options)
+        encoder: Encoder = construct(self.registry, "encoder", config.encoder, options)
         return encoder
 
     @cached_property
@@ -124,7 +126,7 @@ class Session:
         own = self.protocol.students.get(name)
         if own is not None and name not in self.request.students:
             return own
-        declared = parse_student(self.registry.student(name).table(), f"student {name!r}")
+        declared = parse_student(self.registry.get("student", name).table(), f"student {name!r}")
         if own not in (None, declared):
             raise ProtocolError(f"suite {self.protocol.name!r} has another student of the name {name!r}.")
         return declared
@@ -141,17 +143,28 @@ class Session:
             self._evaluators[student] = Evaluator(built, tower_inputs, training.grid, split=training.split)
         return self._evaluators[student]
 
-    def context(self, spec: MethodSpec, seeds: SeedTree, work: Path, clock: Meter) -> tuple[TrainView, Context]:
+    def open_students(self) -> None:
+        """Make the evaluator of every student, so that a fault of data or encoders shows before a method runs.
+
+        Raises:
+            NotFiniteError: a feature of an item is not finite.
+            ProtocolError: an encoder does not fit the data.
+        """
+        for student in self.students:
+            self.evaluator(student)
+
+    def context(self, spec: MethodSpec, seeds: SeedTree, job: JobState) -> tuple[TrainView, Context]:
         """What a method is given.
 
         Args:
             spec: of the method.
             seeds: the only source of its randomness.
-            work: folder of its checkpoint.
-            clock: measures what it takes.
+            job: folder of its checkpoint, clock and state of the process.
         """
         view = TrainView(self.dataset, sees_val=spec.sees_val)
-        return view, Context(view, self.builder, self.reference, seeds, self.observer, work=work, clock=clock)
+        reference = copy.deepcopy(self.reference)  # the protocol's own holds dicts
+        job = replace(job, owner=self.registry.foreign_owner("method", spec.name))
+        return view, Context(view, self.builder, reference, seeds, Reporter(self.observer), job)
 
     @property
     def reference(self) -> Reference:
@@ -162,14 +175,21 @@ class Session:
         student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> Environment:
         """Versions, device and threads, for the record."""
         import torch
 
         versions = {name: version for name in LIBRARIES if (version := _version(name))}
         device = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else platform.machine()
         versions["python"] = platform.python_version()
-        return {"versions": versions, "device": device, "threads": torch.get_num_threads()}
+        return Environment(versions=versions, device=device, threads=torch.get_num_threads())
+
+
+def data_store(name: str) -> Path:
+    """Folder in the cache where a data set may store what is expensive to make again."""
+    store = default_cache() / "data" / name
+    store.mkdir(parents=True, exist_ok=True)
+    return store
 
 
 def choose_device(device: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KIND_OF = {
     "selection": "method",
     "distillation": "method",
-    "dataset": "data set",
+    "dataset": "dataset",
     "encoder": "encoder",
     "suite": "suite",
 }

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vlbench.errors import ProtocolError
+from vlbench.errors import NotFiniteError, ProtocolError
+from vlbench.finite import which_not_finite
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.probe import PROBED, Probed, probe
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ class StudentBuilder:
         """Build a student.
 
         Raises:
-            ProtocolError: its towers do not fit the data set's sides, or their embeddings differ in width.
+            ProtocolError: its towers do not fit the data set's sides, their embeddings differ in width, or an encoder
+                does not fit the items; see :func:`vlbench.students.probe.probe`.
         """
         if set(config.towers) != set(self.dataset.sides):
             raise ProtocolError(
@@ -72,7 +75,7 @@ class StudentBuilder:
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.
         with torch.random.fork_rng(devices=[]):
-            towers = {side: self._tower(side, config.towers[side]) for side in self.dataset.sides}
+            towers = {side: self._tower(f"{name}.{side}", side, config.towers[side]) for side in self.dataset.sides}
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
             raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
@@ -85,26 +88,55 @@ class StudentBuilder:
             device=self.device,
         )
 
-    def _tower(self, side: str, config: TowerConfig) -> Tower:
+    def _tower(self, place: str, side: str, config: TowerConfig) -> Tower:
         encoder = self.make_encoder(config)
+        probe(Probed(f"students.{place}", config.encoder, encoder, self._some(side), self.device))
         if config.standardise == "none":
             statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
         return Tower(side, config, encoder, statistics)
 
+    def _some(self, side: str) -> Items:
+        """The first items of train."""
+        items = self.dataset.split("train").items[side]
+        return take(items, torch.arange(min(PROBED, len(items))))
+
     def features(self, encoder: Encoder, split: str, side: str) -> Tensor:
-        """Features of all items of a split [item, width], float32 on the CPU; computed once and kept on disk."""
+        """Features of all items of a split [item, width], float32 on the CPU; computed once and kept on disk.
+
+        Raises:
+            NotFiniteError: one of them is not finite; the split, the side and the first items are named.
+        """
         key = {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
+        held = self.dataset.split(split)
+        items = held.items[side]
+
+        def checked(features: Tensor) -> Tensor:
+            if bad := which_not_finite(features, held.names.get(side, ())):
+                raise NotFiniteError(
+                    f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
+                    f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
+                )
+            return features
 
         def compute() -> dict[str, Tensor]:
-            return {"features": encode(encoder, self.dataset.split(split).items[side], self.device)}
+            return {"features": checked(encode(encoder, items, self.device))}
 
-        return self.cache.get("features", key, compute)["features"]
+        if type(encoder.module) is nn.Identity and isinstance(items, Tensor) and items.is_floating_point():
+            return checked(encoder.inputs(items))  # features that are there need no second copy on disk
+        return checked(self.cache.get("features", key, compute)["features"])
 
     def tower_inputs(self, student: Student, split: str) -> TowerInputs:
-        """Both sides of a split as a student's trained parts read them."""
+        """Both sides of a split as a student's trained parts read them.
+
+        Raises:
+            NotFiniteError: an encoder, trained or not, gives features of an item that are not finite.
+        """
         items = self.dataset.split(split).items
+        for side, tower in student.towers.items():
+            if not tower.frozen and split != "train":  # else the first to see them would be a trained student
+                self.features(tower.encoder, split, side)
         takers = {side: self._taker(student.towers[side], split, items[side]) for side in student.sides}
         counts = {side: len(items[side]) for side in student.sides}
         live = {
@@ -112,7 +144,7 @@ class StudentBuilder:
             for side, tower in student.towers.items()
             if tower.config.dropout and split == "train"
         }
-        return TowerInputs(takers, self.dataset.split(split).pairs, counts, device=student.device, live=live)
+        return TowerInputs(takers, self.dataset.split(split).pairs.clone(), counts, device=student.device, live=live)
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:

@@ -75,7 +75,8 @@ def start_head(head: nn.Module, config: HeadConfig, generator: torch.Generator) 
         if isinstance(part, nn.Linear):
             part.weight.copy_(config.gain * _start_weight(part, config, generator))
             if part.bias is not None:  # of a residual head, as torch starts a linear layer
-                part.bias.uniform_(-1, 1, generator=generator).div_(math.sqrt(part.weight.shape[1]))
+                drawn = torch.empty(part.bias.shape).uniform_(-1, 1, generator=generator)  # the generator is the CPU's
+                part.bias.copy_(drawn / math.sqrt(part.weight.shape[1]))
 
 
 def _start_weight(part: nn.Linear, config: HeadConfig, generator: torch.Generator) -> Tensor:

@@ -272,6 +272,7 @@ class Student:
         *,
         temperature: float | None = None,
         targets: Tensor | None = None,
+        objective: str | None = None,
     ) -> Tensor:
         """Loss of a batch; a scalar in nats.
 
@@ -281,12 +282,13 @@ class Student:
             temperature: stands in for the student's own.
             targets: [n, n], how much entry i of the first side matches entry j of the second, from 0 to 1; None: i
                 matches i alone.
+            objective: stands in for the student's own: ``info-nce`` or ``wbce``.
         """
         one, two = (self.embed(side, tower_inputs[side], parameters) for side in self.sides)
         learned = TEMPERATURE in self.branches and temperature is None
         fixed = temperature or self.temperature
         logits = one @ two.T * parameters[TEMPERATURE].exp() if learned else one @ two.T / fixed
-        return LOSSES[self.objective](logits, targets)
+        return LOSSES[objective or self.objective](logits, targets)
 
     def gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None

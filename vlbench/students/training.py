@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from vlbench.errors import DivergedError, ProtocolError
+from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
+from vlbench.finite import is_finite, which_not_finite
 
 if TYPE_CHECKING:
     from vlbench.artifacts.soft_targets import Targets
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from vlbench.students.student import Parameters, Student
 
 Entries = dict[str, Tensor]
+
+_CHECKED = 512
+"""Pairs that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Recipe:
             full size only. ``pairs``: all pairs, and the last batch of a pass may be smaller.
         learned_rates: what becomes of step sizes that an artifact brings, as learned by its method: ``ignore``;
             ``own``, each branch takes its own in place of ``rate``; ``first``, all branches take that of the first.
-        augment: of the pixels that a trained encoder reads: ``none``, or ``vldd``, see :mod:`vlbench.data.augment`.
+        augment: of pixels that a trained encoder reads: ``none`` or ``randaugment``, see :mod:`vlbench.data.augment`.
         clip: largest norm of the gradient of all branches together, to which a larger one is shortened; 0: none.
 
     Raises:
@@ -99,7 +104,7 @@ _CHOICES = {
     "schedule": ("cosine", "constant", "step"),
     "passes": ("items", "pairs"),
     "learned_rates": ("ignore", "own", "first"),
-    "augment": ("none", "vldd"),
+    "augment": ("none", "randaugment"),
 }
 
 
@@ -144,6 +149,8 @@ class TrainingSet:
         _, counts = torch.unique_consecutive(pairs[order, 0], return_counts=True)
         self._order, self._counts = order, counts
         self._starts = torch.cumsum(counts, 0) - counts
+        # Shuffling a million items takes longer than a step: once a pass, for as many students as train side by side.
+        self._shuffled = lru_cache(maxsize=8)(_shuffled)
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -156,9 +163,9 @@ class TrainingSet:
         """Positions in ``pairs`` of batch number ``step`` [at most batch]; every pass is reshuffled."""
         per_pass = self.per_pass(batch, passes)
         count = len(self.pairs) if passes == "pairs" else len(self)
-        order = torch.randperm(count, generator=seeds.generator("pass", step // per_pass))
+        order = self._shuffled(count, seeds, step // per_pass)
         at = step % per_pass * batch
-        chosen = order[at : at + batch]
+        chosen = order[at : at + batch].clone()
         return chosen if passes == "pairs" else self._draw(chosen, seeds, step)
 
     def _draw(self, groups: Tensor, seeds: SeedTree, step: int) -> Tensor:
@@ -183,6 +190,10 @@ class TrainingSet:
         return self._targets.matrix(positions) if self._targets is not None else None
 
 
+def _shuffled(count: int, seeds: SeedTree, number: int) -> Tensor:
+    return torch.randperm(count, generator=seeds.generator("pass", number))
+
+
 Observe = Callable[[int, Tensor, Entries, "Parameters"], None]
 """Called before each update with: step, positions of the batch, its tower_inputs, parameters."""
 
@@ -204,6 +215,7 @@ def train(
 
     Raises:
         vlbench.errors.DivergedError: a parameter is not finite at the end.
+        vlbench.errors.NotFiniteError: so were embeddings of the training items before the first update.
 
     Examples:
         >>> from pathlib import Path
@@ -232,12 +244,29 @@ def train(
         for name, flat in parameters.items():
             velocity[name].mul_(recipe.momentum).add_(gradient[name]).add_(flat, alpha=recipe.weight_decay)
             flat.sub_(velocity[name], alpha=rates[name] * shrink)
-    if not all(bool(flat.isfinite().all()) for flat in parameters.values()):
+    if not all(is_finite(flat) for flat in parameters.values()):
+        _check_before(student, data, seeds)
         raise DivergedError(
             f"training diverged: a parameter is not finite after {length} steps at rates "
             f"{', '.join(f'{name} {rate:.3g}' for name, rate in rates.items())}."
         )
     return parameters
+
+
+@torch.no_grad()
+def _check_before(student: Student, data: TrainingSet, seeds: SeedTree) -> None:
+    """Training failed: raise if its items were the reason."""
+    start = student.start(seeds.child("start"))
+    chunks: dict[str, list[Tensor]] = {side: [] for side in student.sides}
+    for positions in torch.arange(len(data.pairs)).split(_CHECKED):
+        for side, tower_inputs in data.tower_inputs(positions).items():
+            chunks[side].append(student.embed(side, tower_inputs, start))
+    for side, embeddings in chunks.items():
+        if bad := which_not_finite(torch.cat(embeddings)):
+            raise NotFiniteError(
+                f"split 'train', side {side!r}: the untrained student gives embeddings that are not finite for {bad} "
+                f"of the pairs it is trained on. Take their items out of the data, or take another encoder."
+            )
 
 
 def first_rates(recipe: Recipe, learned: Mapping[str, float], branches: Sequence[str]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Checks that an author runs on a plugin, and the toys they run on.
 
 ``check_method``, ``check_dataset``, ``check_encoder`` and ``check_suite`` give a list of results;
-``parametrize_with_checks`` makes one test of each. Names are resolved when they are first used, so that importing this
+``parametrize_with_checks`` makes one test of each. ``pretend_gpu`` is a device on which mistakes that only a GPU shows
+are errors. Names are resolved when they are first used, so that importing this
 package, as pytest does for its fixtures, imports no torch.
 """
 
@@ -14,6 +15,7 @@ from vlbench.lazy import lazy_name
 if TYPE_CHECKING:
     from vlbench.testing.conformance import check_dataset, check_encoder, check_method, check_plugin, check_suite
     from vlbench.testing.parametrize import parametrize_with_checks
+    from vlbench.testing.pretend import pretend_gpu
     from vlbench.testing.results import CheckResult
     from vlbench.testing.toys import toy_builder, toy_context, toy_dataset, toy_student
 
@@ -25,6 +27,7 @@ __all__ = [
     "check_plugin",
     "check_suite",
     "parametrize_with_checks",
+    "pretend_gpu",
     "toy_builder",
     "toy_context",
     "toy_dataset",
@@ -34,6 +37,7 @@ __all__ = [
 _MODULES = {
     "vlbench.testing.conformance": ("check_dataset", "check_encoder", "check_method", "check_plugin", "check_suite"),
     "vlbench.testing.parametrize": ("parametrize_with_checks",),
+    "vlbench.testing.pretend": ("pretend_gpu",),
     "vlbench.testing.results": ("CheckResult",),
     "vlbench.testing.toys": ("toy_builder", "toy_context", "toy_dataset", "toy_student"),
 }

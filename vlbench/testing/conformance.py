@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
@@ -17,14 +20,32 @@ from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.registry import KINDS, Plugin, Registry
 from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, SuiteSpec, resolve
-from vlbench.registry.suggestions import unknown
+from vlbench.registry.suggestions import unknown_name
 from vlbench.testing.results import Check, CheckResult, require, run_checks
 
 Options = Mapping[str, object]
 
+_MODELS = (
+    "torch",
+    "torchvision",
+    "timm",
+    "transformers",
+    "sentence_transformers",
+    "peft",
+    "faiss",
+    "tensorflow",
+    "jax",
+)
+_TABLES = ("sklearn", "scipy", "datasets", "pandas", "pyarrow", "matplotlib", "cv2")
+_LIST = f"""
+import sys
+from vlbench.registry.loader import try_plugins
+try_plugins(sys.argv[1:])
+print(*(name for name in {_MODELS + _TABLES} if name in sys.modules))
+"""
 _CHECKS = {
     "method": ("methods", "METHOD_CHECKS"),
-    "data set": ("datasets", "DATASET_CHECKS"),
+    "dataset": ("datasets", "DATASET_CHECKS"),
     "encoder": ("encoders", "ENCODER_CHECKS"),
     "suite": ("suites", "SUITE_CHECKS"),
 }
@@ -77,7 +98,7 @@ def subjects(what: str | Spec, registry: Registry) -> list[Subject]:
     """
     if not isinstance(what, str):
         return [Subject(next(name for name, kind in KINDS.items() if isinstance(what, kind.spec)), what, registry)]
-    declared = [(kind, spec) for kind in KINDS for spec in registry.declared(kind).values()]
+    declared = [(kind, spec) for kind in KINDS for spec in registry.all(kind).values()]
     plugin = next((plugin for plugin in registry.plugins if plugin.name == what), None)
     found = [Subject("plugin", plugin, registry)] if plugin else []
     for kind, spec in declared:
@@ -85,7 +106,7 @@ def subjects(what: str | Spec, registry: Registry) -> list[Subject]:
             found.append(Subject(kind, spec, registry))
     if not found:
         names = {spec.name for _, spec in declared} | {plugin.name for plugin in registry.plugins}
-        raise unknown(f"plugin, {', '.join(KINDS)}", what, names, hint="vlbench plugins")
+        raise unknown_name(f"plugin, {', '.join(KINDS)}", what, names, hint="vlbench plugins")
     return found
 
 
@@ -108,7 +129,7 @@ def check_method(
         >>> failed = [result for result in check_method("random") if result.status == "failed"]
     """
     registry = registry or load_registry()
-    spec = registry.method(method) if isinstance(method, str) else method
+    spec = registry.get("method", method) if isinstance(method, str) else method
     return _results(Subject("method", spec, registry), options)
 
 
@@ -117,8 +138,8 @@ def check_dataset(
 ) -> list[CheckResult]:
     """As :func:`check_method`, for a data set; it is loaded several times, into folders of its own."""
     registry = registry or load_registry()
-    spec = registry.dataset(dataset) if isinstance(dataset, str) else dataset
-    return _results(Subject("data set", spec, registry), options)
+    spec = registry.get("dataset", dataset) if isinstance(dataset, str) else dataset
+    return _results(Subject("dataset", spec, registry), options)
 
 
 def check_encoder(
@@ -126,14 +147,14 @@ def check_encoder(
 ) -> list[CheckResult]:
     """As :func:`check_method`, for an encoder; its items come from toys, or from a data set of the same plugin."""
     registry = registry or load_registry()
-    spec = registry.encoder(encoder) if isinstance(encoder, str) else encoder
+    spec = registry.get("encoder", encoder) if isinstance(encoder, str) else encoder
     return _results(Subject("encoder", spec, registry), options)
 
 
 def check_suite(suite: str | SuiteSpec, registry: Registry | None = None) -> list[CheckResult]:
     """As :func:`check_method`, for a suite; nothing is trained."""
     registry = registry or load_registry()
-    spec = registry.suite(suite) if isinstance(suite, str) else suite
+    spec = registry.get("suite", suite) if isinstance(suite, str) else suite
     return _results(Subject("suite", spec, registry), None)
 
 
@@ -174,7 +195,17 @@ def _results(subject: Subject, options: Options | None) -> list[CheckResult]:
 
 def check_plugin_is_loaded(plugin: Plugin) -> None:
     """The plugin is imported, and all that it declares is taken."""
-    require(plugin.status == "ok", f"{plugin.status}: {plugin.detail}")
+    require(plugin.used, f"{plugin.status}: {plugin.detail}")
+
+
+def check_listing_imports_nothing_heavy(plugin: Plugin) -> None:
+    """Asking the plugin what it declares, in a fresh process, imports no library that takes seconds to import."""
+    variables = {"VLBENCH_PLUGINS_ALLOW": plugin.name, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", _LIST, *([plugin.file] if plugin.file else [])]
+    listed = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=True)
+    heavy = listed.stdout.splitlines()[-1].split()
+    advice = "Import it inside the functions that use it. python -X importtime shows who does."
+    require(not heavy, f"it imports {', '.join(heavy)} when it is listed. {advice}")
 
 
 def check_target_can_be_imported(spec: Any) -> None:
@@ -185,7 +216,7 @@ def check_target_can_be_imported(spec: Any) -> None:
 
 def _checks(kind: str) -> tuple[Check, ...]:
     if kind == "plugin":
-        return (check_plugin_is_loaded,)
+        return (check_plugin_is_loaded, check_listing_imports_nothing_heavy)
     if kind not in _CHECKS:
         return (check_target_can_be_imported,)
     module, name = _CHECKS[kind]

@@ -72,8 +72,8 @@ class EncoderTrials:
         if self.spec.side == "image":
             return self._images()
         plugin = self._registry.owner("encoder", self.spec.name)
-        for dataset in self._registry.datasets.values():
-            if self._registry.owner("data set", dataset.name) == plugin:
+        for dataset in self._registry.all("dataset").values():
+            if self._registry.owner("dataset", dataset.name) == plugin:
                 options: object = parse_options(dataset.options, {}, owner=f"data set {dataset.name!r}")
                 found: PairDataset = resolve(dataset.target)(options, self.folder)
                 if self.spec.side in found.sides:

@@ -160,7 +160,8 @@ class MethodHarness:
             artifact = method.condense(view, budget, context)
             check_family(artifact, self.spec.family)
             drawn, changed = changes(GENERATORS, generators), changes(SETTINGS, settings)
-        inputs = _changed_inputs(dataset, {"options": (options, repr(method.options))})
+        seen_data = dataclasses.replace(dataset, splits={**dict.copy(dataset.splits), "train": view.split})
+        inputs = _changed_inputs(seen_data, {"options": (options, repr(method.options))})
         inputs += ["weights of the encoders"] if _encoders(context) != encoders else []
         return ObservedRun(
             artifact, drawn, changed, inputs, seen.writes, seen.connections, trap.touched, observer.steps

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.registry.loader import load_registry
 from vlbench.registry.registry import Registry
 from vlbench.registry.specs import Spec
-from vlbench.registry.suggestions import unknown
+from vlbench.registry.suggestions import unknown_name
 from vlbench.testing.conformance import Options, check_options, given_to, subjects
 from vlbench.testing.results import Check, call_check, check_name
 
@@ -67,4 +67,4 @@ def _call(check: Check, trials: Callable[[], Any]) -> Callable[[], None]:
 def _check_known(names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
-            raise unknown("check", name, known)
+            raise unknown_name("check", name, known)

@@ -37,13 +37,13 @@ def check_names_are_declared(trials: SuiteTrials) -> None:
     """Its data set, encoders and rows are declared by some plugin, and take the options it gives."""
     protocol, registry = trials.protocol, trials.registry
     try:
-        dataset = registry.dataset(protocol.data)
+        dataset = registry.get("dataset", protocol.data)
         parse_options(dataset.options, protocol.data_options, owner=f"data set {protocol.data!r}")
         for method in protocol.rows.always:
-            registry.method(method)
+            registry.get("method", method)
         for name, student in protocol.students.items():
             for side, tower in student.towers.items():
-                encoder = registry.encoder(tower.encoder)
+                encoder = registry.get("encoder", tower.encoder)
                 owner = f"student {name!r}, {side}: encoder {tower.encoder!r}"
                 parse_options(encoder.options, tower.options, owner=owner)
                 require(encoder.side == side, f"{owner} is one of side {encoder.side!r}, not {side!r}.")

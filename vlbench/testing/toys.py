@@ -13,7 +13,7 @@ from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
 from vlbench.data.pairs import Items, PairDataset, Split
 from vlbench.data.views import TrainView
 from vlbench.encoders.base import Encoder
-from vlbench.methods.context import Context, Reference
+from vlbench.methods.context import Context, JobState, Reference
 from vlbench.progress import Observer, SilentObserver
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
@@ -122,4 +122,4 @@ def toy_context(
     builder = toy_builder(dataset, cache or folder / "cache")
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    return view, Context(view, builder, reference, SeedTree(seed), observer or SilentObserver(), work=work)
+    return view, Context(view, builder, reference, SeedTree(seed), observer or SilentObserver(), JobState(work))

@@ -21,6 +21,7 @@ from vlbench.errors import DataError
 from vlbench.files import fresh_file
 from vlbench.records.ranks import COLUMNS
 from vlbench.records.ranks import FILE_NAME as RANKS
+from vlbench.records.record import Record
 from vlbench.verification.untrusted import check_pictures, check_safetensors, check_table, parse_json, refuse
 
 BUNDLE = 1
@@ -125,9 +126,9 @@ def _described(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": file_hash(path)}
 
 
-def about_run(record: Mapping[str, Any]) -> dict[str, str]:
+def about_run(record: Record) -> dict[str, str]:
     """What a manifest says of the run."""
-    return {"id": str(record["id"]), "vlbench": vlbench.__version__}
+    return {"id": record.id, "vlbench": vlbench.__version__}
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

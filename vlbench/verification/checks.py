@@ -5,33 +5,39 @@ from __future__ import annotations
 import datetime
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from statistics import fmean
+from typing import Literal
 
 from vlbench.records.fit import record_problem
-from vlbench.records.record import record_id
-from vlbench.records.schema import schema_problems
-from vlbench.records.summary import mean, sample_sd
+from vlbench.records.record import (
+    NO_FAMILY,
+    SCHEMA,
+    Environment,
+    Record,
+    StudentScores,
+    Summary,
+    record_id,
+    record_table,
+)
+from vlbench.records.summary import sample_sd
 from vlbench.verification.names import MOST_CURVES, MOST_POINTS, text_problem, texts
 
-Record = Mapping[str, Any]
-Outcome = Literal["ok", "failed", "open", "claimed"]
+CheckOutcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "cost: seconds and memory",
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "settings",
+    "warnings", "resumed", "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""
-COMPLETE = (
-    "data_fingerprint", "protocol_version", "mock", "overrides", "chosen", "environment", "plugins", "always_on",
-    "command", "created",
-)  # fmt: skip
-"""Fields that the form lets be absent, as of a run that failed, but a claim must have."""
+COMPLETE = ("data_fingerprint", "protocol_version", "chosen", "environment", "plugins", "command", "created")
+"""Fields that may be empty, as in a record of a run that failed, but not in a claim."""
 
 
 @dataclass(frozen=True)
-class Check:
+class ClaimCheck:
     """One line of a verification.
 
     Attributes:
@@ -41,103 +47,100 @@ class Check:
     """
 
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     detail: str = ""
 
 
-def verdict(name: str, problems: list[str], detail: str = "") -> Check:
+def verdict(name: str, problems: list[str], detail: str = "") -> ClaimCheck:
     """Failed with the first problems, or ok with the detail."""
     if not problems:
-        return Check(name, "ok", detail)
+        return ClaimCheck(name, "ok", detail)
     more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-    return Check(name, "failed", "; ".join(problems[:3]) + more)
+    return ClaimCheck(name, "failed", "; ".join(problems[:3]) + more)
 
 
-def record_checks(record: Record) -> list[Check]:
-    """Checks that need nothing but the record; after a form that is wrong, no other."""
-    form = verdict("schema", schema_problems(record), f"schema {record.get('schema')}, every field known")
-    if form.outcome != "ok":
-        return [form]
-    if missing := [name for name in COMPLETE if name not in record]:
-        return [form, Check("asked", "failed", f"{', '.join(missing)} missing")]
+def record_checks(record: Record) -> list[ClaimCheck]:
+    """Checks that need nothing but the record, whose form was checked when it was read."""
     return [
-        form,
+        ClaimCheck("schema", "ok", f"every field known, as in schema {SCHEMA}"),
         verdict("asked", list(_asked(record)), "finished, by the protocol, and the id is the hash of what was asked"),
         verdict("texts", list(_texts(record)), "none is endless or holds what is not seen; the date is one"),
         verdict("command", list(_command(record)), "asks for the same"),
         verdict(
             "arithmetic", list(_arithmetic(record)), "recalls rise with K; means and spread are those of the seeds"
         ),
-        Check("claimed", "claimed", f"not checked: {', '.join(CLAIMED)}"),
+        ClaimCheck("claimed", "claimed", f"not checked: {', '.join(CLAIMED)}"),
     ]
 
 
 def _asked(record: Record) -> Iterator[str]:
     yield from claimable(record)
-    if record["id"] != (expected := record_id(record)):
-        yield f"id is {record['id']!r}, what was asked gives {expected!r}"
+    missing = [name for name in COMPLETE if getattr(record, name) in (None, "", [], {}, Environment())]
+    if missing:
+        yield f"{', '.join(missing)} missing"
+    elif record.id != (expected := record_id(record)):
+        yield f"id is {record.id!r}, what was asked gives {expected!r}"
     if problem := record_problem(record):
         yield problem
 
 
 def _texts(record: Record) -> Iterator[str]:
-    for place, text in texts(record):
+    for place, text in texts(record_table(record)):
         if problem := text_problem(text):
             yield f"{place} {problem}"
-    if record.get("message"):
+    if record.message:
         yield "a finished run has no message"
-    curves = record.get("curves", {})
-    if len(curves) > MOST_CURVES or sum(map(len, curves.values())) > MOST_POINTS:
+    if len(record.curves) > MOST_CURVES or sum(map(len, record.curves.values())) > MOST_POINTS:
         yield f"more than {MOST_CURVES} curves or {MOST_POINTS:,} points"
-    names = [plugin["name"] for plugin in record.get("plugins", [])]
+    names = [plugin.name for plugin in record.plugins]
     if len(set(names)) < len(names):
         yield "a plugin is named twice"
     try:
-        created = datetime.datetime.fromisoformat(record["created"])
+        created = datetime.datetime.fromisoformat(record.created)
         if created.tzinfo is None or created > datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1):
-            yield f"created is {record['created']!r}: in the future, or without a time zone"
-    except ValueError:
-        yield f"created is {record['created']!r}, no date"
+            yield f"created is {record.created!r}: in the future, or without a time zone"
+    except (ValueError, OverflowError):
+        yield f"created is {record.created[:40]!r}, no date"
 
 
 def claimable(record: Record) -> Iterator[str]:
     """Why a record can be no claim."""
-    if record["status"] != "finished":
-        yield f"status is {record['status']!r}, not 'finished'"
-    if record["family"] == "reference":
-        yield f"{record['method']!r} is a reference that every board has by itself; there is no artifact"
-    if overrides := record.get("overrides"):
-        yield f"off protocol: --set changed {', '.join(sorted(overrides))}"
-    if record.get("mock"):
+    if record.status != "finished":
+        yield f"status is {record.status!r}, not 'finished'"
+    if record.family == NO_FAMILY:
+        yield f"{record.method!r} is a baseline that every board has by itself; there is no artifact"
+    if record.overrides:
+        yield f"off protocol: --set changed {', '.join(sorted(record.overrides))}"
+    if record.mock:
         yield "made on a mock data set, which no board shows"
-    if not record["scores"]:
+    if not record.scores:
         yield "there are no scores"
 
 
 def _command(record: Record) -> Iterator[str]:
-    words = record.get("command", [])
+    words = record.command
     if words[:2] != ["vlbench", "run"] or len(words) % 2:
         yield f"{' '.join(words)[:80]!r} is no vlbench run"
         return
     pairs = list(zip(words[2::2], words[3::2], strict=True))
     for flag in ("method", "budget", "seed"):
         given = [value for name, value in pairs if name == f"--{flag}"]
-        if given != [str(record[flag])]:
-            yield f"--{flag} is {', '.join(given) or 'missing'}, the record says {record[flag]}"
+        if given != [str(getattr(record, flag))]:
+            yield f"--{flag} is {', '.join(given) or 'missing'}, the record says {getattr(record, flag)}"
     suites = [value for name, value in pairs if name == "--suite"]
-    if len(suites) != 1 or not (suites[0] == record["suite"] or suites[0].endswith(".toml")):
-        yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record['suite']}"
+    if len(suites) != 1 or not (suites[0] == record.suite or suites[0].endswith(".toml")):
+        yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record.suite}"
     keys = [f"{name} {value.partition('=')[0] if name in ('-o', '--set') else ''}" for name, value in pairs]
     yield from (f"{key.strip()} is given twice" for key in dict.fromkeys(keys) if keys.count(key) > 1)
     known = {"--method", "--budget", "--seed", "--suite", "--students", "-o", "--set"}
     yield from (f"{name} is unknown" for name, _ in pairs if name not in known)
     for name, value in pairs:
         key, _, text = value.partition("=")
-        if name == "--students" and not set(value.split(",")) <= set(record["scores"]):
-            yield f"--students {value}: the record has scores of {', '.join(record['scores'])}"
-        if name == "-o" and not _same_value(record["options"].get(key, ...), text):
+        if name == "--students" and not set(value.split(",")) <= set(record.scores):
+            yield f"--students {value}: the record has scores of {', '.join(record.scores)}"
+        if name == "-o" and not _same_value(record.options.get(key, ...), text):
             yield f"-o {value} is not the record's option"
-        if name == "--set" and not key.startswith("rows.") and record.get("overrides", {}).get(key) != text:
+        if name == "--set" and not key.startswith("rows.") and record.overrides.get(key) != text:
             yield f"--set {value} is not the record's override"
 
 
@@ -156,41 +159,45 @@ def _same_value(value: object, text: str) -> bool:
 
 
 def _arithmetic(record: Record) -> Iterator[str]:
-    for where, students in (("", record["scores"]), ("start: ", record.get("start", {}).get("scores", {}))):
+    for where, students in (("", record.scores), ("start: ", record.start.scores if record.start else {})):
         for student, scores in students.items():
-            cells = {
-                f"{d} {cut}": cell for d, cuts in scores.items() if d != "mean_recall" for cut, cell in cuts.items()
-            }
-            whole = {**cells, "mean recall": scores["mean_recall"]}
-            counts = {len(cell["seeds"]) for cell in whole.values()}
-            if len(counts) != 1 or 0 in counts or len(scores) != 3:
-                yield f"{where}{student}: not two directions with the same seeds in every cell"
+            recalls = recalls_of(scores)
+            counts = {len(summary.seeds) for summary in (*recalls.values(), scores.mean_recall)}
+            if len(counts) != 1 or 0 in counts or len(scores.directions) != 2:
+                yield f"{where}{student}: not two directions with the same seeds in every score"
                 continue
-            problems = [*_cell_problems(whole), *_rising(scores), *_mean_problems(cells, scores["mean_recall"])]
+            problems = [
+                *_summary_problems({**recalls, "mean recall": scores.mean_recall}),
+                *_rising(scores),
+                *_mean_problems(list(recalls.values()), scores.mean_recall),
+            ]
             yield from (f"{where}{student}: {problem}" for problem in problems)
 
 
-def _cell_problems(cells: Mapping[str, Any]) -> Iterator[str]:
-    for name, cell in cells.items():
-        for part, value in (("mean", mean(cell["seeds"])), ("sd", sample_sd(cell["seeds"]))):
-            if not math.isclose(cell[part], value, rel_tol=0, abs_tol=TOLERANCE):
-                yield f"{part} of {name} is {cell[part]}, its seeds give {value}"
+def recalls_of(scores: StudentScores) -> dict[str, Summary]:
+    """``image_to_text R@1`` -> recall, of every direction and cut."""
+    return {f"{name} {cut}": summary for name, cuts in scores.directions.items() for cut, summary in cuts.items()}
 
 
-def _rising(scores: Record) -> Iterator[str]:
-    for direction, cuts in scores.items():
-        if direction == "mean_recall":
-            continue
+def _summary_problems(summaries: Mapping[str, Summary]) -> Iterator[str]:
+    for name, summary in summaries.items():
+        for part, value in (("mean", fmean(summary.seeds)), ("sd", sample_sd(summary.seeds))):
+            if not math.isclose(getattr(summary, part), value, rel_tol=0, abs_tol=TOLERANCE):
+                yield f"{part} of {name} is {getattr(summary, part)}, its seeds give {value}"
+
+
+def _rising(scores: StudentScores) -> Iterator[str]:
+    for direction, cuts in scores.directions.items():
         if list(cuts) != ["R@1", "R@5", "R@10"]:
             yield f"{direction} holds {', '.join(cuts)}, not R@1, R@5, R@10"
             continue
-        rows = zip(*(cuts[cut]["seeds"] for cut in cuts), strict=True)
+        rows = zip(*(summary.seeds for summary in cuts.values()), strict=True)
         if any(low > high + TOLERANCE for row in rows for low, high in itertools.pairwise(row)):
             yield f"{direction} falls with K"
 
 
-def _mean_problems(cells: Mapping[str, Any], whole: Record) -> Iterator[str]:
-    for index, value in enumerate(whole["seeds"]):
-        expected = mean([cell["seeds"][index] for cell in cells.values()])
+def _mean_problems(recalls: Sequence[Summary], whole: Summary) -> Iterator[str]:
+    for index, value in enumerate(whole.seeds):
+        expected = fmean(summary.seeds[index] for summary in recalls)
         if not math.isclose(value, expected, rel_tol=0, abs_tol=TOLERANCE):
             yield f"mean recall of seed {index} is {value}, its parts give {expected}"

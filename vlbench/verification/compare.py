@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean
+from typing import Protocol
 
-from vlbench.records.summary import mean, sample_sd
-from vlbench.verification.checks import Check
+from vlbench.records.record import Record, Setting, StudentScores
+from vlbench.records.summary import sample_sd
+from vlbench.verification.checks import ClaimCheck, recalls_of
 
-Scores = Mapping[str, Any]
 LEVEL = 0.95
 
 
@@ -37,7 +38,7 @@ class Comparison:
     numbers: int
 
 
-def interval(values: Sequence[float], count: int, *, level: float, step: float) -> tuple[float, float]:
+def prediction_interval(values: Sequence[float], count: int, *, level: float, step: float) -> tuple[float, float]:
     """Where the mean of ``count`` further draws lies with probability ``level``, given some draws of a normal.
 
     The half width is t(n - 1) * s * sqrt(1/n + 1/count). Only the draws made here enter: a claim cannot widen it.
@@ -52,53 +53,57 @@ def interval(values: Sequence[float], count: int, *, level: float, step: float) 
 
     spread = float(t.ppf((1 + level) / 2, len(values) - 1)) * sample_sd(values)
     half = max(spread * math.sqrt(1 / len(values) + 1 / count), step)
-    return mean(values) - half, mean(values) + half
+    return fmean(values) - half, fmean(values) + half
 
 
-def compare(claimed: Mapping[str, Scores], here: Mapping[str, Scores], *, step: float) -> Iterator[Comparison]:
+class Scored(Protocol):
+    """Scores of an artifact, or of what it started from: a record, its start, or what students gave here."""
+
+    @property
+    def scores(self) -> Mapping[str, StudentScores]:
+        """Student -> scores."""
+
+    @property
+    def chosen(self) -> Mapping[str, Setting]:
+        """Student -> the recipe chosen on val."""
+
+
+def compare_scores(claimed: Scored, here: Scored, *, step: float) -> Iterator[Comparison]:
     """A comparison for every student; ``step`` is what one query is worth, in percent."""
-    for student, scores in claimed.items():
-        ours, theirs = dict(_cells(here[student])), dict(_cells(scores))
-        numbers = [pair for name in ours for pair in zip(ours[name], theirs[name], strict=True)]
-        whole, said = ours["mean_recall"], theirs["mean_recall"]
-        low, high = interval(whole, len(said), level=LEVEL, step=step)
-        inside = low <= mean(said) <= high
-        parts = 1 - (1 - LEVEL) / (len(ours) - 1)
-        for name in ours.keys() - {"mean_recall"}:
-            least, most = interval(ours[name], len(theirs[name]), level=parts, step=step)
-            inside &= least <= mean(theirs[name]) <= most
+    for student, said in claimed.scores.items():
+        found = here.scores[student]
+        ours, theirs = recalls_of(found), recalls_of(said)
+        whole = (found.mean_recall.seeds, said.mean_recall.seeds)
+        pairs = [(ours[name].seeds, theirs[name].seeds) for name in ours]
+        low, high = prediction_interval(whole[0], len(whole[1]), level=LEVEL, step=step)
+        inside = low <= fmean(whole[1]) <= high
+        for own, other in pairs:
+            part = prediction_interval(own, len(other), level=1 - (1 - LEVEL) / len(ours), step=step)
+            inside &= part[0] <= fmean(other) <= part[1]
+        numbers = [pair for seeds in (*pairs, whole) for pair in zip(*seeds, strict=True)]
         equal = sum(a == b for a, b in numbers)
-        yield Comparison(student, mean(said), mean(whole), low, high, inside, equal, len(numbers))
-
-
-def _cells(scores: Scores) -> Iterator[tuple[str, list[float]]]:
-    for name, cuts in scores.items():
-        if name == "mean_recall":
-            yield name, cuts["seeds"]
-        else:
-            yield from ((f"{name} {cut}", cell["seeds"]) for cut, cell in cuts.items())
+        yield Comparison(student, fmean(whole[1]), fmean(whole[0]), low, high, inside, equal, len(numbers))
 
 
 def retrained_checks(
-    record: Mapping[str, Any], here: Mapping[str, Any], *, step: float
-) -> tuple[list[Check], list[Comparison]]:
+    record: Record, here: Scored, start: Scored | None, *, step: float
+) -> tuple[list[ClaimCheck], list[Comparison]]:
     """One check for the artifact, and one for what it started from where there is one."""
-    checks, found = [], []
-    for name, claimed, ours in (
-        ("retrained", record, here),
-        ("retrained start", record.get("start"), here.get("start")),
-    ):
-        if claimed is None or ours is None:
-            continue
-        comparisons = list(compare(claimed["scores"], ours["scores"], step=step))
-        lines = [
-            f"{c.student}: {c.claimed:.2f} claimed, {c.low:.2f} to {c.high:.2f} here"
-            f" ({c.equal} of {c.numbers} numbers equal)"
-            for c in comparisons
-        ]
-        differs = [s for s, chosen in claimed["chosen"].items() if ours["chosen"][s] != chosen]
-        if differs:
-            lines.append(f"val chose another setting here for {', '.join(differs)}")
-        checks.append(Check(name, "ok" if all(c.agrees for c in comparisons) else "failed", "; ".join(lines)))
-        found += comparisons if name == "retrained" else []
-    return checks, found
+    comparisons = list(compare_scores(record, here, step=step))
+    checks = [_check("retrained", comparisons, record, here)]
+    if record.start is not None and start is not None:
+        of_start = list(compare_scores(record.start, start, step=step))
+        checks.append(_check("retrained start", of_start, record.start, start))
+    return checks, comparisons
+
+
+def _check(name: str, comparisons: Sequence[Comparison], claimed: Scored, here: Scored) -> ClaimCheck:
+    lines = [
+        f"{c.student}: {c.claimed:.2f} claimed, {c.low:.2f} to {c.high:.2f} here"
+        f" ({c.equal} of {c.numbers} numbers equal)"
+        for c in comparisons
+    ]
+    differs = [student for student, chosen in claimed.chosen.items() if here.chosen[student] != chosen]
+    if differs:
+        lines.append(f"val chose another setting here for {', '.join(differs)}")
+    return ClaimCheck(name, "ok" if all(c.agrees for c in comparisons) else "failed", "; ".join(lines))

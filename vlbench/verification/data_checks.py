@@ -19,16 +19,16 @@ from vlbench.artifacts.artifact import (
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError
+from vlbench.records.record import Cost, Record, Start
 from vlbench.runs.preview import text_cosines, write_preview
 from vlbench.verification.artifact_form import check_form
-from vlbench.verification.checks import Check, verdict
+from vlbench.verification.checks import ClaimCheck, verdict
 from vlbench.verification.untrusted import parse_json
 
 if TYPE_CHECKING:
     from vlbench.data.pairs import Split
     from vlbench.runs.session import Session
 
-Record = Mapping[str, Any]
 CAPTION_TOLERANCE = 1e-4
 """Cosine by which a caption may be farther from a learned text than the nearest one."""
 
@@ -50,72 +50,76 @@ def open_artifact(folder: Path) -> Artifact:
         raise ArtifactError(f"the artifact is malformed ({type(error).__name__}: {str(error)[:100]}).") from None
 
 
-def artifact_checks(record: Record, artifact: Artifact) -> list[Check]:
+def artifact_checks(record: Record, artifact: Artifact) -> list[ClaimCheck]:
     """Whether artifact and record speak of the same, without the data."""
     return [
-        verdict("kind", list(_kind(record, artifact)), f"{record['family']}, of the data set the record names"),
-        verdict("budget", list(_budget(record, artifact)), f"{len(artifact)} pairs within {record['budget']}"),
+        verdict("kind", list(_kind(record, artifact)), f"{record.family}, of the data set the record names"),
+        verdict("budget", list(_budget(record, artifact)), f"{len(artifact)} pairs within {record.budget}"),
     ]
 
 
 def _kind(record: Record, artifact: Artifact) -> Iterator[str]:
     kinds = {"selection": Selection, "distillation": DistilledPairs}
-    if kinds.get(record["family"]) is not type(artifact):
-        yield f"family {record['family']!r} with an artifact of type {type(artifact).__name__}"
-    if artifact.fingerprint != record["data_fingerprint"]:
+    if kinds.get(record.family) is not type(artifact):
+        yield f"family {record.family!r} with an artifact of type {type(artifact).__name__}"
+    if artifact.fingerprint != record.data_fingerprint:
         yield "the artifact is of another data set than the record"
     has_start = isinstance(artifact, DistilledPairs) and artifact.start is not None
-    if has_start != ("start" in record):
+    if has_start != (record.start is not None):
         yield "a start has scores but no pairs, or pairs but no scores"
 
 
 def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
-    if record["cost"].get("pairs") != len(artifact):
-        yield f"cost.pairs is {record['cost'].get('pairs')}, the artifact holds {len(artifact)}"
-    asked = Budget.parse(record["budget"])
+    if record.cost.pairs != len(artifact):
+        yield f"cost.pairs is {record.cost.pairs}, the artifact holds {len(artifact)}"
+    asked = Budget.parse(record.budget)
     if asked.unit == "pairs" and len(artifact) != asked.amount:
         yield f"a row of {asked} pairs holds {len(artifact)}: the budget is not met"
     start = artifact.start if isinstance(artifact, DistilledPairs) else None
-    of_start = record.get("start", {}).get("cost", {}).get("pairs")
+    of_start = record.start.cost.pairs if record.start else None
     if start is not None and of_start not in (None, len(start)):
         yield f"start.cost.pairs is {of_start}, the start holds {len(start)}"
     try:
         # Whether the claimed bytes are the artifact's own is looked at with the data at hand.
-        size = record["cost"].get("bytes", 0)
-        Budget.parse(record["budget"]).check_artifact_size(record["method"], pairs=len(artifact), size=size)
+        size = record.cost.bytes or 0
+        Budget.parse(record.budget).check_artifact_size(record.method, pairs=len(artifact), size=size)
     except (ArtifactError, BudgetError) as error:
         yield str(error)
 
 
-def protocol_checks(record: Record, work: Session) -> list[Check]:
+def protocol_checks(record: Record, work: Session) -> list[ClaimCheck]:
     """Whether the protocol here is the one that was followed."""
-    return [verdict("protocol", list(_protocol(record, work)), f"{record['suite']} {record['protocol_hash']}")]
+    return [verdict("protocol", list(_protocol(record, work)), f"{record.suite} {record.protocol_hash}")]
 
 
 def _protocol(record: Record, work: Session) -> Iterator[str]:
     protocol = work.protocol
-    if record["protocol_hash"] != protocol.hash:
-        yield f"protocol {record['protocol_hash']}, here {record['suite']} is {protocol.hash}"
-    if record.get("protocol_version", protocol.version) != protocol.version:
-        yield f"version {record['protocol_version']}, here it is {protocol.version}"
-    if record.get("reference") != protocol.reference:
-        yield f"methods saw the student {record.get('reference')!r}, here they see {protocol.reference!r}"
-    if record.get("always_on") and record["method"] not in protocol.rows.always:
-        yield f"{record['method']} is no row that the suite always shows"
+    if record.protocol_hash != protocol.hash:
+        yield f"protocol {record.protocol_hash}, here {record.suite} is {protocol.hash}"
+    if record.protocol_version != protocol.version:
+        yield f"version {record.protocol_version}, here it is {protocol.version}"
+    if record.reference != protocol.reference:
+        yield f"methods saw the student {record.reference!r}, here they see {protocol.reference!r}"
+    if record.baseline and record.method not in protocol.rows.always:
+        yield f"{record.method} is no baseline of the suite"
+    if protocol.rows.always and record.baselines[:1] != [protocol.rows.reference_row]:
+        yield f"recovered counts from {record.baselines[:1]}, in the suite from {protocol.rows.reference_row!r}"
     grid = [asdict(recipe) for recipe in protocol.training.grid]
-    for part in (record, record.get("start", {})):
-        if not part:
-            continue
-        if set(part["scores"]) != set(work.students) or set(part.get("chosen", {})) != set(work.students):
-            yield f"students are {', '.join(part['scores'])}; the protocol's are {', '.join(protocol.students)}"
-        if any(chosen not in grid for chosen in part.get("chosen", {}).values()):
+    for part in _parts(record):
+        if set(part.scores) != set(work.students) or set(part.chosen) != set(work.students):
+            yield f"students are {', '.join(part.scores)}; the protocol's are {', '.join(protocol.students)}"
+        if any(chosen not in grid for chosen in part.chosen.values()):
             yield "a chosen setting is not in the protocol's grid"
-        counts = {len(scores["mean_recall"]["seeds"]) for scores in part["scores"].values()}
+        counts = {len(scores.mean_recall.seeds) for scores in part.scores.values()}
         if counts != {protocol.training.seeds}:
             yield f"student seeds are {sorted(counts)}, the protocol asks for {protocol.training.seeds}"
 
 
-def data_checks(record: Record, artifact: Artifact, work: Session) -> list[Check]:
+def _parts(record: Record) -> list[Record | Start]:
+    return [record] if record.start is None else [record, record.start]
+
+
+def data_checks(record: Record, artifact: Artifact, work: Session) -> list[ClaimCheck]:
     """Whether artifact and scores fit the data."""
     train = work.dataset.split("train")
     return [
@@ -127,10 +131,10 @@ def data_checks(record: Record, artifact: Artifact, work: Session) -> list[Check
 
 
 def _data(record: Record, work: Session) -> Iterator[str]:
-    if record["data_fingerprint"] != work.dataset.fingerprint:
-        yield f"fingerprint {record['data_fingerprint'][:16]}, here it is {work.dataset.fingerprint[:16]}"
-    if record["mock"] != work.dataset.mock:
-        yield f"mock is {record['mock']}, the data here say {work.dataset.mock}"
+    if record.data_fingerprint != work.dataset.fingerprint:
+        yield f"fingerprint {record.data_fingerprint[:16]}, here it is {work.dataset.fingerprint[:16]}"
+    if record.mock != work.dataset.mock:
+        yield f"mock is {record.mock}, the data here say {work.dataset.mock}"
 
 
 def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]:
@@ -139,7 +143,7 @@ def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]
         parts.append(artifact.start)
     for part in parts:
         try:
-            check_artifact(part, train=train, fingerprint=record["data_fingerprint"])
+            check_artifact(part, train=train, fingerprint=record.data_fingerprint)
             if len(part) > len(artifact):
                 yield f"the start holds {len(part)} pairs, over the {len(artifact)} of the artifact"
             if isinstance(part, Selection) and not set(part.mean_sides) <= set(train.items):
@@ -155,35 +159,36 @@ def _counts(record: Record, work: Session) -> Iterator[str]:
     scored = work.scored
     first, second = work.dataset.sides
     queries = {f"{first}_to_{second}": scored.count(first), f"{second}_to_{first}": scored.count(second)}
-    for part in (record, record.get("start", {"scores": {}})):
-        for student, scores in part["scores"].items():
-            if set(scores) != {*queries, "mean_recall"}:
-                yield f"{student}: directions are {', '.join(scores)}"
+    for part in _parts(record):
+        for student, scores in part.scores.items():
+            if set(scores.directions) != set(queries):
+                yield f"{student}: directions are {', '.join(scores.directions)}"
                 continue
             for direction, count in queries.items():
-                hits = [value * count / 100 for cell in scores[direction].values() for value in cell["seeds"]]
+                recalls = scores.directions[direction].values()
+                hits = [value * count / 100 for summary in recalls for value in summary.seeds]
                 if any(abs(hit - round(hit)) > 1e-6 for hit in hits):
                     yield f"{student}: a recall of {direction} is no whole number of {count} queries"
 
 
 def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
     """Whether the claimed weights are those of the artifact and of its start, by the core's own count."""
-    parts: list[tuple[str, Record, Artifact | None]] = [("cost", record["cost"], artifact)]
-    if isinstance(artifact, DistilledPairs) and "cost" in record.get("start", {}):
-        parts.append(("start.cost", record["start"]["cost"], artifact.start))
+    parts: list[tuple[str, Cost, Artifact | None]] = [("cost", record.cost, artifact)]
+    if isinstance(artifact, DistilledPairs) and record.start is not None and record.start.cost != Cost():
+        parts.append(("start.cost", record.start.cost, artifact.start))
     for name, cost, part in parts:
         try:
             size = artifact_bytes(part, train) if part is not None else None
         except Exception as error:  # a stranger's values; what is wrong with them is said above
             yield f"cannot be counted ({type(error).__name__})"
             continue
-        if cost.get("bytes") != size:
-            yield f"{name}.bytes is {cost.get('bytes')}, the artifact has {size}"
+        if cost.bytes != size:
+            yield f"{name}.bytes is {cost.bytes}, the artifact has {size}"
 
 
 def encoder_problems(record: Record, work: Session) -> Iterator[str]:
     """Whether the students' encoders are those of the record."""
-    for student, claimed in record.get("encoders", {}).items():
+    for student, claimed in record.encoders.items():
         towers = work.evaluator(student).student.towers if student in work.students else {}
         here = {side: tower.encoder.identity for side, tower in towers.items()}
         if claimed != here:
@@ -208,7 +213,7 @@ def preview_problems(folder: Path, artifact: Artifact, work: Session) -> Iterato
         yield "the captions are not those of the pairs, nor the train captions nearest to them"
 
 
-def _as_near(said: Record, found: Record, count: int, artifact: Artifact, work: Session) -> bool:
+def _as_near(said: Mapping[str, Any], found: Mapping[str, Any], count: int, artifact: Artifact, work: Session) -> bool:
     """Whether captions that are shown in place of learned texts are as near as the nearest; another machine rounds."""
     if found["caption_source"] == "own" or not all(isinstance(text, str) for text in said["captions"]):
         return False

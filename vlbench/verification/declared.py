@@ -8,52 +8,54 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import VlbenchError
+from vlbench.records.record import Record
 from vlbench.registry.options import parse_options
-from vlbench.verification.checks import Check, verdict
+from vlbench.verification.checks import ClaimCheck, verdict
 from vlbench.verification.names import method_name_problems, name_problems
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
     from vlbench.registry.specs import MethodSpec
 
-Record = Mapping[str, Any]
 MOST_OPTIONS, MOST_VALUES = 64, 256
 
 
-def name_checks(record: Record, registry: Registry) -> list[Check]:
+def name_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
     """Whether no name of a claim can be taken for another."""
-    problems = list(method_name_problems(record["method"], registry.methods))
-    problems += name_problems(record["suite"], "suite")
-    for student in record["scores"]:
+    problems = list(method_name_problems(record.method, registry.all("method")))
+    problems += name_problems(record.suite, "suite")
+    for student in record.scores:
         problems += name_problems(student, "student")
     return [verdict("names", problems, "none is reserved, looks like another, or holds what is not seen")]
 
 
-def method_checks(record: Record, registry: Registry) -> list[Check]:
+def method_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
     """Whether the claim's method is what is declared here; ``open`` where it is not declared."""
-    spec = registry.methods.get(record["method"])
+    spec = registry.all("method").get(record.method)
     if spec is not None:
         return [
             verdict("method", list(_declared(record, spec)), "family, options and 'deterministic' as declared here")
         ]
-    if problems := list(_plain_options(record["options"])):
+    if problems := list(_plain_options(record.options)):
         return [verdict("method", problems)]
-    return [Check("method", "open", "not declared here, so not taken as deterministic, and its options not compared")]
+    return [
+        ClaimCheck("method", "open", "not declared here, so not taken as deterministic, and its options not compared")
+    ]
 
 
 def _declared(record: Record, spec: MethodSpec) -> Iterator[str]:
     for name, declared in (("family", spec.family), ("deterministic", spec.deterministic)):
-        if record.get(name) != declared:
-            yield f"{name} is {record.get(name)!r}, the method declares {declared!r}"
+        if getattr(record, name) != declared:
+            yield f"{name} is {getattr(record, name)!r}, the method declares {declared!r}"
     try:
-        parsed: Any = parse_options(spec.options, record["options"], owner=f"method {spec.name!r}")
+        parsed: Any = parse_options(spec.options, record.options, owner=f"method {spec.name!r}")
     except VlbenchError as error:
         yield str(error)
         return
     resolved = json.loads(json.dumps(dataclasses.asdict(parsed), default=str))
     # As JSON: 1, 1.0 and true are three values.
-    if json.dumps(resolved, sort_keys=True) != json.dumps(record["options"], sort_keys=True):
-        given = {name: json.dumps(value, sort_keys=True) for name, value in record["options"].items()}
+    if json.dumps(resolved, sort_keys=True) != json.dumps(record.options, sort_keys=True):
+        given = {name: json.dumps(value, sort_keys=True) for name, value in record.options.items()}
         names = [name for name, value in resolved.items() if json.dumps(value, sort_keys=True) != given.get(name)]
         yield f"options are not those of the method as a run records them: {', '.join(names)}"
 

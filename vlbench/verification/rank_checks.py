@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlbench.errors import DataError
 from vlbench.records.ranks import FILE_NAME, read_ranks
-from vlbench.verification.checks import Check, verdict
+from vlbench.verification.checks import ClaimCheck, verdict
 
 if TYPE_CHECKING:
     from vlbench.records.ranks import Block
+    from vlbench.records.record import Record
     from vlbench.runs.session import Session
 
-Record = Mapping[str, Any]
 SINCE = 2
 """Schema of the first records that keep ranks."""
 
 
-def rank_checks(record: Record, version: int, folder: Path) -> list[Check]:
+def rank_checks(record: Record, version: int, folder: Path) -> list[ClaimCheck]:
     """Whether the ranks beside a record reproduce its scores; ``version`` is the schema it was written in."""
     try:
         blocks = read_ranks(folder)
     except DataError as error:
-        return [Check("ranks", "failed", str(error))]
+        return [ClaimCheck("ranks", "failed", str(error))]
     if blocks is None:
         old = version < SINCE
-        return [Check("ranks", "open" if old else "failed", f"{FILE_NAME} is missing" + " (schema 1 kept none)" * old)]
+        return [
+            ClaimCheck("ranks", "open" if old else "failed", f"{FILE_NAME} is missing" + " (schema 1 kept none)" * old)
+        ]
     count = sum(len(ranks) for _, ranks, _ in blocks)
     return [verdict("ranks", list(_problems(record, blocks)), f"{count:,} ranks reproduce every recall")]
 
@@ -35,11 +37,10 @@ def rank_checks(record: Record, version: int, folder: Path) -> list[Check]:
 def _problems(record: Record, blocks: list[Block]) -> Iterator[str]:
     found = {key: ranks for key, ranks, _ in blocks}
     expected = {
-        (student, seed, direction): {cut: cell["seeds"][seed] for cut, cell in cuts.items()}
-        for student, scores in record["scores"].items()
-        for direction, cuts in scores.items()
-        if direction != "mean_recall"
-        for seed in range(len(scores["mean_recall"]["seeds"]))
+        (student, seed, direction): {cut: summary.seeds[seed] for cut, summary in cuts.items()}
+        for student, scores in record.scores.items()
+        for direction, cuts in scores.directions.items()
+        for seed in range(len(scores.mean_recall.seeds))
     }
     if found.keys() != expected.keys():
         yield "they are not of the students, seeds and directions of the scores"

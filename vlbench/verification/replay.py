@@ -17,11 +17,11 @@ from vlbench.errors import DataError, UnknownNameError
 from vlbench.progress import Observer
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import REBUILT, SELF_REPORTED, read_evidence, write_evidence
-from vlbench.records.record import FILE_NAME
+from vlbench.records.record import FILE_NAME, Record
 from vlbench.runs.jobs import Job, command_words, method_options, option_text
 from vlbench.runs.request import RunRequest
 from vlbench.verification.bundle import unpack
-from vlbench.verification.checks import Check, record_checks
+from vlbench.verification.checks import CheckOutcome, ClaimCheck, record_checks
 from vlbench.verification.compare import Comparison, retrained_checks
 from vlbench.verification.verify import Verification, read_stranger
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
     from vlbench.runs.session import Session
 
-Record = Mapping[str, Any]
 ONLY_THIS_ROW = {"rows.always": "[]", "rows.full": "false"}
 """Overrides that leave out the rows beside the one asked for; they change no score."""
 
@@ -64,7 +63,7 @@ class Replayed:
     """
 
     record: Record
-    checks: list[Check]
+    checks: list[ClaimCheck]
     comparisons: list[Comparison]
     same_artifact: bool | None
     same_code: bool | None
@@ -99,7 +98,7 @@ def open_source(path: Path, scratch: Path) -> Source:
         raise DataError(f"{str(path)!r} holds no record. Give a record.json, a run's folder or a bundle.")
     record, _ = read_stranger(file)
     for check in record_checks(record):
-        overridden = check.name == "asked" and record.get("overrides")
+        overridden = check.name == "asked" and record.overrides
         if check.outcome == "failed" and not overridden:
             raise DataError(f"{file.name} cannot be replayed. {check.name}: {check.detail}.")
     return Source(record, file.parent)
@@ -112,20 +111,20 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
         DataError: the method is not here; its plugin is named, with the version, where the record knows it.
     """
     try:
-        spec = registry.method(record["method"])
+        spec = registry.get("method", record.method)
     except UnknownNameError as error:
         raise DataError(f"{error}\n{missing_plugins(record, registry)}") from None
     defaults = json.loads(json.dumps(_defaults(spec.options)))
-    options = {key: option_text(value) for key, value in record["options"].items() if defaults.get(key, ...) != value}
-    recorded = record["environment"].get("device", "")
+    options = {key: option_text(value) for key, value in record.options.items() if defaults.get(key, ...) != value}
+    recorded = record.environment.device
     # A GPU has a name of several words, a processor's architecture is one.
     device = device or ("auto" if " " in recorded else "cpu")
-    overrides = {**record.get("overrides", {}), **ONLY_THIS_ROW}
+    overrides = {**record.overrides, **ONLY_THIS_ROW}
     if not suite:
-        registry.suite(record["suite"])
-    suite = suite or record["suite"]
-    students = other_students(record, suite, registry)
-    return RunRequest(suite, (record["seed"],), device, options, overrides, out, students=students)
+        registry.get("suite", record.suite)
+    suite = suite or record.suite
+    students = other_students(record.scores, suite, registry)
+    return RunRequest(suite, (record.seed,), device, options, overrides, out, students=students)
 
 
 def _defaults(options_type: type) -> dict[str, Any]:
@@ -137,47 +136,40 @@ def _defaults(options_type: type) -> dict[str, Any]:
 
 def missing_plugins(record: Record, registry: Registry) -> str:
     """Which plugins of the record are not here."""
-    used = ("ok", "slow")
+    used = ("ok", "slow")  # records of vlbench 0.1 know slow plugins
     here = {plugin.name for plugin in registry.plugins if plugin.status in used}
     lines = []
-    for plugin in record["plugins"]:
-        if plugin["name"] in here or plugin.get("status", "ok") not in used:
+    for plugin in record.plugins:
+        if plugin.name in here or (plugin.status or "ok") not in used:
             continue
-        version, distribution = plugin.get("version", ""), plugin.get("distribution", "")
-        if version:
-            source = f"{distribution} {version}" if distribution else f"a distribution of version {version}"
-            lines.append(f"plugin {plugin['name']!r} of {source}: install it")
+        if plugin.version:
+            source = plugin.distribution or "a distribution of version"
+            lines.append(f"plugin {plugin.name!r} of {source} {plugin.version}: install it")
         else:
-            lines.append(
-                f"plugin {plugin['name']!r}, a file: give it, as in vlbench --plugin {plugin['name']}.py replay"
-            )
+            lines.append(f"plugin {plugin.name!r}, a file: give it, as in vlbench --plugin {plugin.name}.py replay")
     return "The record was made with " + ("; ".join(lines) or "plugins that are all here") + "."
 
 
 def replay_words(record: Record, registry: Registry, request: RunRequest) -> list[str]:
     """The command of a replay, as a shell takes it."""
-    options = method_options(registry.method(record["method"]), request.options)
-    job = Job(record["method"], Budget.parse(record["budget"]), options, record["seed"])
+    options = method_options(registry.get("method", record.method), request.options)
+    job = Job(record.method, Budget.parse(record.budget), options, record.seed)
     device = ("--device", request.device)
     return [*command_words(job, request, suite=request.suite, more=device), "--out", str(request.out)]
 
 
 def drifts(record: Record, work: Session) -> Iterator[Drift]:
     """What is not as it was when the record was made; loads the data."""
-    if record["protocol_hash"] != work.protocol.hash:
-        yield Drift("protocol", record["protocol_hash"], work.protocol.hash, matters=True)
-    if record["data_fingerprint"] != work.dataset.fingerprint:
-        yield Drift("data", record["data_fingerprint"][:16], work.dataset.fingerprint[:16], matters=True)
-    before, now = record["environment"], work.environment()
-    yield from _differing("", before.get("versions", {}), now["versions"])
-    yield from _differing("", *({key: str(e.get(key, "")) for key in ("device", "threads")} for e in (before, now)))
-    yield from _differing(
-        "plugin ", *(_plugin_versions(rows) for rows in (record["plugins"], work.registry.plugin_rows()))
-    )
-
-
-def _plugin_versions(rows: list[dict[str, str]]) -> dict[str, str]:
-    return {row["name"]: row.get("version", "") or "a file" for row in rows}
+    if record.protocol_hash != work.protocol.hash:
+        yield Drift("protocol", record.protocol_hash, work.protocol.hash, matters=True)
+    if record.data_fingerprint != work.dataset.fingerprint:
+        yield Drift("data", record.data_fingerprint[:16], work.dataset.fingerprint[:16], matters=True)
+    before, now = record.environment, work.environment()
+    yield from _differing("", before.versions, now.versions)
+    yield from _differing("", *({"device": e.device, "threads": str(e.threads or "")} for e in (before, now)))
+    recorded = {plugin.name: plugin.version or "a file" for plugin in record.plugins}
+    here = {plugin.name: plugin.version or "a file" for plugin in work.registry.plugins}
+    yield from _differing("plugin ", recorded, here)
 
 
 def _differing(prefix: str, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Drift]:
@@ -195,36 +187,38 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
     from vlbench.runs.pipeline import run_many
 
     record = source.record
-    if (request.out / record["id"]).exists():
-        raise DataError(f"{str(request.out / record['id'])!r} exists. A replay starts afresh: give another --out.")
-    budgets = [Budget.parse(record["budget"])]
-    fresh = run_many(registry, methods=[record["method"]], budgets=budgets, request=request, observer=observer)[0]
-    if fresh["status"] != "finished":
-        raise DataError(f"the replay {fresh['status']}: {fresh.get('message', 'no message')}.")
-    checks, comparisons = retrained_checks(record, fresh, step=0.0)
-    files = [folder / "artifact.safetensors" for folder in (source.folder, request.out / fresh["id"])]
+    if (request.out / record.id).exists():
+        raise DataError(f"{str(request.out / record.id)!r} exists. A replay starts afresh: give another --out.")
+    budgets = [Budget.parse(record.budget)]
+    fresh = run_many(registry, methods=[record.method], budgets=budgets, request=request, observer=observer)[0]
+    if fresh.status != "finished":
+        raise DataError(f"the replay {fresh.status}: {fresh.message or 'no message'}.")
+    checks, comparisons = retrained_checks(record, fresh, fresh.start, step=0.0)
+    files = [folder / "artifact.safetensors" for folder in (source.folder, request.out / fresh.id)]
     same = file_hash(files[0]) == file_hash(files[1]) if all(file.is_file() for file in files) else None
-    code = record.get("method_code") or None
-    return Replayed(fresh, checks, comparisons, same, None if code is None else fresh.get("method_code") == code)
+    same_code = fresh.method_code == record.method_code if record.method_code else None
+    return Replayed(fresh, checks, comparisons, same, same_code)
 
 
 def leave_evidence(source: Source, replayed: Replayed) -> None:
     """Write down beside the record whether it was rebuilt; otherwise it keeps the badge it had."""
     before = read_evidence(source.folder)
     checks = [
-        Check(check.name.replace("retrained", "replayed"), check.outcome, check.detail) for check in replayed.checks
+        ClaimCheck(check.name.replace("retrained", "replayed"), check.outcome, check.detail)
+        for check in replayed.checks
     ]
     bits = "same" if replayed.same_artifact else "other" if replayed.same_artifact is not None else "no"
     code = "same" if replayed.same_code else "other" if replayed.same_code is not None else "no"
-    checks.append(Check("rebuilt", "ok" if replayed.rebuilt else "failed", f"{bits} artifact, {code} code to compare"))
+    outcome: CheckOutcome = "ok" if replayed.rebuilt else "failed"
+    checks.append(ClaimCheck("rebuilt", outcome, f"{bits} artifact, {code} code to compare"))
     found = Verification(
-        id=source.record["id"],
+        id=source.record.id,
         manifest_sha256=before.get("manifest_sha256", ""),
         record_sha256=file_hash(source.folder / FILE_NAME),
         badge=REBUILT if replayed.rebuilt else before.get("badge", SELF_REPORTED),
         checks=checks,
         comparisons=replayed.comparisons,
-        environment=replayed.record["environment"],
+        environment=replayed.record.environment,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     ).as_json()
     found["checks"] = [*before.get("checks", []), *found["checks"]]

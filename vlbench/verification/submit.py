@@ -25,12 +25,12 @@ def submit(folder: Path, target: Path | None = None) -> Path:
     """
     record = read_record(folder)
     if reasons := list(claimable(record)):
-        raise DataError(f"{record['id']} cannot be submitted: {'; '.join(reasons)}.")
+        raise DataError(f"{record.id} cannot be submitted: {'; '.join(reasons)}.")
     written, version = read_stranger(folder / FILE_NAME)
     checks = [*record_checks(written), *rank_checks(written, version, folder)]
     problems = [f"{check.name}: {check.detail}." for check in checks if check.outcome == "failed"]
     if problems:
-        raise DataError(f"{record['id']} does not hold together. {' '.join(problems)} Run the command again.")
-    path = target or Path(f"{record['id']}.zip")
+        raise DataError(f"{record.id} does not hold together. {' '.join(problems)} Run the command again.")
+    path = target or Path(f"{record.id}.zip")
     pack(folder, path, about_run(record))
     return path

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from vlbench.artifacts.artifact import Artifact, DistilledPairs, Selection, load_artifact
 from vlbench.errors import VlbenchError
+from vlbench.records.record import FoundRecord, Record
 
-Record = Mapping[str, Any]
 SAME_RUN = ("method", "budget", "suite", "protocol_hash", "data_fingerprint", "options")
 MOST_EQUAL = 0.5
 """Share of learned pairs that two seeds may have in common, bit for bit on every side."""
 
 
-def twin_problems(record: Record, artifact: Artifact, others: Sequence[Record]) -> Iterator[str]:
+def twin_problems(record: Record, artifact: Artifact, others: Sequence[FoundRecord]) -> Iterator[str]:
     """Runs of another seed that hold the claim's artifact, or most of its pairs.
 
     Args:
@@ -24,15 +22,15 @@ def twin_problems(record: Record, artifact: Artifact, others: Sequence[Record]) 
         others: runs that are here, with their folders.
     """
     for other in others:
-        same = all(other.get(name) == record.get(name) for name in SAME_RUN)
-        if not same or other["seed"] == record["seed"] or other["status"] != "finished":
+        same = all(getattr(other, name) == getattr(record, name) for name in SAME_RUN)
+        if not same or other.folder is None or other.seed == record.seed or other.status != "finished":
             continue
         try:
-            theirs = load_artifact(Path(other["folder"]))
+            theirs = load_artifact(other.folder)
         except VlbenchError:
             continue
         if is_twin(artifact, theirs):
-            yield f"seed {record['seed']} holds the artifact of seed {other['seed']} in {other['folder']}"
+            yield f"seed {record.seed} holds the artifact of seed {other.seed} in {other.folder}"
 
 
 def is_twin(one: Artifact, other: Artifact) -> bool:

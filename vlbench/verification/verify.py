@@ -6,22 +6,23 @@ import datetime
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from vlbench.disk.sums import drop_sums, file_hash, write_sums
-from vlbench.errors import VlbenchError
+from vlbench.errors import DataError, NotFiniteError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import ORIGIN, RE_EVALUATED, SELF_REPORTED, write_evidence, write_origin
 from vlbench.records.ranks import FILE_NAME as RANKS
-from vlbench.records.record import FILE_NAME
-from vlbench.records.schema import SCHEMA, upgrade
+from vlbench.records.record import FILE_NAME, Environment, FoundRecord, Record, parse_record
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.verification.bundle import LARGEST, MANIFEST, unpack
-from vlbench.verification.checks import Check, record_checks, verdict
+from vlbench.verification.checks import ClaimCheck, record_checks, verdict
 from vlbench.verification.compare import Comparison
 from vlbench.verification.declared import method_checks, name_checks
 from vlbench.verification.rank_checks import cluster_problems, equal_ranks, rank_checks
@@ -54,9 +55,9 @@ class Verification:
     manifest_sha256: str
     record_sha256: str
     badge: str
-    checks: list[Check]
+    checks: list[ClaimCheck]
     comparisons: list[Comparison] = field(default_factory=list)
-    environment: Mapping[str, Any] = field(default_factory=dict)
+    environment: Environment = field(default_factory=Environment)
     created: str = ""
     flags: list[str] = field(default_factory=list)
     folder: str = ""
@@ -68,7 +69,7 @@ class Verification:
 
     def as_json(self) -> dict[str, Any]:
         """As written to ``verification.json``."""
-        return {"verification": 1, **asdict(self)}
+        return {"verification": 1, **to_builtins(self)}
 
 
 def verify(
@@ -111,26 +112,18 @@ def _verify(
     with tempfile.TemporaryDirectory(prefix="vlbench-claim-") as name:
         folder = Path(name)
         manifest = unpack(bundle, folder)
-        record, version = read_stranger(folder / FILE_NAME)
-        checks = [Check("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")]
-        checks += record_checks(record)
-        if not _failed(checks):
-            checks += [*name_checks(record, registry), *method_checks(record, registry)]
-        if not _failed(checks) and manifest["id"] != record["id"]:
-            checks.append(Check("bundle", "failed", "the manifest names another run than the record"))
-        if not _failed(checks):
-            checks += rank_checks(record, version, folder)
-        found = _Findings(checks)
-        if not _failed(checks):
-            request = replace(request, suite=request.suite or str(record["suite"]))
+        found = _Findings([ClaimCheck("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")])
+        record = found.read(folder, manifest["id"], registry)
+        if record is not None and not _failed(found.checks):
+            request = replace(request, suite=request.suite or record.suite)
             others = _others(registry, record, keep)
             found.look(folder, record, registry, request, observer, retrain=retrain, others=others)
         result = Verification(
-            id=str(record.get("id", "")),
+            id=record.id if record else "",
             manifest_sha256=manifest["sha256"],
             record_sha256=file_hash(folder / FILE_NAME),
-            badge=RE_EVALUATED if found.comparisons and not _failed(checks) else SELF_REPORTED,
-            checks=checks,
+            badge=RE_EVALUATED if found.comparisons and not _failed(found.checks) else SELF_REPORTED,
+            checks=found.checks,
             comparisons=found.comparisons,
             environment=found.environment,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -141,46 +134,59 @@ def _verify(
         return _unpacked(folder, keep, result, manifest, bundle)
 
 
-def _others(registry: Registry, record: dict[str, Any], keep: Path | None) -> Sequence[Mapping[str, Any]]:
+def _others(registry: Registry, record: Record, keep: Path | None) -> Sequence[FoundRecord]:
     """Runs of other seeds that are here, where the claim's method draws."""
-    spec = registry.methods.get(record["method"])
-    if keep is None or not keep.is_dir() or (spec is not None and spec.deterministic):
+    spec = registry.all("method").get(record.method)
+    if keep is None or (spec is not None and spec.deterministic):
         return []
     from vlbench.board.gather import gather
 
     return gather([keep]).records
 
 
-def read_stranger(path: Path) -> tuple[dict[str, Any], int]:
-    """A stranger's record in the newest form, if it is of a known one, and its schema; nothing else is checked.
+def read_stranger(path: Path) -> tuple[Record, int]:
+    """A stranger's record in the newest form, and the schema it was written in.
 
     Raises:
-        DataError: it is too large, no JSON of ours, or no object.
+        DataError: the file is too large, no JSON of ours, or a field has a value that is not allowed.
     """
     if path.stat().st_size > LARGEST[FILE_NAME]:
         refuse(path.name, f"it is larger than {LARGEST[FILE_NAME]:,} bytes")
-    record = parse_json(path.read_bytes(), path.name)
-    if not isinstance(record, dict):
-        refuse(path.name, f"it holds a {type(record).__name__}, not an object")
-    version = record.get("schema")
-    record = upgrade(record)
-    if record.get("schema") != SCHEMA or not isinstance(version, int):
-        refuse(path.name, f"it has schema {str(record.get('schema'))[:20]}; this version reads 1 to {SCHEMA}")
-    return record, version
+    table = parse_json(path.read_bytes(), path.name)
+    try:
+        return parse_record(table), table["schema"]
+    except DataError as error:
+        refuse(path.name, str(error).rstrip("."))
 
 
 class _Findings:
     """Adds to the checks what artifact, protocol, data and students say, as far as they can be had."""
 
-    def __init__(self, checks: list[Check]) -> None:
+    def __init__(self, checks: list[ClaimCheck]) -> None:
         self.checks = checks
         self.comparisons: list[Comparison] = []
-        self.environment: Mapping[str, Any] = {}
+        self.environment = Environment()
         self.flags: list[str] = []
 
+    def read(self, folder: Path, claimed_id: str, registry: Registry) -> Record | None:
+        """The record, checked by itself and against its ranks; None where its form is wrong."""
+        try:
+            record, version = read_stranger(folder / FILE_NAME)
+        except DataError as error:
+            self.checks.append(ClaimCheck("schema", "failed", str(error)))
+            return None
+        self.checks += record_checks(record)
+        if not _failed(self.checks):
+            self.checks += [*name_checks(record, registry), *method_checks(record, registry)]
+        if not _failed(self.checks) and claimed_id != record.id:
+            self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
+        if not _failed(self.checks):
+            self.checks += rank_checks(record, version, folder)
+        return record
+
     def look(
-        self, folder: Path, record: dict[str, Any], registry: Registry, request: RunRequest, observer: Observer,
-        *, retrain: bool, others: Sequence[Mapping[str, Any]],
+        self, folder: Path, record: Record, registry: Registry, request: RunRequest, observer: Observer,
+        *, retrain: bool, others: Sequence[FoundRecord],
     ) -> None:  # fmt: skip
         from vlbench.verification.data_checks import artifact_checks, open_artifact
         from vlbench.verification.twins import twin_problems
@@ -188,7 +194,7 @@ class _Findings:
         try:
             artifact = open_artifact(folder)
         except VlbenchError as error:
-            self.checks.append(Check("artifact", "failed", str(error)))
+            self.checks.append(ClaimCheck("artifact", "failed", str(error)))
             return
         self.checks += artifact_checks(record, artifact)
         if others:
@@ -197,18 +203,18 @@ class _Findings:
         if _failed(self.checks):
             return
         try:
-            students = other_students(record, request.suite, registry)
+            students = other_students(record.scores, request.suite, registry)
             work = _workbench(registry, replace(request, students=students), observer)
             self._against(work, record, artifact, folder)
         except VlbenchError as error:
-            self.checks.append(Check("data", "open", f"not here: {error}"))
+            self.checks.append(ClaimCheck("data", "open", f"not here: {error}"))
             return
         if not retrain:
-            self.checks.append(Check("retrained", "open", "not asked for (--no-retrain)"))
+            self.checks.append(ClaimCheck("retrained", "open", "not asked for (--no-retrain)"))
         elif not _failed(self.checks):
             self._retrain(work, record, artifact, folder)
 
-    def _against(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
+    def _against(self, work: Session, record: Record, artifact: Artifact, folder: Path) -> None:
         from vlbench.verification.data_checks import data_checks, protocol_checks
 
         self.environment = work.environment()
@@ -218,23 +224,28 @@ class _Findings:
             queries = verdict("queries", list(cluster_problems(folder, work)), "ranks are of the test split's queries")
             self.checks += [queries] if (folder / RANKS).exists() else []
 
-    def _retrain(self, work: Session, record: dict[str, Any], artifact: Artifact, folder: Path) -> None:
+    def _retrain(self, work: Session, record: Record, artifact: Artifact, folder: Path) -> None:
         from vlbench.analysis.flags import audit_flags
         from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 
+        try:
+            work.open_students()
+        except NotFiniteError as error:  # no score can be true, whatever the claim says
+            self.checks.append(ClaimCheck("numbers", "failed", str(error)))
+            return
         self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
         if (folder / "preview.npy").exists():
             drawn = list(preview_problems(folder, artifact, work))
             self.checks.append(verdict("preview", drawn, "the pictures are those of the artifact"))
         try:
-            here = rescore(work, artifact, record["seed"], keep=folder / "here")
+            here, start = rescore(work, artifact, record.seed, keep=folder / "here")
         except VlbenchError as error:
-            self.checks.append(Check("retrained", "failed", str(error)))
+            self.checks.append(ClaimCheck("retrained", "failed", str(error)))
             return
         step = 100 / min(work.scored.count(side) for side in work.dataset.sides)
-        checks, self.comparisons = retrained_checks(record, here, step=step)
+        checks, self.comparisons = retrained_checks(record, here, start, step=step)
         if equal := equal_ranks(folder, folder / "here"):
             checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")
         shutil.rmtree(folder / "here")
@@ -245,12 +256,12 @@ class _Findings:
 def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Session:
     from vlbench.runs.session import Session
 
-    if not request.suite.endswith(".toml") or request.suite in registry.suites:
-        registry.suite(request.suite)
+    if not request.suite.endswith(".toml") or request.suite in registry.all("suite"):
+        registry.get("suite", request.suite)
     return Session(registry, request, observer)
 
 
-def _failed(checks: list[Check]) -> bool:
+def _failed(checks: list[ClaimCheck]) -> bool:
     return any(check.outcome == "failed" for check in checks)
 
 

@@ -60,7 +60,7 @@ def builder(
 
 
 def test_a_released_protocol_never_changes() -> None:
-    hashes = {name: load_protocol(name, REGISTRY).hash for name in REGISTRY.suites}
+    hashes = {name: load_protocol(name, REGISTRY).hash for name in REGISTRY.all("suite")}
     assert hashes == RELEASED
 
 
@@ -132,5 +132,5 @@ def test_a_frozen_encoder_drops_out_in_training_only_where_the_protocol_says_so(
 
 
 def test_a_suite_that_ships_is_a_file_that_the_wheel_holds() -> None:
-    for name, spec in REGISTRY.suites.items():
+    for name, spec in REGISTRY.all("suite").items():
         assert tomllib.loads(spec.read_text())["name"] == name

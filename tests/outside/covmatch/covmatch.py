@@ -21,13 +21,17 @@ CHUNK = 512
 class CovMatchOptions:
     """How pairs are learned."""
 
-    steps: int = vlbench.option(200, help="updates of pixels and vectors")
-    item_rate: float = vlbench.option(0.02, help="learning rate of Adam on pixels in [0, 1]; 0 leaves them as they are")
-    vector_rate: float = vlbench.option(0.1, help="learning rate of Adam on standardised vectors")
-    rho: float | None = vlbench.option(
-        None, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1"
+    steps: int = vlbench.option(200, minimum=1, help="updates of pixels and vectors")
+    item_rate: float = vlbench.option(
+        0.02, minimum=0, help="learning rate of Adam on pixels in [0, 1]; 0 leaves them as they are"
     )
-    means: float | None = vlbench.option(None, help="weight of the means; none: 0.1 up to 200 pairs, else 0.5")
+    vector_rate: float = vlbench.option(0.1, minimum=0, help="learning rate of Adam on standardised vectors")
+    rho: float | None = vlbench.option(
+        None, above=0, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1"
+    )
+    means: float | None = vlbench.option(
+        None, minimum=0, help="weight of the means; none: 0.1 up to 200 pairs, else 0.5"
+    )
 
 
 class CovMatch(vlbench.Method):

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 class PDSOptions:
     """What is dropped, and how clusters are found."""
 
-    drop: float = vlbench.option(0.2, help="share of pairs dropped first, those whose sides agree least")
-    iterations: int = vlbench.option(20, help="of k-means on each side")
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.drop < 1:
-            raise vlbench.errors.OptionError(f"option drop={self.drop} is not in 0 <= drop < 1.")
+    drop: float = vlbench.option(
+        0.2, minimum=0, below=1, help="share of pairs dropped first, those whose sides agree least"
+    )
+    iterations: int = vlbench.option(20, minimum=1, help="of k-means on each side")
 
 
 class PDSSelection(vlbench.Selector):

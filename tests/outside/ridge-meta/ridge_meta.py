@@ -9,10 +9,10 @@ import vlbench
 
 @dataclass(frozen=True)
 class RidgeMetaOptions:
-    steps: int = vlbench.option(300, help="updates of the vectors")
-    batch: int = vlbench.option(500, help="real pairs in an update")
-    rate: float = vlbench.option(0.1, help="learning rate of Adam at the start, cosine to 0")
-    ridge: float = vlbench.option(3.0, help="ridge penalty, in units of the kernel's mean diagonal")
+    steps: int = vlbench.option(300, minimum=1, help="updates of the vectors")
+    batch: int = vlbench.option(500, minimum=2, help="real pairs in an update")
+    rate: float = vlbench.option(0.1, above=0, help="learning rate of Adam at the start, cosine to 0")
+    ridge: float = vlbench.option(3.0, above=0, help="ridge penalty, in units of the kernel's mean diagonal")
 
 
 class RidgeMeta(vlbench.Method):
@@ -56,4 +56,4 @@ class RidgeMeta(vlbench.Method):
 @vlbench.hookimpl
 def vlbench_methods() -> list[vlbench.MethodSpec]:
     summary = "Real images with learned text vectors, by the meta-gradient of a ridge map."
-    return [vlbench.MethodSpec("ridge-meta", "ridge_meta:RidgeMeta", "distillation", summary, RidgeMetaOptions)]
+    return [vlbench.MethodSpec("text-ridge", "ridge_meta:RidgeMeta", "distillation", summary, RidgeMetaOptions)]

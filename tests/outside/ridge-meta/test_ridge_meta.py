@@ -5,6 +5,6 @@ import ridge_meta
 from vlbench.testing import parametrize_with_checks
 
 
-@parametrize_with_checks(ridge_meta.vlbench_methods(), options={"ridge-meta": {"steps": 100}})
+@parametrize_with_checks(ridge_meta.vlbench_methods(), options={"text-ridge": {"steps": 100}})
 def test_it_conforms(check):
     check()

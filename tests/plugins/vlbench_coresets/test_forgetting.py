@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from vlbench import Budget
-from vlbench.errors import OptionError
 from vlbench.testing import toy_context, toy_dataset
 from vlbench_coresets.forgetting import Forgetting, ForgettingRecord, both_first
 from vlbench_coresets.options import ForgettingOptions
@@ -111,9 +110,3 @@ def test_every_candidate_is_seen_about_as_often_as_there_are_passes(tmp_path, mo
     seen.clear()
     condense(tmp_path, batch=20, passes=3, repeat_images=True)
     assert len(torch.cat(seen)) == 3 * 120
-
-
-@pytest.mark.parametrize(("name", "value"), [("passes", 0), ("batch", 1), ("rate", -0.1)])
-def test_an_option_below_its_least_value_is_refused(name, value):
-    with pytest.raises(OptionError, match=f"option {name}={value} is below"):
-        ForgettingOptions(**{name: value})

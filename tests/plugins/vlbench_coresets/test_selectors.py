@@ -8,10 +8,13 @@ from vlbench import Budget
 from vlbench.methods.method import Selector
 from vlbench.registry.specs import resolve
 from vlbench.testing import toy_context, toy_dataset
+from vlbench_coresets.facility import facility_location
 from vlbench_coresets.herding import herding
 from vlbench_coresets.kcenter import k_center
+from vlbench_coresets.kmeans import centres, nearest_to_centres
 from vlbench_coresets.options import SelectorOptions
 from vlbench_coresets.random_pairs import RandomPairs
+from vlbench_coresets.semdedup import redundance
 
 
 def features(count=80, width=6, seed=0):
@@ -45,7 +48,7 @@ def test_herding_equals_brute_force_up_to_all_pairs(seed):
     assert herding(data, 40).tolist() == brute_force_herding(data.numpy(), 40)
 
 
-def test_the_mean_of_a_herded_set_is_closer_to_the_data_mean_than_that_of_random_sets():
+def test_the_mean_of_a_herded_set_is_closer_to_the_data_mean_than_random_ones():
     data = features(400, 8)
     error = (data[herding(data, 40)].mean(0) - data.mean(0)).norm()
     drawn = [(data[torch.randperm(400)[:40]].mean(0) - data.mean(0)).norm() for _ in range(50)]
@@ -143,3 +146,70 @@ def test_listing_the_selectors_imports_no_torch():
 
     code = "import sys, vlbench_coresets; vlbench_coresets.vlbench_methods(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lazy_facility_location_takes_the_highest_gain_in_every_step(seed):
+    unit = torch.nn.functional.normalize(features(60, seed=seed), dim=1)
+    similarity = 1 + unit.double() @ unit.double().T
+    covered = torch.zeros(60, dtype=torch.double)
+    for index in facility_location(unit, 20).tolist():
+        gains = (similarity - covered[:, None]).clamp_min(0).sum(0)
+        assert float(gains[index]) == pytest.approx(float(gains.max()), abs=1e-4)
+        covered = torch.maximum(covered, similarity[:, index])
+
+
+def test_facility_location_can_take_all_pairs_each_once():
+    unit = torch.nn.functional.normalize(features(50).repeat(2, 1), dim=1)
+    assert sorted(facility_location(unit, 100).tolist()) == list(range(100))
+
+
+def test_k_means_takes_a_pair_of_each_of_well_separated_groups():
+    groups = 20 * torch.eye(6)
+    data = groups.repeat_interleave(10, 0) + features(60, 6) * 0.1
+    chosen = nearest_to_centres(data, centres(data, 6, 25, torch.Generator().manual_seed(0)))
+    assert sorted((chosen // 10).tolist()) == list(range(6))
+
+
+def test_k_means_takes_each_pair_once_where_pairs_are_alike():
+    data = features(10).repeat(3, 1)
+    chosen = nearest_to_centres(data, centres(data, 25, 5, torch.Generator().manual_seed(0)))
+    assert len(set(chosen.tolist())) == 25
+
+
+def test_redundance_is_the_highest_cosine_with_a_pair_farther_from_the_centre():
+    data, middle = features(40, 5), features(3, 5, seed=1)
+    cluster = [min(range(3), key=lambda c: float((x - middle[c]).norm())) for x in data]
+    away = [float((x - middle[c]).norm()) for x, c in zip(data, cluster, strict=True)]
+    found = redundance(data, middle)
+    for i, x in enumerate(data):
+        others = [
+            float(torch.cosine_similarity(x, data[j], dim=0))
+            for j in range(40) if j != i and cluster[j] == cluster[i] and away[j] > away[i]
+        ]  # fmt: skip
+        assert float(found[i]) == pytest.approx(max(others, default=-1.0), abs=1e-5)
+
+
+def test_semdedup_keeps_one_of_each_pair_of_copies(tmp_path):
+    data = features(30, 8)
+    twice = torch.cat([data, data])
+    chosen = redundance(twice, features(2, 8, seed=3)).argsort(stable=True)[:30]
+    assert len({int(i) % 30 for i in chosen}) == 30
+
+
+def test_the_longest_captions_come_first_and_clip_score_takes_the_most_alike(tmp_path):
+    from vlbench_coresets.clip_score import ClipScore
+    from vlbench_coresets.length import Length
+    from vlbench_coresets.options import LengthOptions
+
+    data = toy_dataset()
+    train, context = toy_context(data, tmp_path)
+    chosen = Length(LengthOptions(unit="characters")).condense(train, Budget(10), context)
+    texts = data.split("train").items["text"]
+    lengths = [len(texts[index]) for index in train.pairs[context.candidates(), 1].tolist()]
+    taken = [len(texts[index]) for index in train.pairs[chosen.indices, 1].tolist()]
+    assert taken == sorted(lengths, reverse=True)[:10]
+    both = torch.nn.functional.normalize(features(30, 8).view(30, 2, 4), dim=2).view(30, 8)
+    score = (both[:, :4] * both[:, 4:]).sum(1)
+    best = ClipScore(SelectorOptions()).select(both, 5, torch.Generator())
+    assert best.tolist() == score.topk(5).indices.tolist()

@@ -70,13 +70,23 @@ def test_an_unknown_split_is_named(tmp_path: Path, photographs: Path, write: Wri
     )
 
 
-def test_a_missing_split_is_told(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
-    records = [{"image": record["image"], "caption": record["caption"]} for record in sample.records()]
-    refuse(tmp_path, photographs, write("x.json", records), r"image 'a\.jpg' has no split")
+def test_an_image_without_a_split_among_others_is_named(
+    tmp_path: Path, photographs: Path, write: Write, sample: Any
+) -> None:
+    records = sample.records()
+    del records[1]["split"]
+    refuse(tmp_path, photographs, write("x.json", records), r"image 'b\.jpg' has no split, and 1 images are in")
 
 
-def test_an_empty_split_is_told(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
-    refuse(tmp_path, photographs, write("x.json", sample.records()[:3]), "no images in split 'test'")
+def test_lists_that_leave_a_split_empty_are_told(tmp_path: Path, photographs: Path, write: Write) -> None:
+    lists = (write("train.txt", "a.jpg\nb.jpg\n"), write("val.txt", "c.jpg\n"))
+    text = "a.jpg#0\tone\nb.jpg#0\ttwo\nc.jpg#0\tthree\n"
+    refuse(tmp_path, photographs, write("x.token", text), "no images in split 'test'", splits=lists)
+
+
+def test_two_images_are_too_few_to_split(tmp_path: Path, photographs: Path, write: Write) -> None:
+    path = write("x.token", "a.jpg#0\tone\nb.jpg#0\ttwo\n")
+    refuse(tmp_path, photographs, path, "the data has 2 different images, too few")
 
 
 def test_an_image_in_two_splits_is_named(tmp_path: Path, photographs: Path, write: Write, sample: Any) -> None:
@@ -105,7 +115,7 @@ def test_a_second_record_of_an_image_is_named(tmp_path: Path, photographs: Path,
 def test_two_names_of_one_file_in_two_splits_are_refused(
     tmp_path: Path, photographs: Path, write: Write, sample: Any
 ) -> None:
-    path = write("x.json", sample.records(3, image="images/a.jpg"))
+    path = write("x.json", sample.records(3, image="photographs/a.jpg"))
     refuse(tmp_path, photographs, path, r"record 3.*same file as 'a\.jpg'.*record 0")
 
 
@@ -133,9 +143,11 @@ def test_broken_json_is_named(tmp_path: Path, photographs: Path, write: Write) -
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ([{"image": 3, "caption": ["a"]}], "record 0: field 'image' is 3"),
-        ([{"caption": ["a"]}], "record 0: field 'image' is None"),
-        ([{"image": "a.jpg", "caption": [1]}], "record 0: 'caption' must be"),
+        ([{"image": ["a.jpg"], "caption": ["a"]}], r"record 0: field 'image' is \['a.jpg'\]"),
+        ([{"caption": ["a"]}], r"no column of images is known; its columns are \['caption'\]"),
+        ([{"image": "a.jpg", "caption": "a"}, {"caption": "b"}], "record 1: field 'image' is None"),
+        ([{"image": "a.jpg", "caption": [1]}], "record 0: column 'caption' holds int"),
+        ([{"image": "a.jpg", "caption": {"a": "x", "b": "y"}}], r"holds structs \(a: str, b: str\).*caption.a"),
         ([7], "record 0: expected an object"),
         ({"a": 1}, "not a retrieval file"),
         ({"images": [{"filename": "a.jpg", "split": "train", "sentences": ["x"]}]}, r"images\[0\]: 'sentences' must"),
@@ -153,7 +165,7 @@ def test_a_malformed_json_record_is_named(
     [
         ("x.token", "a.jpg#0\tone\nno tab here\n", r"x\.token, line 2: expected NAME#NUMBER"),
         ("x.token", "a.jpg#0\tone\na.jpg#0\ttwo\n", r"line 2: a\.jpg#0 comes a second time"),
-        ("x.csv", "file,text\na.jpg,one\n", r"x\.csv: columns .*'image' and 'caption'"),
+        ("x.csv", "first,second\n1,2\n", r"x\.csv: no column of images is known.*'image' and 'caption'"),
         ("x.csv", "image,caption\na.jpg,one, two\n", r"x\.csv, line 2: expected 2 fields"),
         ("x.csv", "image,caption\na.jpg\n", r"x\.csv, line 2: expected 2 fields"),
     ],

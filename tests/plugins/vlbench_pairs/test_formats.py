@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 
-import vlbench_pairs.huggingface
 from vlbench import PairDataset
 from vlbench.errors import DataError
 from vlbench_pairs.options import PairsOptions
@@ -169,7 +168,7 @@ def test_a_hugging_face_data_set_may_only_name_its_files(tmp_path: Path, photogr
 def test_a_missing_datasets_package_is_told(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(DataError, match=r"pip install 'vlbench\[hf\]'"):
-        vlbench_pairs.huggingface.read_huggingface("someone/something", vlbench_pairs.huggingface.Columns())
+        read(tmp_path, [], "someone/something", format="huggingface")
 
 
 def test_captions_are_cleaned_as_in_vldd_on_request(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from vlbench_pairs.captions import apply_lists, read_csv, read_token
-from vlbench_pairs.karpathy import read_karpathy
+from vlbench_pairs.forms import detect_format
 from vlbench_pairs.options import PairsOptions
-from vlbench_pairs.reader import detect_format, load
-from vlbench_pairs.retrieval import read_retrieval
+from vlbench_pairs.reader import Reading, load, read_rows
+from vlbench_pairs.rows import Row
 
 
 @pytest.fixture
@@ -37,18 +37,20 @@ def test_real_photographs_load(realpairs: Path, tmp_path: Path) -> None:
     assert load(options, tmp_path).fingerprint == dataset.fingerprint
 
 
+def rows(path: Path) -> list[Row]:
+    with ExitStack() as stack:
+        return list(read_rows(Reading.of(PairsOptions(annotations=(str(path),)), stack)))
+
+
 def test_published_files_are_recognised(realpairs: Path) -> None:
     formats = realpairs / "formats"
-    karpathy, mock = read_karpathy(formats / "dataset_flickr8k.sample.json")
-    assert [len(row.captions) for row in karpathy] == [5, 5, 5]
-    assert not mock
+    assert [len(row.captions) for row in rows(formats / "dataset_flickr8k.sample.json")] == [5, 5, 5]
     for name in ("flickr30k_val", "flickr30k_test", "coco_karpathy_val", "coco_karpathy_test"):
         path = formats / f"{name}.sample.json"
         assert detect_format(path) == "retrieval"
-        assert len(list(read_retrieval(path, "test"))) == 20
+        assert len(rows(path)) == 20
     token, csv = formats / "Flickr8k.token.sample.txt", formats / "captions.sample.txt"
     assert (detect_format(token), detect_format(csv)) == ("token", "csv")
-    tokens = [(row.image, row.captions) for row in read_token(token, "")]
+    tokens = [(row.image, row.captions) for row in rows(token)]
     assert len(tokens) == 50
-    assert tokens[:10] == [(row.image, row.captions) for row in read_csv(csv, "")][:10]
-    assert list(apply_lists(read_token(token, ""), [])) == []
+    assert tokens[:10] == [(row.image, row.captions) for row in rows(csv)][:10]

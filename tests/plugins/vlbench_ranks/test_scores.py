@@ -15,6 +15,8 @@ def test_scores_equal_their_definitions(count: int):
     registry = load_registry()
     draw = random.Random(count)
     ranks = [draw.randint(1, 50) for _ in range(count)]
-    median, reciprocal = (resolve(registry.scores[name].target) for name in ("median-rank", "mean-reciprocal-rank"))
+    median, reciprocal = (
+        resolve(registry.all("score")[name].target) for name in ("median-rank", "mean-reciprocal-rank")
+    )
     assert median(torch.tensor(ranks)) == statistics.median(ranks)
     assert reciprocal(torch.tensor(ranks)) == pytest.approx(statistics.fmean(1 / rank for rank in ranks))

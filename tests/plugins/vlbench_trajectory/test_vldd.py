@@ -10,6 +10,8 @@ from vlbench.artifacts import artifact_bytes
 from vlbench.errors import OptionError
 from vlbench.evaluation.evaluate import embed_split
 from vlbench.evaluation.retrieval import mean_recall, score_embeddings
+from vlbench.matching import Task
+from vlbench.matching.distiller import task_of
 from vlbench.progress import SilentObserver
 from vlbench.students.training import train
 from vlbench.students.training_sets import training_set
@@ -17,8 +19,8 @@ from vlbench.testing import parametrize_with_checks
 from vlbench.testing.toys import TOY_RECIPE, toy_student
 from vlbench_trajectory import vlbench_methods
 from vlbench_trajectory.options import VLDDOptions
-from vlbench_trajectory.settings import Task, resolve
-from vlbench_trajectory.vldd import make_plans
+from vlbench_trajectory.settings import resolve
+from vlbench_trajectory.vldd import VLDD
 
 SPEC = vlbench_methods()[0]
 
@@ -134,7 +136,7 @@ def test_learned_targets_are_of_the_rank_asked_for_and_weigh_in_a_budget_of_byte
     assert artifact_bytes(artifact, run.dataset.split("train")) <= 5000
     assert artifact.targets.rank == 3
     assert run.condense(1, targets="learned", target_rank=3, outer_steps=3).targets.rank == 1
-    with pytest.raises(OptionError, match=r"target_rank=-1\. It is at least 0"):
+    with pytest.raises(OptionError, match="target_rank=-1 is outside of its range"):
         run.condense(targets="learned", target_rank=-1)
 
 
@@ -201,18 +203,21 @@ def test_a_side_that_does_not_exist_is_refused(toy_run):
 
 
 def test_heads_are_matched_before_adapters_unless_told_otherwise(toy_run):
-    student = toy_run(train="lora").context().student
-    assert [plan.variant for plan in make_plans(VLDDOptions(), student, pairs=5, items=60)] == ["frozen", ""]
+    task = task_of(TrainView(toy_run().dataset), toy_run(train="lora").context().student, 5)
+    assert task.trained == "lora"
+    assert [plan.variant for plan in VLDD(VLDDOptions()).plans(task)] == ["frozen", ""]
     for options in (VLDDOptions(warm_start=False), VLDDOptions(preset="paper")):
-        assert [plan.variant for plan in make_plans(options, student, pairs=5, items=60)] == [""]
+        assert [plan.variant for plan in VLDD(options).plans(task)] == [""]
 
 
 def test_the_paper_preset_has_the_published_numbers():
-    settings = resolve(VLDDOptions(preset="paper"), Task("all", pairs=100, items=29_000))
+    settings = resolve(VLDDOptions(preset="paper"), Task("all", pairs=100, items=29_000, captions=145_000))
     assert (settings.optimiser, settings.item_rate, settings.vector_rate, settings.step_rate) == ("sgd", 1e3, 1e3, 1e-2)
     assert (settings.inner_steps, settings.inner_batch, settings.inner_rate) == (8, 100, 0.1)
     assert (settings.start_range, settings.span) == (1, 1)
-    assert settings.interval == 29_000 // 128
+    assert settings.interval == 145_000 // 128  # an epoch of the published experts is all captions
+    assert (settings.experts, settings.expert_steps, settings.expert_passes) == (20, 2 * 1132, "pairs")
+    assert (settings.in_turn, settings.draws, settings.expert_augment) == (True, True, "randaugment")
 
 
 def test_given_options_win_and_segments_stay_within_the_path():
@@ -253,6 +258,7 @@ def test_the_inner_temperature_is_the_students_own_unless_told(toy_run):
 def test_experts_of_a_trained_encoder_may_see_augmented_images(toy_run):
     run = toy_run(train="all")
     plain, augmented = (
-        run.condense(outer_steps=3, warm_start=False, expert_augment=how).sides["image"] for how in ("none", "vldd")
+        run.condense(outer_steps=3, warm_start=False, expert_augment=how).sides["image"]
+        for how in ("none", "randaugment")
     )
     assert not torch.equal(plain, augmented)

@@ -48,6 +48,6 @@ def runs(study_plugin: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         record = vlbench.run(
             method=method, budget=PAIRS, suite="scenes-mini", out=out, overrides=quick, plugins=[study_plugin]
         )
-        made[method] = out / record["id"]
+        made[method] = out / record.id
         (made[method] / "SHA256SUMS").unlink()  # tests change the artifact, as a stranger does who leaves no hashes
     return made

@@ -38,7 +38,7 @@ def pixels(path: Path) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def train(tmp_path_factory: pytest.TempPathFactory) -> vlbench.Split:
-    spec = load_registry().dataset("scenes")
+    spec = load_registry().get("dataset", "scenes")
     options = parse_options(spec.options, {"size": "mini"}, owner="test")
     split = resolve(spec.target)(options, tmp_path_factory.mktemp("scenes")).split("train")
     assert isinstance(split, vlbench.Split)

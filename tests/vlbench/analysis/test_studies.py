@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from msgspec import structs
 from PIL import Image
 
 import vlbench
 import vlbench.cli.main
 from vlbench.artifacts.artifact import save_artifact
+from vlbench.records.record import read_record, write_record
 from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.specs import resolve
@@ -33,14 +35,10 @@ def answer(plugin: str, *words: object) -> Any:
     return json.loads(result.stdout)
 
 
-def record_of(run: Path) -> dict[str, Any]:
-    return json.loads((run / "record.json").read_text())
-
-
 def test_the_last_step_is_the_score_of_the_record_and_no_choice_on_test_is_lower(study_plugin: str, runs: Runs) -> None:
     found = answer(study_plugin, "checkpoints", runs["brighter"], "--every", 15)
-    recorded = record_of(runs["brighter"])["scores"]["convnet"]["mean_recall"]
-    assert found["last"]["seeds"] == pytest.approx(recorded["seeds"], abs=1e-9)
+    recorded = read_record(runs["brighter"]).scores["convnet"].mean_recall
+    assert found["last"]["seeds"] == pytest.approx(recorded.seeds, abs=1e-9)
     assert found["steps"] == [0, 15, 30, 45, 60]
     for ranked in ("last", "val_chosen"):
         assert all(
@@ -61,11 +59,11 @@ def test_the_released_scripts_recipe_is_another_training(study_plugin: str, runs
 
 def test_parts_stand_between_the_start_and_the_whole(study_plugin: str, runs: Runs) -> None:
     found = answer(study_plugin, "contributions", runs["brighter"])
-    record = record_of(runs["brighter"])
+    record = read_record(runs["brighter"])
     means = {part: scores["mean_recall"]["mean"] for part, scores in found.items()}
     assert list(means) == ["start", "image only", "text only", "all"]
-    assert means["all"] == pytest.approx(record["scores"]["convnet"]["mean_recall"]["mean"], abs=0.01)
-    assert means["start"] == pytest.approx(record["start"]["scores"]["convnet"]["mean_recall"]["mean"], abs=3)
+    assert means["all"] == pytest.approx(record.scores["convnet"].mean_recall.mean, abs=0.01)
+    assert means["start"] == pytest.approx(record.start.scores["convnet"].mean_recall.mean, abs=3)
     assert means["text only"] == pytest.approx(means["start"], abs=0.01), "this method leaves the text as it was"
     assert means["image only"] == pytest.approx(means["all"], abs=0.01)
 
@@ -80,7 +78,7 @@ def test_soft_targets_are_a_part_of_their_own(study_plugin: str, runs: Runs, tmp
     found = answer(study_plugin, "contributions", run)
     means = {part: scores["mean_recall"]["mean"] for part, scores in found.items()}
     assert list(means) == ["start", "image only", "text only", "targets only", "targets off", "all"]
-    own = record_of(run)["scores"]["convnet"]["mean_recall"]["mean"]
+    own = read_record(run).scores["convnet"].mean_recall.mean
     assert means["targets off"] == pytest.approx(own, abs=0.01)
     assert max(means["targets only"], means["all"]) < own / 2, "these targets teach what does not match"
 
@@ -119,7 +117,7 @@ def test_pairs_copied_from_test_are_flagged_and_others_are_not(study_plugin: str
     copied = tmp_path / "copied"
     shutil.copytree(runs["brighter"], copied)
     artifact = vlbench.load_artifact(copied)
-    spec = load_registry().dataset("scenes")
+    spec = load_registry().get("dataset", "scenes")
     options = parse_options(spec.options or NoOptions, {"size": "mini"}, owner="test")
     test = resolve(spec.target)(options, tmp_path).split("test")
     assert isinstance(artifact, vlbench.DistilledPairs)
@@ -138,8 +136,7 @@ def test_a_run_under_another_protocol_is_refused_with_the_field_that_differs(
     study_plugin: str, runs: Runs, tmp_path: Path
 ) -> None:
     shutil.copytree(runs["brighter"], tmp_path / "run")
-    record = record_of(tmp_path / "run") | {"protocol_hash": "0" * 16}
-    (tmp_path / "run" / "record.json").write_text(json.dumps(record))
+    write_record(tmp_path / "run", structs.replace(read_record(tmp_path / "run"), protocol_hash="0" * 16))
     result = invoke(study_plugin, "checkpoints", tmp_path / "run")
     assert result.exit_code == 1
     assert "protocol_hash is 0000000000000000" in result.stderr

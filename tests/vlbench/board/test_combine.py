@@ -59,7 +59,7 @@ def test_old_and_new_runs_of_one_folder_are_tables_apart_that_say_why(machine: A
     assert board(machine("one", data_fingerprint="e"), machine("other", data_fingerprint="e"))[0] == 0
 
 
-def test_mixed_boards_are_tables_apart_on_request_and_runs_off_protocol_never_in_the_way(machine: Any) -> None:
+def test_mixed_boards_are_tables_apart_on_request_and_off_protocol_runs_stay_out(machine: Any) -> None:
     one, other = machine("one"), machine("other", protocol_hash="fedcba")
     code, text = board(one, other, "--allow-mixed")
     assert (code, text.count("toy · 100 pairs")) == (0, 2)

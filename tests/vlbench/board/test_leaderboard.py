@@ -14,6 +14,7 @@ from vlbench.board.render_csv import render_csv
 from vlbench.board.render_json import render_json
 from vlbench.board.render_markdown import render_markdown
 from vlbench.board.render_text import render_text
+from vlbench.records.record import Summary
 from vlbench.records.summary import sample_sd, summarise
 
 from ..conftest import MakeRecord
@@ -23,10 +24,10 @@ from ..conftest import MakeRecord
 def table(make_record: MakeRecord) -> Table:
     return build_table(
         [
-            make_record("random", 10.0, always_on=True),
-            make_record("mean-caption", 20.0, always_on=True),
-            make_record("full", 50.0, budget="full", always_on=True),
-            make_record("chance", 0.5, budget="chance", always_on=True),
+            make_record("random", 10.0, baseline=True),
+            make_record("mean-caption", 20.0, baseline=True),
+            make_record("full", 50.0, budget="full", baseline=True),
+            make_record("chance", 0.5, budget="chance", baseline=True),
             *[make_record("herding", 13.5 + seed / 2, seed=seed) for seed in range(3)],
             *[make_record("vldd", 29.0 + seed, seed=seed) for seed in range(3)],
         ]
@@ -36,13 +37,13 @@ def table(make_record: MakeRecord) -> Table:
 def test_ranked_rows_come_best_first_and_the_others_are_set_apart(table: Table) -> None:
     (group,) = table.groups
     assert [row.method for row in group.ranked] == ["vldd", "herding"]
-    assert [row.method for row in group.always_on] == ["full", "mean-caption", "random", "chance"]
+    assert [row.method for row in group.baselines] == ["full", "mean-caption", "random", "chance"]
     assert group.columns == ("TR@1", "TR@5", "TR@10", "IR@1", "IR@5", "IR@10", "mean")
 
 
 def test_recovered_is_measured_between_random_and_full(table: Table) -> None:
     (group,) = table.groups
-    recovered = {row.method: row.recovered for row in (*group.ranked, *group.always_on)}
+    recovered = {row.method: row.recovered for row in (*group.ranked, *group.baselines)}
     assert recovered == {
         "vldd": 0.5, "herding": 0.1, "full": 1.0, "mean-caption": 0.25, "random": 0.0, "chance": None
     }  # fmt: skip
@@ -57,7 +58,7 @@ def test_runs_that_differ_in_their_seed_only_are_one_row(make_record: MakeRecord
     (group,) = build_table([make_record("vldd", 30.0 + seed, seed=seed) for seed in range(3)]).groups
     (row,) = group.ranked
     assert (row.runs, row.seeds) == (3, 5)
-    assert (row.cells["mean"].mean, row.cells["mean"].sd, row.cells["mean"].count) == (31.0, 1.0, 3)
+    assert (row.scores["mean"].mean, row.scores["mean"].sd, row.scores["mean"].count) == (31.0, 1.0, 3)
 
 
 def test_other_options_are_another_row_told_apart_by_what_differs(make_record: MakeRecord) -> None:
@@ -80,7 +81,7 @@ def test_other_encoders_under_one_name_are_not_compared(make_record: MakeRecord)
     records = [make_record("vldd", 30.0, encoders=one), make_record("random", 20.0, encoders=one)]
     records += [make_record("vldd", 40.0, encoders=other), make_record("chance", 0.5, budget="chance")]
     groups = build_table(records).groups
-    assert sorted(sorted(row.method for row in (*g.ranked, *g.always_on)) for g in groups) == [
+    assert sorted(sorted(row.method for row in (*g.ranked, *g.baselines)) for g in groups) == [
         ["chance", "random", "vldd"], ["chance", "vldd"]
     ]  # fmt: skip
     assert all(f"with encoders {group.encoders}" in render_text(Table((group,))) for group in groups)
@@ -89,14 +90,14 @@ def test_other_encoders_under_one_name_are_not_compared(make_record: MakeRecord)
 
 def test_budgets_of_pairs_stand_before_those_of_bytes(make_record: MakeRecord) -> None:
     records = [make_record("vldd", 30.0, budget=budget) for budget in ("1MB", "500", "900kB", "100")]
-    assert [group.budget for group in build_table(records).groups] == ["100", "500", "900kB", "1MB"]
+    assert [group.budget_name for group in build_table(records).groups] == ["100", "500", "900kB", "1MB"]
 
 
 def test_full_data_and_chance_stand_in_every_budget(make_record: MakeRecord) -> None:
     records = [make_record("vldd", 30.0, budget=budget) for budget in ("500", "100")]
     table = build_table([*records, make_record("full", 50.0, budget="full")])
-    assert [group.budget for group in table.groups] == ["100", "500"]
-    assert all(group.always_on[0].method == "full" for group in table.groups)
+    assert [group.budget_name for group in table.groups] == ["100", "500"]
+    assert all(group.baselines[0].method == "full" for group in table.groups)
 
 
 def test_run_that_did_not_finish_is_shown_without_numbers(make_record: MakeRecord) -> None:
@@ -163,10 +164,10 @@ def test_csv_has_one_line_per_row_with_means_and_spreads(table: Table) -> None:
 
 def test_json_has_the_fields_of_the_table(table: Table) -> None:
     loaded = json.loads(render_json(table))
-    assert loaded["groups"][0]["ranked"][0]["cells"]["mean"]["mean"] == 30.0
+    assert loaded["groups"][0]["ranked"][0]["scores"]["mean"]["mean"] == 30.0
 
 
 def test_spread_is_the_sample_standard_deviation() -> None:
     assert sample_sd([1.0, 2.0, 3.0]) == 1.0
     assert sample_sd([5.0]) == 0.0
-    assert summarise([1.0, 3.0]) == {"mean": 2.0, "sd": 2**0.5, "seeds": [1.0, 3.0]}
+    assert summarise([1.0, 3.0]) == Summary(mean=2.0, sd=2**0.5, seeds=[1.0, 3.0])

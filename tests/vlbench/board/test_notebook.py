@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 import vlbench
 from vlbench.artifacts.artifact import save_artifact
@@ -36,14 +36,10 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
-def test_a_record_is_a_dict_and_is_drawn_with_its_scores_and_the_way_to_its_pairs(make_record: MakeRecord):
-    plain = make_record("herding", 34.5)
-    record = RunRecord(plain, Path("runs/it's here"))
-    assert record == plain
-    assert json.loads(json.dumps(record)) == json.loads(json.dumps(plain))
+def test_a_record_is_drawn_with_its_scores_and_the_way_to_its_pairs(make_record: MakeRecord):
+    record = RunRecord.of(make_record("herding", 34.5), Path("runs/it's here"))
     words = " ".join(Page(record._repr_html_()).words)
-    mean = plain["scores"]["convnet"]["mean_recall"]["mean"]
-    assert f"{mean:.1f}" in words
+    assert "34.5" in words
     assert "herding" in words
     assert """vlbench.load_artifact("runs/it's here").show()""" in words
 
@@ -51,8 +47,8 @@ def test_a_record_is_a_dict_and_is_drawn_with_its_scores_and_the_way_to_its_pair
 @pytest.mark.parametrize("field", ["method", "suite", "message"])
 def test_nothing_in_a_record_becomes_markup(make_record: MakeRecord, field: str):
     status = "failed" if field == "message" else "finished"
-    record = {**make_record("herding", 34.5, status=status), field: HOSTILE}
-    page = Page(RunRecord(record, Path(HOSTILE))._repr_html_())
+    record = replace(make_record("herding", 34.5, status=status), **{field: HOSTILE})
+    page = Page(RunRecord.of(record, Path(HOSTILE))._repr_html_())
     assert HOSTILE in " ".join(page.words)
     assert not {"script", "img"} & set(page.tags)
     assert page.tags.count("style") == 1

@@ -9,7 +9,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from vlbench.board.picture import draw, wrap
+from vlbench.board.picture import draw
 from vlbench.errors import DataError
 from vlbench.records.record import write_record
 
@@ -52,10 +52,3 @@ def test_missing_or_damaged_preview_is_named(tmp_path: Path, make_record: MakeRe
     (tmp_path / "preview.npy").write_bytes(b"nonsense")
     with pytest.raises(DataError, match="damaged"):
         draw(tmp_path, tmp_path / "x.png")
-
-
-def test_caption_is_wrapped_and_what_does_not_fit_ends_in_an_ellipsis() -> None:
-    assert wrap("aa bb cc", 5, len, most=2) == ["aa bb", "cc"]
-    assert wrap("aa bb cc dd ee", 6, len, most=2) == ["aa bb", "cc dd…"]
-    assert wrap("abcdefgh", 5, len, most=2) == ["abcd…"]
-    assert wrap("", 5, len, most=2) == [""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from click.testing import CliRunner, Result
 import vlbench.cli.main
 from vlbench.budget import Budget
 from vlbench.progress import Observer
-from vlbench.records.record import write_record
+from vlbench.records.record import Record, parse_record, write_record
 from vlbench.runs.request import RunRequest
+
+from ..conftest import table
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -37,15 +40,11 @@ def vlbench_suites():
 """
 
 
-def record(method: str, budget: str, **more: Any) -> dict[str, Any]:
-    summary = {"mean": 12.0, "sd": 1.0, "seeds": [11.0, 13.0]}
-    scores = {"image_to_text": {"R@1": summary}, "text_to_image": {"R@1": summary}, "mean_recall": summary}
-    made: dict[str, Any] = {
-        "id": f"{method}-{budget}", "status": "finished", "method": method, "family": "selection", "budget": budget,
-        "suite": "cli-suite", "protocol_hash": "0" * 16, "options": {}, "seed": 0, "scores": {"net": scores},
-        "cost": {},
-    }  # fmt: skip
-    return made | more
+def record(method: str, budget: str, **more: Any) -> Record:
+    recall = {"mean": 12.0, "sd": 1.0, "seeds": [11.0, 13.0]}
+    scores = {"directions": {"image_to_text": {"R@1": recall}, "text_to_image": {"R@1": recall}}, "mean_recall": recall}
+    more = {"id": f"{method}-{budget}", "budget": budget, "suite": "cli-suite", "scores": {"net": scores}, **more}
+    return parse_record(table(method, 12.0, **more))
 
 
 @pytest.fixture
@@ -74,12 +73,12 @@ class Runs:
         budgets: Sequence[Budget],
         request: RunRequest,
         observer: Observer,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         self.request = request
         observer.phase("experts", 2)
         cells = itertools.product(budgets, methods, request.seeds)
         asked = [record(method, str(budget), seed=seed, **self.outcome) for budget, method, seed in cells]
-        return [*asked, record("full", "full", always_on=True)]
+        return [*asked, record("full", "full", baseline=True)]
 
 
 @pytest.fixture
@@ -144,7 +143,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("strict", ["", "1"])
-def test_plugins_tells_how_each_fared_with_every_one_of_them_broken(
+def test_plugins_lists_the_status_of_each_even_if_all_are_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strict: str
 ) -> None:
     words = []
@@ -163,7 +162,9 @@ def test_plugins_tells_how_each_fared_with_every_one_of_them_broken(
     assert ("cli_raises: import error. ZeroDivisionError" in result.stderr) is bool(strict)
     shown = invoke(*words, "plugins").stdout
     assert "cli_newer (incompatible): it was written for VLBENCH_API >=99, this vlbench has 1." in shown
-    assert invoke(*words, "methods").exit_code == (1 if strict else 0)
+    refused = invoke(*words, "methods")
+    assert refused.exit_code == 1
+    assert f"plugin file {words[1]!r} cannot be used, {statuses[next(iter(BROKEN))]}: " in refused.stderr
 
 
 COMMANDS = """
@@ -188,7 +189,7 @@ def command(to):
 """
 
 
-def test_command_of_a_plugin_is_imported_when_it_is_used_and_errs_like_a_built_in_one(
+def test_a_plugins_command_is_imported_when_used_and_errs_like_a_built_in_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -261,7 +262,6 @@ def test_json_is_all_of_standard_output_and_holds_what_was_asked_only(plugin: st
         (["--method", "cli-nth", "--budget", "5XB"], "unit 'XB'"),
         (["--method", "cli-nth", "--budget", "10", "--seed", "0,x"], "--seed 'x' is not a whole number"),
         (["--method", "cli-nth", "--budget", "10", "--seed=-1"], "--seed '-1'"),
-        (["--method", "cli-nth", "--budget", "10,"], "budget"),
         (["--method", "cli-nth", "--budget", "10", "-o", "start"], "key=value"),
         (["--method", "cli-nth", "--budget", "10", "-o", "start=1", "-o", "start=2"], "given twice"),
     ],
@@ -297,7 +297,7 @@ def test_interrupted_run_says_what_is_kept(plugin: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(Runs, "__call__", interrupt)
     result = invoke("--plugin", plugin, "run", "--method", "cli-nth", "--budget", "10")
     assert result.exit_code == 130
-    assert "are kept" in result.stderr
+    assert "Run the same command to continue." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def first_methods(*, table, later=None):
 def hostile(table):
     for group in table.groups:
         for row in group.ranked:
-            row.cells.clear()
+            row.scores.clear()
     return "wiped"
 
 def greedy(table, browser):
@@ -374,3 +374,54 @@ def test_score_of_nothing_is_one_message(tmp_path: Path) -> None:
     result = invoke("score", str(tmp_path / "nowhere"))
     assert result.exit_code == 1
     assert "does not exist" in result.stderr
+
+
+def test_vlbench_alone_fits_a_terminal_of_24_lines_and_names_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = invoke().stdout
+    assert len(shown.splitlines()) < 24
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert all(name in shown for name in vlbench.cli.main.COMMANDS)
+
+
+def test_help_lists_every_command_in_its_section_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [" ".join(line.split()) for line in invoke("--help").stdout.splitlines()]
+    for heading, commands in vlbench.cli.main.SECTIONS.items():
+        at = lines.index(f"{heading}:")
+        assert lines[at + 1 : at + 1 + len(commands)] == [f"{name} {text}" for name, text in commands.items()]
+
+
+@pytest.mark.parametrize("words", [[], ["--method", "cli-mth"], ["--budget", "5MB,10"]])
+def test_run_without_method_or_budget_says_what_it_needs_with_an_example(plugin: str, words: list[str]) -> None:
+    refused = invoke("--plugin", plugin, "run", *words)
+    assert refused.exit_code == 2
+    method, budget = "cli-mth" if "--method" in words else "vldd", "5MB,10" if "--budget" in words else "500"
+    assert f"must be given, as in:  vlbench run --method {method} --budget {budget}\n" in refused.stderr
+    assert "cli-nth" in refused.stderr
+
+
+def test_methods_budgets_and_seeds_take_comma_lists_and_repetition(plugin: str, runs: Runs) -> None:
+    words = [
+        "--method",
+        "cli-nth,cli-mth",
+        "--budget",
+        "5,6",
+        "--budget",
+        "7",
+        "--seed",
+        "0,1",
+        "--seed",
+        "1",
+        "--json",
+    ]
+    found = json.loads(invoke("--plugin", plugin, "run", *words).stdout)
+    asked = [(one["method"], one["budget"], one["seed"]) for one in found]
+    assert sorted(asked) == sorted(itertools.product(("cli-nth", "cli-mth"), ("5", "6", "7"), (0, 1)))
+
+
+def test_python_m_vlbench_calls_itself_vlbench(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vlbench", "run", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.startswith("Usage: vlbench run [OPTIONS]")
+    assert "[default: 0]" in done.stdout

@@ -11,7 +11,9 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from vlbench.cli.main import main
-from vlbench.records.record import write_record
+from vlbench.records.record import parse_record, write_record
+
+from ..conftest import table
 
 PLUGIN = """
 import vlbench
@@ -45,12 +47,8 @@ def complete(*words: str) -> list[str]:
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("vldd-100", "random-100"):
-        write_record(
-            tmp_path / "runs" / name,
-            {"id": name, "status": "finished", "method": "m", "family": "selection", "budget": "1", "suite": "s",
-             "protocol_hash": "0", "options": {}, "seed": 0, "scores": {}, "cost": {}},
-        )  # fmt: skip
+    for name in ("vldd-100", "random-100", "full-full-scenes", "chance-chance-scenes"):
+        write_record(tmp_path / "runs" / name, parse_record(table(name, 1.0)))
     (tmp_path / "runs" / "no-run").mkdir()
 
 
@@ -65,9 +63,12 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("methods", "for"), ["forgetting"]),
         (("suites", "scenes-m"), ["scenes-mini"]),
         (("leaderboard", "--format", "la"), ["latex"]),
-        (("show", ""), ["random-100", "vldd-100", "runs/random-100", "runs/vldd-100"]),
+        (("show", ""), ["random-100", "vldd-100"]),
         (("show", "runs/v"), ["runs/vldd-100"]),
-        (("score", ""), ["runs/random-100", "runs/vldd-100"]),
+        (("score", ""), ["random-100", "vldd-100"]),
+        (("replay", "v"), ["vldd-100"]),
+        (("run", "--method", "random,k-"), ["random,k-center"]),
+        (("prepare", "scenes-m"), ["scenes-mini"]),
         (("leaderboard", "runs/r"), ["runs/random-100"]),
         (("leaderboard", "elsewhere/"), ["<file>"]),
         (("journal", "--he"), ["--help"]),

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from vlbench.data.fingerprint import fingerprint, tensors_fingerprint
-from vlbench.data.images import EncodedImage, cached_images, decode_image
+from vlbench.data.images import EncodedImage, cached_images, decode_image, read_images
 from vlbench.data.pairs import Split
 from vlbench.errors import DataError
 
@@ -91,6 +91,23 @@ def test_writing_to_the_tensor_does_not_change_the_cache(tmp_path: Path) -> None
 def test_a_broken_image_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1\.png: cannot be decoded"):
         cached_images(Source([png(1), b"no image", png(2)]).images(), 4, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unreadable_images_are_left_out_and_named_on_request(tmp_path: Path) -> None:
+    contents = [b"", png(10), b"no image", png(20), png(30), b"x"]
+    for reads in (1, 0):
+        source = Source(contents)
+        found = read_images(source.images(), 4, tmp_path, skip_bad=True)
+        assert found.pixels[:, 0, 0, 0].tolist() == [10, 20, 30]
+        assert {index: why.split(":")[0] for index, why in found.bad.items()} == {0: "0.png", 2: "2.png", 5: "5.png"}
+        assert sum(source.reads) == reads * len(contents)
+    assert np.load(next(tmp_path.glob("*.npy"))).shape == (3, 3, 4, 4)
+
+
+def test_where_nothing_can_be_read_nothing_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none of 2 images can be read. The first: 0\.png"):
+        read_images(Source([b"", b""]).images(), 4, tmp_path, skip_bad=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -80,7 +80,7 @@ def test_ranks_do_not_depend_on_how_many_queries_are_counted_at_a_time(monkeypat
     assert torch.equal(best_ranks(images, texts, pairs), whole)
 
 
-def test_a_caption_belongs_to_the_first_of_its_images_and_one_without_image_to_itself():
+def test_a_caption_belongs_to_its_first_image_and_one_without_image_to_itself():
     found = clusters(torch.tensor([[2, 0], [1, 0], [0, 2]]), {"image": 3, "text": 3})
     assert {name: of.tolist() for name, of in found.items()} == {"image_to_text": [0, 1, 2], "text_to_image": [1, 4, 0]}
 

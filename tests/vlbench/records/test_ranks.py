@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy
 import pytest
+from msgspec import to_builtins
 from pyarrow import parquet
 
-from vlbench.board.gather import find_records
 from vlbench.board.leaderboard import build_table
 from vlbench.board.per_image import image_scores
 from vlbench.errors import DataError
 from vlbench.records.ranks import read_ranks, write_ranks
-from vlbench.records.record import read_record, write_record
+from vlbench.records.record import FoundRecord, find_records, read_record, write_record
 from vlbench.records.summary import summarise
 
 from ..conftest import MakeRecord
@@ -35,12 +35,12 @@ def clusters_of(captions: numpy.ndarray) -> dict[str, numpy.ndarray]:
 
 
 def scores_of(ranks: list[dict[str, numpy.ndarray]]) -> dict[str, Any]:
-    scores: dict[str, Any] = {
+    directions = {
         name: {f"R@{cut}": summarise([100 * float((of[name] <= cut).mean()) for of in ranks]) for cut in CUTS}
         for name in ranks[0]
     }
-    seeds = [[cell["seeds"][n] for at in scores.values() for cell in at.values()] for n in range(len(ranks))]
-    return {**scores, "mean_recall": summarise([sum(values) / 6 for values in seeds])}
+    seeds = [[recall.seeds[n] for at in directions.values() for recall in at.values()] for n in range(len(ranks))]
+    return to_builtins({"directions": directions, "mean_recall": summarise([sum(values) / 6 for values in seeds])})
 
 
 def keep(folder: Path, make_record: MakeRecord, *, seed: int = 0, captions: numpy.ndarray, **more: Any) -> Path:
@@ -79,7 +79,7 @@ def test_images_reproduce_the_scores_and_move_them_as_leaving_each_out_does(
     (of_seed, *_) = made_ranks(0, 5, captions)
     for (direction, cut), values in found.items():
         assert values.shape == (5, 300)
-        assert values.mean(1).tolist() == pytest.approx(record["scores"]["convnet"][direction][cut]["seeds"])
+        assert values.mean(1).tolist() == pytest.approx(record.scores["convnet"].directions[direction][cut].seeds)
         hit, owner = of_seed[direction] <= int(cut[2:]), clusters_of(captions)[direction]
         without = numpy.array([100 * hit[owner != image].mean() for image in range(300)])
         jackknife = 299 / 300 * ((without - without.mean()) ** 2).sum()
@@ -91,7 +91,7 @@ def test_interval_is_wider_where_test_images_are_few(tmp_path: Path, make_record
         folder = tmp_path / f"{images}"
         captions = numpy.full(images, 5)
         runs = [keep(folder / str(seed), make_record, seed=seed, captions=captions) for seed in range(3)]
-        records = find_records(runs) if ranks else [read_record(run) for run in runs]
+        records = find_records(runs) if ranks else [FoundRecord.of(read_record(run)) for run in runs]
         (row,) = build_table(records).groups[0].ranked
         assert row.interval is not None
         assert (row.basis == "seeds and images") == ranks

@@ -40,8 +40,8 @@ class Watcher:
         upset()
     def record(self, record):
         upset()
-        record["scores"].clear()
-        record["status"] = "failed"
+        record.scores.clear()
+        record.curves["more"] = [1.0]
 
 class Broken:
     def phase(self):
@@ -110,7 +110,7 @@ def files(tmp_path: Path) -> list[str]:
     return [str(tmp_path / "methods_of_harmless.py"), str(tmp_path / "hostile_of_harmless.py")]
 
 
-def run(out: Path, plugins: list[str], **more: Any) -> dict[str, Any]:
+def run(out: Path, plugins: list[str], **more: Any) -> vlbench.Record:
     return vlbench.run(method="last", budget=20, suite="scenes-mini", overrides=QUICK, out=out, plugins=plugins, **more)
 
 
@@ -132,16 +132,16 @@ def test_hostile_observers_scores_and_executors_change_no_number(
     capsys.readouterr()
     lines = Lines()
     record = run(tmp_path / "hostile", files, executor="backwards", observer=lines)
-    assert record["method"] == "last"
+    assert record.method == "last"
     assert len(numbers(tmp_path / "plain")) == 3
     assert numbers(tmp_path / "hostile") == numbers(tmp_path / "plain")
     assert capsys.readouterr().out == ""
-    told = record["plugin_scores"]["convnet"]
-    assert {name: told[name]["image_to_text"]["seeds"] for name in ("wipe", "size")} == {
+    told = record.plugin_scores["convnet"]
+    assert {name: told[name]["image_to_text"].seeds for name in ("wipe", "size")} == {
         "wipe": [1, 1],
         "size": [500, 500],
     }
-    assert told["size"]["text_to_image"]["mean"] == 100
+    assert told["size"]["text_to_image"].mean == 100
     assert not {"raises", "not_finite"} & set(told)
     assert told["median-rank"] == run(tmp_path / "plain", files[:1])["plugin_scores"]["convnet"]["median-rank"]
     assert any("score 'not_finite' of plugin 'hostile_of_harmless' returned nan" in line for line in lines.told)

@@ -48,7 +48,7 @@ def vlbench_encoders():
         (["--method", "bare"], "method 'bare' of plugin 'raising' raised TypeError: Bare.__init__() takes"),
         (
             ["--method", "random", "--set", "data.name=careless", "--set", "data.options={}"],
-            "data set 'careless' of plugin 'raising' raised KeyError: 'train' (raising.py, line 12).",
+            "dataset 'careless' of plugin 'raising' raised KeyError: 'train' (raising.py, line 12).",
         ),
         (
             ["--method", "random", "--set", "data.name=strict", "--set", "data.options={}"],

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from vlbench.errors import PluginError, UnknownNameError
-from vlbench.registry import heavy, hookspecs, loader
 from vlbench.registry.api import PLUGIN_API
-from vlbench.registry.loader import load_registry
+from vlbench.registry.loader import load_registry, try_plugins
 from vlbench.registry.registry import Plugin, Registry
 from vlbench.registry.specs import resolve
 
@@ -48,25 +47,25 @@ def found(registry: Registry, name: str) -> Plugin:
 
 
 def test_core_declares_its_encoders_through_the_hooks() -> None:
-    registry = load_registry()
-    assert {"timm", "sentence-transformers"} <= set(registry.encoders)
+    registry = try_plugins()
+    assert {"timm", "sentence-transformers"} <= set(registry.all("encoder"))
     assert registry.owner("encoder", "timm") == "vlbench"
     assert registry.plugins[0].status == "ok"
 
 
 def test_file_plugin_is_loaded_and_its_target_resolves(tmp_path: Path) -> None:
-    registry = load_registry([plugin(tmp_path, "loader_good", name="every-nth")])
+    registry = try_plugins([plugin(tmp_path, "loader_good", name="every-nth")])
     assert found(registry, "loader_good").status == "ok"
-    assert resolve(registry.method("every-nth").target).__name__ == "EveryNth"
+    assert resolve(registry.get("method", "every-nth").target).__name__ == "EveryNth"
 
 
 def test_file_plugin_can_be_loaded_again_and_replaced(tmp_path: Path) -> None:
     first = plugin(tmp_path, "loader_twice", name="one")
-    assert "one" in load_registry([first]).methods
-    assert "one" in load_registry([first]).methods
+    assert "one" in try_plugins([first]).all("method")
+    assert "one" in try_plugins([first]).all("method")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert "two" in load_registry([plugin(elsewhere, "loader_twice", name="two")]).methods
+    assert "two" in try_plugins([plugin(elsewhere, "loader_twice", name="two")]).all("method")
 
 
 @pytest.mark.parametrize(
@@ -101,24 +100,24 @@ def test_file_plugin_can_be_loaded_again_and_replaced(tmp_path: Path) -> None:
 )
 def test_broken_plugin_is_reported_and_the_rest_go_on(tmp_path: Path, text: str, status: str, detail: str) -> None:
     files = [plugin(tmp_path, "loader_broken", text=text), plugin(tmp_path, "loader_fine")]
-    registry = load_registry(files)
+    registry = try_plugins(files)
     broken = found(registry, "loader_broken")
     assert broken.status == status
     assert detail in broken.detail
     assert found(registry, "loader_fine").status == "ok"
-    assert "loader_fine" in registry.methods
+    assert "loader_fine" in registry.all("method")
 
 
 def test_taken_name_is_refused_and_the_first_keeps_it(tmp_path: Path) -> None:
     files = [plugin(tmp_path, "loader_first", name="same"), plugin(tmp_path, "loader_second", name="same")]
-    registry = load_registry(files)
-    assert registry.method("same").target == "loader_first:EveryNth"
+    registry = try_plugins(files)
+    assert registry.get("method", "same").target == "loader_first:EveryNth"
     assert found(registry, "loader_second").status == "duplicate"
     assert "loader_first" in found(registry, "loader_second").detail
 
 
 def test_file_may_not_replace_another_module(tmp_path: Path) -> None:
-    registry = load_registry([plugin(tmp_path, "json", name="mine")])
+    registry = try_plugins([plugin(tmp_path, "json", name="mine")])
     assert found(registry, "json").status == "duplicate"
     assert "Rename" in found(registry, "json").detail
 
@@ -130,9 +129,9 @@ def test_installed_plugin_is_found_by_its_entry_point(tmp_path: Path, monkeypatc
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: loader-installed\nVersion: 2.5\n")
     (information / "entry_points.txt").write_text("[vlbench]\ninstalled-plugin = loader_installed\n")
     monkeypatch.syspath_prepend(tmp_path)
-    registry = load_registry()
+    registry = try_plugins()
     assert found(registry, "installed-plugin") == Plugin("installed-plugin", "loader-installed", "2.5", "ok")
-    assert "installed" in registry.methods
+    assert "installed" in registry.all("method")
     row = {"name": "installed-plugin", "distribution": "loader-installed", "version": "2.5", "status": "ok"}
     assert row in registry.plugin_rows()
 
@@ -140,30 +139,42 @@ def test_installed_plugin_is_found_by_its_entry_point(tmp_path: Path, monkeypatc
 def test_blocked_plugin_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = plugin(tmp_path, "loader_blocked", text="raise RuntimeError('imported')")
     monkeypatch.setenv("VLBENCH_PLUGINS_BLOCK", "other, loader_blocked")
-    assert found(load_registry([file]), "loader_blocked").status == "blocked"
+    assert found(try_plugins([file]), "loader_blocked").status == "blocked"
 
 
 def test_bundled_plugin_can_be_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLBENCH_PLUGINS_BLOCK", "coresets,vlbench")
-    registry = load_registry()
+    registry = try_plugins()
     assert found(registry, "coresets").status == "blocked"
-    assert "random" not in registry.methods
+    assert "random" not in registry.all("method")
     assert found(registry, "vlbench").status == "ok"
 
 
 def test_only_allowed_plugins_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [plugin(tmp_path, "loader_wanted"), plugin(tmp_path, "loader_unwanted")]
     monkeypatch.setenv("VLBENCH_PLUGINS_ALLOW", "loader_wanted")
-    registry = load_registry(files)
-    assert list(registry.methods) == ["loader_wanted"]
+    registry = try_plugins(files)
+    assert list(registry.all("method")) == ["loader_wanted"]
     assert found(registry, "loader_unwanted").status == "blocked"
-    assert "timm" in registry.encoders
+    assert "timm" in registry.all("encoder")
 
 
 def test_strict_turns_a_broken_plugin_into_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLBENCH_STRICT", "1")
-    with pytest.raises(PluginError, match="loader_strict: import error"):
-        load_registry([plugin(tmp_path, "loader_strict", text="1 / 0")])
+    (tmp_path / "loader_strict.py").write_text("1 / 0")
+    information = tmp_path / "loader_strict-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: loader-strict\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[vlbench]\nstrict = loader_strict\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match="strict: import error"):
+        load_registry()
+
+
+def test_a_plugin_file_that_cannot_be_used_is_an_error_with_its_name(tmp_path: Path) -> None:
+    files = [plugin(tmp_path, "loader_fine"), plugin(tmp_path, "loader_typo", text="x = 1\n1 / 0")]
+    with pytest.raises(PluginError, match=r"loader_typo.py' cannot be used, import error: ZeroDivisionError.*line 2"):
+        load_registry(files)
 
 
 @pytest.mark.parametrize(
@@ -181,92 +192,29 @@ def test_strict_turns_a_broken_plugin_into_an_error(tmp_path: Path, monkeypatch:
 def test_plugin_outside_the_range_it_was_written_for_is_refused(tmp_path: Path, limits: str, detail: str) -> None:
     assert PLUGIN_API == 1
     text = f"VLBENCH_API = {limits!r}\n" + GOOD.format(name="mine", module="loader_range")
-    registry = load_registry([plugin(tmp_path, "loader_range", text=text)])
-    fared = found(registry, "loader_range")
-    assert fared.status == ("incompatible" if detail else "ok")
-    assert (detail or "") in fared.detail
-    assert ("mine" in registry.methods) is (detail is None)
-
-
-def test_plugin_that_takes_no_new_argument_of_a_hook_works_on_and_one_that_does_is_given_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = plugin(tmp_path, "loader_old")
-    new = plugin(tmp_path, "loader_new", text=hook("return []").replace("methods()", "methods(api)"))
-    before = load_registry([old, new])
-    assert found(before, "loader_new").status == "incompatible"
-    assert "api" in found(before, "loader_new").detail
-
-    @hookspecs.hookspec
-    def vlbench_methods(api: int) -> list[object]: ...
-
-    monkeypatch.setattr(hookspecs, "vlbench_methods", vlbench_methods)
-    monkeypatch.setattr(loader, "OFFERED", {"vlbench_methods": {"api": 2}})
-    after = load_registry([old, new])
-    assert "loader_old" in after.methods
-    assert found(after, "loader_new").status == "ok"
-
-
-SLOW = """
-{before}
-import json
-def fetch():
-    import {library}
-{call}
-import vlbench
-@vlbench.hookimpl
-def vlbench_suites():
-    return []
-"""
-
-
-@pytest.mark.parametrize(
-    ("before", "call", "line"),
-    [("", "", 0), ("", "fetch()", 5), ("import sklearn_stand_in", "", 2), ("import helper_of_slow", "", 2)],
-)
-def test_plugin_that_imports_a_heavy_library_when_listed_is_named_with_the_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, call: str, line: int
-) -> None:
-    monkeypatch.setattr(heavy, "HEAVY", {"sklearn_stand_in"})
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "sklearn_stand_in.py").write_text("")
-    (tmp_path / "helper_of_slow.py").write_text("import sklearn_stand_in")
-    text = SLOW.format(before=before, library="sklearn_stand_in", call=call)
-    try:
-        fared = found(load_registry([plugin(tmp_path, "loader_slow", text=text)]), "loader_slow")
-    finally:
-        for module in ("sklearn_stand_in", "helper_of_slow", "loader_slow"):
-            sys.modules.pop(module, None)
-    assert (fared.status, fared.used) == ("slow" if line else "ok", True)
-    assert (f"imports sklearn_stand_in when listed ({tmp_path / 'loader_slow.py'}, line {line})" in fared.detail) is (
-        line > 0
-    )
-
-
-def test_a_library_that_is_looked_for_but_not_there_makes_nobody_slow(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heavy, "HEAVY", {"no_such_library"})
-    text = "try:\n    import no_such_library\nexcept ImportError:\n    pass\n" + hook("return []")
-    assert found(load_registry([plugin(tmp_path, "loader_optional", text=text)]), "loader_optional").status == "ok"
+    registry = try_plugins([plugin(tmp_path, "loader_range", text=text)])
+    loaded = found(registry, "loader_range")
+    assert loaded.status == ("incompatible" if detail else "ok")
+    assert (detail or "") in loaded.detail
+    assert ("mine" in registry.all("method")) is (detail is None)
 
 
 @pytest.mark.parametrize("raised", ["BaseException('odd')", "GeneratorExit", "SystemExit(0)"])
 def test_no_exception_of_a_plugin_gets_through(tmp_path: Path, raised: str) -> None:
     for text in (f"raise {raised}", hook(f"raise {raised}")):
-        assert not found(load_registry([plugin(tmp_path, "loader_odd", text=text)]), "loader_odd").used
+        assert not found(try_plugins([plugin(tmp_path, "loader_odd", text=text)]), "loader_odd").used
         sys.modules.pop("loader_odd", None)
 
 
 def test_plugin_file_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(PluginError, match=r"nowhere\.py"):
-        load_registry(["nowhere.py"])
+        try_plugins(["nowhere.py"])
 
 
 def test_unknown_name_names_the_nearest_and_what_is_broken(tmp_path: Path) -> None:
     files = [plugin(tmp_path, "loader_near", name="every-nth"), plugin(tmp_path, "loader_bad", text="1 / 0")]
     with pytest.raises(UnknownNameError) as caught:
-        load_registry(files).method("evry-nth")
+        try_plugins(files).get("method", "evry-nth")
     assert "no method called 'evry-nth'. Did you mean 'every-nth'?" in str(caught.value)
     assert "Details: vlbench methods" in str(caught.value)
     assert "loader_bad (import error)" in str(caught.value)
@@ -275,7 +223,7 @@ def test_unknown_name_names_the_nearest_and_what_is_broken(tmp_path: Path) -> No
 def test_what_a_plugin_prints_does_not_reach_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load_registry([plugin(tmp_path, "loader_chatty", text="print('hello')\n" + hook("print('there'); return []"))])
+    try_plugins([plugin(tmp_path, "loader_chatty", text="print('hello')\n" + hook("print('there'); return []"))])
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "hello\nthere\n"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
 import vlbench
-from vlbench.errors import OptionError, UnknownNameError
+from vlbench.errors import OptionError, PluginError, UnknownNameError
+from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, describe, options_for_each, parse_options
 
 
@@ -133,3 +135,60 @@ def test_option_that_no_method_has_is_an_error() -> None:
         options_for_each({"strat": "1"}, {"a": Everything, "b": NoOptions})
     with pytest.raises(UnknownNameError, match="called 'c'"):
         options_for_each({"c.start": "1"}, {"a": Everything})
+
+
+@dataclass(frozen=True)
+class Ranged:
+    count: int | None = vlbench.option(None, minimum=1, maximum=9, help="how many")
+    share: float = vlbench.option(1.0, above=0, maximum=1, help="of all")
+    drop: float = vlbench.option(0.0, minimum=0, below=1, help="of all")
+    std: tuple[float, ...] = vlbench.option((), above=0, help="of each channel")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("count", "0", "int or none, at least 1 and at most 9"),
+        ("count", 10, "int or none, at least 1 and at most 9"),
+        ("share", "0", "float, above 0 and at most 1"),
+        ("share", "1.01", "float, above 0 and at most 1"),
+        ("drop", 1.0, "float, at least 0 and below 1"),
+        ("std", "1,0", "list of float, above 0"),
+    ],
+)
+def test_a_value_outside_of_the_range_is_refused_with_the_range(name: str, value: object, allowed: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        parse_options(Ranged, {name: value}, owner="method 'x'")
+    assert f"{name}={value!r} is outside of its range. Allowed: {allowed}." in str(caught.value)
+    assert {row.name: row.type for row in describe(Ranged)}[name] == allowed
+
+
+def test_values_within_the_range_are_taken() -> None:
+    given = {"count": "9", "share": "1", "drop": "0", "std": "0.1,2"}
+    assert parse_options(Ranged, given, owner="x") == Ranged(9, 1.0, 0.0, (0.1, 2.0))
+    assert parse_options(Ranged, {"count": "none"}, owner="x").count is None
+
+
+def test_a_default_outside_of_its_own_range_is_refused() -> None:
+    with pytest.raises(PluginError, match="default is 0, its range at least 1"):
+        vlbench.option(0, minimum=1, help="how many")
+
+
+def test_every_number_that_a_shipped_plugin_asks_for_has_a_range() -> None:
+    registry = load_registry()
+    for kind in ("method", "data set", "encoder"):
+        for name, spec in registry.declared(kind).items():
+            for row in describe(spec.options):
+                if re.match(r"(list of )?(int|float)\b", row.type):
+                    assert "at least" in row.type or "above" in row.type, (kind, name, row)
+
+
+@pytest.mark.parametrize(
+    "option", ["outer_steps=-1", "experts=0", "interval=0", "inner_steps=0", "averaged=0", "share=2", "expert_batch=0"]
+)
+def test_impossible_options_of_matching_are_refused_before_anything_runs(option: str) -> None:
+    name, value = option.split("=")
+    for spec in load_registry().methods.values():
+        if name in {row.name for row in describe(spec.options)}:
+            with pytest.raises(OptionError, match=f"{name}='{value}' is outside of its range. Allowed: "):
+                parse_options(spec.options, {name: value}, owner="x")

@@ -33,9 +33,7 @@ def vlbench_executors():
 
 
 @pytest.mark.parametrize("executor", ["serial", "threads", "deaf"])
-def test_rows_never_overlap_and_stand_in_their_own_order_and_an_error_of_one_is_the_commands(
-    tmp_path: Path, executor: str
-) -> None:
+def test_rows_never_overlap_keep_their_order_and_an_error_of_one_is_raised(tmp_path: Path, executor: str) -> None:
     (tmp_path / "execute_plugin.py").write_text(PLUGIN)
     registry = load_registry([str(tmp_path / "execute_plugin.py")])
     busy = threading.Lock()

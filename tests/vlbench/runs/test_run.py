@@ -11,12 +11,12 @@ import torch
 from pyarrow import parquet
 
 import vlbench
-from vlbench.board.gather import find_records
 from vlbench.board.leaderboard import build_table
 from vlbench.board.render_text import render_text
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError, UnknownNameError
 from vlbench.progress import SilentObserver
+from vlbench.records.record import FoundRecord, find_records, record_table
 from vlbench.registry.loader import load_registry
 from vlbench.runs.pipeline import run_many
 from vlbench.runs.request import RunRequest
@@ -111,32 +111,33 @@ def run(plugin: str, out: Path, **more):
 
 def test_a_record_holds_every_recall_with_its_seeds_and_stands_beside_the_artifact(plugin: str, tmp_path: Path):
     record = run(plugin, tmp_path, options={"start": 3})
-    scores = record["scores"]["convnet"]
-    assert set(scores) == {"image_to_text", "text_to_image", "mean_recall"}
-    cells = [scores[d][f"R@{k}"] for d in ("image_to_text", "text_to_image") for k in (1, 5, 10)]
-    assert all(len(cell["seeds"]) == 3 and 0 <= cell["mean"] <= 100 for cell in cells)
-    assert math.isclose(scores["mean_recall"]["mean"], sum(cell["mean"] for cell in cells) / 6)
+    scores = record.scores["convnet"]
+    assert set(scores.directions) == {"image_to_text", "text_to_image"}
+    recalls = [of[f"R@{k}"] for of in scores.directions.values() for k in (1, 5, 10)]
+    assert all(len(recall.seeds) == 3 and 0 <= recall.mean <= 100 for recall in recalls)
+    assert math.isclose(scores.mean_recall.mean, sum(recall.mean for recall in recalls) / 6)
     parts = {"pairs", "bytes", "condense_s", "train_s", "score_s", "peak_rss_bytes"}
-    assert set(record["cost"]) == parts
-    assert all(record["cost"][part] > 0 for part in parts)
-    assert record["cost"]["pairs"] == 20
-    assert 0.5 * 20 * 3072 < record["cost"]["bytes"] < 20 * 3 * 32 * 32
-    folder = tmp_path / record["id"]
-    assert json.loads((folder / "record.json").read_text()) == record
+    folder = tmp_path / record.id
+    written = json.loads((folder / "record.json").read_text())
+    assert written == record_table(record)
+    assert set(written["cost"]) == parts
+    assert all(written["cost"][part] > 0 for part in parts)
+    assert record.cost.pairs == 20
+    assert 0.5 * 20 * 3072 < written["cost"]["bytes"] < 20 * 3 * 32 * 32
     artifact = vlbench.load_artifact(folder)
     assert torch.equal(artifact.indices // 5, torch.arange(3, 23))
     assert str(tmp_path) not in (folder / "record.json").read_text()
     ranks = parquet.read_table(folder / "ranks.parquet").to_pylist()
     for direction in ("image_to_text", "text_to_image"):
         for cut in (1, 5, 10):
-            for seed, recall in enumerate(scores[direction][f"R@{cut}"]["seeds"]):
+            for seed, recall in enumerate(scores.directions[direction][f"R@{cut}"].seeds):
                 own = [row for row in ranks if (row["direction"], row["student_seed"]) == (direction, seed)]
                 assert 100 * sum(row["rank"] <= cut for row in own) / len(own) == pytest.approx(recall)
     assert all(row["cluster"] == row["query"] // 5 for row in ranks if row["direction"] == "text_to_image")
 
 
-def test_a_run_keeps_the_pairs_of_some_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
-    folder = tmp_path / run(plugin, tmp_path)["id"]
+def test_a_run_keeps_pairs_of_queries_that_all_or_none_of_its_students_found(plugin: str, tmp_path: Path):
+    folder = tmp_path / run(plugin, tmp_path).id
     kept = json.loads((folder / "hits.json").read_text())
     pictures = numpy.load(folder / "hits.npy")
     request = RunRequest(suite="scenes-mini")
@@ -161,7 +162,7 @@ def test_a_run_keeps_the_pairs_of_some_queries_that_all_or_none_of_its_students_
 def test_the_same_command_finds_the_finished_run(plugin: str, tmp_path: Path):
     first = run(plugin, tmp_path)
     assert run(plugin, tmp_path) == first
-    assert run(plugin, tmp_path, seed=1)["id"] != first["id"]
+    assert run(plugin, tmp_path, seed=1).id != first.id
 
 
 def test_rows_that_give_meaning_are_made_beside_the_one_asked_for(plugin: str, tmp_path: Path):
@@ -172,16 +173,16 @@ def test_rows_that_give_meaning_are_made_beside_the_one_asked_for(plugin: str, t
 
 def test_which_rows_are_shown_changes_no_protocol_but_a_setting_does(plugin: str, tmp_path: Path):
     plain = run(plugin, tmp_path)
-    assert plain["overrides"] == {}
+    assert plain.overrides == {}
     other = run(plugin, tmp_path, overrides={**QUICK, "training.seeds": "1"})
-    assert other["protocol_hash"] != plain["protocol_hash"]
-    assert other["overrides"] == {"training.seeds": "1"}
+    assert other.protocol_hash != plain.protocol_hash
+    assert other.overrides == {"training.seeds": "1"}
 
 
 def test_while_a_method_is_tuned_val_is_scored_and_test_is_not_even_read(plugin: str, tmp_path: Path):
     untested = {"data.name": "without_test", "data.options": "{}", "training.seeds": "1"}
     record = run(plugin, tmp_path, overrides={**untested, "training.split": "val"})
-    assert record["scores"]["convnet"]["mean_recall"]["mean"] > 0
+    assert record.scores["convnet"].mean_recall.mean > 0
     with pytest.raises(vlbench.errors.DataError, match="no split 'test'"):
         run(plugin, tmp_path, overrides=untested)
     with pytest.raises(vlbench.errors.VlbenchError, match=r"training\.split is 'train'. Allowed: test; val"):
@@ -198,24 +199,24 @@ def test_an_artifact_over_budget_is_refused(plugin: str, tmp_path: Path):
 )
 def test_a_method_that_fails_leaves_a_record_that_says_why(plugin: str, tmp_path: Path, method, status, text):
     record = run(plugin, tmp_path, method=method)
-    assert record["status"] == status
-    assert text in record["message"]
-    assert record["scores"] == {}
+    assert record.status == status
+    assert text in record.message
+    assert record.scores == {}
 
 
 def test_a_failed_run_is_tried_again(plugin: str, tmp_path: Path):
     first = run(plugin, tmp_path, method="broken")
-    assert run(plugin, tmp_path, method="broken")["created"] >= first["created"]
-    assert (tmp_path / first["id"] / "error.txt").exists()
+    assert run(plugin, tmp_path, method="broken").created >= first.created
+    assert (tmp_path / first.id / "error.txt").exists()
 
 
 def test_a_saved_artifact_scores_the_same_without_the_method(plugin: str, tmp_path: Path):
     from vlbench.runs.rescoring import score_artifact
 
     record = run(plugin, tmp_path, overrides={**QUICK})
-    again = score_artifact(tmp_path / record["id"], registry=load_registry())
-    assert again["scores"] == record["scores"]
-    assert again["method"] == "first"
+    again = score_artifact(tmp_path / record.id, registry=load_registry())
+    assert again.scores == record.scores
+    assert again.method == "first"
 
 
 def test_wrong_names_options_and_budgets_are_refused_before_anything_is_made(plugin: str, tmp_path: Path):
@@ -252,12 +253,12 @@ def grid(plugin: str, out: Path, methods: list[str], budgets: list[str], **more)
 
 def test_a_budget_of_bytes_is_filled_and_not_exceeded(plugin: str, tmp_path: Path):
     record = quick(plugin, tmp_path, budget="60kB")
-    kept, size = record["cost"]["pairs"], record["cost"]["bytes"]
+    kept, size = record.cost.pairs, record.cost.bytes
     assert size <= 60_000
     one_more = quick(plugin, tmp_path, budget=kept + 1)
-    assert one_more["cost"]["bytes"] > 60_000
-    assert quick(plugin, tmp_path, budget=kept)["cost"]["bytes"] == size
-    assert quick(plugin, tmp_path, budget="1GB")["cost"]["pairs"] == 600
+    assert one_more.cost.bytes > 60_000
+    assert quick(plugin, tmp_path, budget=kept).cost.bytes == size
+    assert quick(plugin, tmp_path, budget="1GB").cost.pairs == 600
 
 
 def test_a_method_that_knows_pairs_alone_says_so_under_bytes(plugin: str, tmp_path: Path):
@@ -267,7 +268,7 @@ def test_a_method_that_knows_pairs_alone_says_so_under_bytes(plugin: str, tmp_pa
 
 def test_a_grid_makes_every_row_that_can_be_made_and_shows_those_that_cannot(plugin: str, tmp_path: Path):
     records = grid(plugin, tmp_path, ["broken", "first", "greedy"], ["8"], seeds=(0, 1))
-    rows = [(r["method"], r["seed"], r["status"], r["always_on"]) for r in records]
+    rows = [(r.method, r.seed, r.status, r.baseline) for r in records]
     assert rows[:6] == [
         ("broken", 0, "failed", False), ("broken", 1, "failed", False), ("first", 0, "finished", False),
         ("first", 1, "finished", False), ("greedy", 0, "failed", False), ("greedy", 1, "failed", False),
@@ -281,26 +282,27 @@ def test_a_grid_makes_every_row_that_can_be_made_and_shows_those_that_cannot(plu
 
 
 def test_where_nothing_was_made_there_is_nothing_to_give_meaning_to(plugin: str, tmp_path: Path):
-    assert [r["method"] for r in grid(plugin, tmp_path, ["broken", "greedy"], ["8"])] == ["broken", "greedy"]
+    assert [r.method for r in grid(plugin, tmp_path, ["broken", "greedy"], ["8"])] == ["broken", "greedy"]
 
 
-@pytest.mark.parametrize(("budget", "name"), [("12", "random-bytes"), ("40kB", "random-pairs")])
+@pytest.mark.parametrize(("budget", "name"), [("12", "random-bytes of learned"), ("40kB", "random-pairs of learned")])
 def test_a_distilled_row_stands_beside_its_start_and_random_pairs_of_its_size(plugin, tmp_path, budget, name):
     records = grid(plugin, tmp_path, ["learned"], [budget])
-    learned, beside = records[0], next(r for r in records if r.get("beside"))
-    pairs, size = learned["cost"]["pairs"], learned["cost"]["bytes"]
-    if name == "random-bytes":
-        assert beside["budget"] == str(Budget(size, "bytes"))
-        assert size - 4000 < beside["cost"]["bytes"] <= size
+    learned, matched = records[0], next(r for r in records if r.matched_to)
+    pairs, size = learned.cost.pairs, learned.cost.bytes
+    if "bytes" in name:
+        assert matched.budget == str(Budget(size, "bytes"))
+        assert size - 4000 < matched.cost.bytes <= size
     else:
         assert 0 < size <= 40_000
-        assert beside["cost"]["pairs"] == pairs
-    (group,) = build_table(records).groups
-    rows = {row.method: row for row in group.always_on}
-    assert set(rows) == {name, "start", "random", "mean-caption", "full", "chance"}
-    assert (group.budget, rows["start"].pairs, rows[name].pairs) == (budget, pairs, beside["cost"]["pairs"])
-    assert rows["start"].cells["mean"].mean == learned["start"]["scores"]["convnet"]["mean_recall"]["mean"]
-    assert f"{name} =" in render_text(build_table(records))
+        assert matched.cost.pairs == pairs
+    found = [FoundRecord.of(record) for record in records]
+    (group,) = build_table(found).groups
+    rows = {row.method: row for row in group.baselines}
+    assert set(rows) == {name, "start of learned", "random", "mean-caption", "full", "chance"}
+    assert (group.budget_name, rows["start of learned"].pairs, rows[name].pairs) == (budget, pairs, matched.cost.pairs)
+    assert rows["start of learned"].scores["mean"].mean == learned.start.scores["convnet"].mean_recall.mean
+    assert name.replace("learned", "a row:") in render_text(build_table(found))
 
 
 def test_a_resumed_run_costs_the_sum_of_its_parts(plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -310,5 +312,5 @@ def test_a_resumed_run_costs_the_sum_of_its_parts(plugin: str, tmp_path: Path, m
         quick(plugin, tmp_path, method="learned", options={"start": 1})
     resumed = quick(plugin, tmp_path, method="learned", options={"start": 1})
     whole = quick(plugin, tmp_path, method="learned")
-    assert (resumed["resumed"], "resumed" in whole) == (True, False)
-    assert resumed["cost"]["condense_s"] == whole["cost"]["condense_s"] + 100.0
+    assert (resumed.resumed, whole.resumed) == (True, False)
+    assert resumed.cost.condense_s == whole.cost.condense_s + 100.0

@@ -78,7 +78,7 @@ def test_modules_are_short_and_no_placeholder_is_left(made: Path):
         (["9lives"], "a letter first, as in every-nth"),
         (["none"], "cannot name a plugin"),
         (["vldd"], "method 'vldd' is declared by plugin 'trajectory' already"),
-        (["scenes", "--family", "dataset"], "data set 'scenes' is declared by plugin 'scenes' already"),
+        (["scenes", "--family", "dataset"], "dataset 'scenes' is declared by plugin 'scenes' already"),
         (["coresets"], "there is a plugin 'coresets' already"),
         (["taken"], "exists. Take another name, give another --out, or remove it first"),
         (["fresh", "--out", "nowhere"], "--out 'nowhere' is no folder"),

@@ -30,7 +30,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("students")
 
 
-def test_students_beside_the_protocols_score_the_same_artifact_and_leave_its_scores_alone(out: Path) -> None:
+def test_more_students_score_the_same_artifact_and_leave_its_scores_alone(out: Path) -> None:
     alone = run(out)
     both = run(out, "--students", "convnet-b, vit")
     assert both["id"] == alone["id"], "no method sees them, so they are no part of what was asked"

@@ -110,7 +110,7 @@ def test_a_learned_temperature_starts_where_the_fixed_one_is_and_moves(toys):
 def test_images_are_augmented_for_a_trained_encoder_only(toys):
     dataset, builder, frozen, tower_inputs = toys
     full = full_selection(tower_inputs.pairs, dataset.fingerprint)
-    recipe = replace(VLDD, epochs=1, augment="vldd")
+    recipe = replace(VLDD, epochs=1, augment="randaugment")
     with pytest.raises(ProtocolError, match="Set augment = 'none'"):
         train(frozen, training_set(full, frozen, tower_inputs), recipe, SeedTree(0))
     student = builder.student("toy", toy_student(train="all"))

@@ -144,7 +144,7 @@ def test_the_same_seeds_give_the_same_start_and_others_another_head(builder, tra
     assert torch.equal(one["text"], first.start(SeedTree(0))["text"])
 
 
-def test_adapters_are_shared_by_all_students_and_leave_the_encoder_as_it_was_at_the_start(builder):
+def test_adapters_are_shared_by_all_students_and_start_as_the_plain_encoder(builder):
     lora, frozen = builder.student("toy", config("lora")), builder.student("toy", config())
     one, other = lora.start(SeedTree(0)), lora.start(SeedTree(1))
     assert torch.equal(one["image-lora"], other["image-lora"])

@@ -1,5 +1,6 @@
 """Batches, and training against torch's own SGD."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,27 @@ def test_a_step_draws_the_same_however_the_run_came_to_it():
     assert torch.equal(first.positions(17, 3, SeedTree(0)), second.positions(17, 3, SeedTree(0)))
     drawn = [tuple(first.positions(17, 3, SeedTree(seed)).tolist()) for seed in range(10)]
     assert len(set(drawn)) > 5
+
+
+def test_batches_are_the_same_whether_a_pass_is_shuffled_once_or_at_every_step():
+    pairs, seeds = uneven_pairs(), SeedTree(3)
+    for passes, count, batch in (("pairs", 15, 4), ("items", 8, 3)):
+        data = numbered(pairs)
+        for step in [*range(12), 2, 40, 11]:
+            number, at = divmod(step, data.per_pass(batch, passes))
+            order = torch.randperm(count, generator=seeds.generator("pass", number))[at * batch : (at + 1) * batch]
+            drawn = data.positions(step, batch, seeds, passes=passes)
+            assert torch.equal(drawn if passes == "pairs" else pairs[drawn, 0], order)
+            drawn.zero_()  # a caller may do with them what it likes
+
+
+def test_a_step_on_a_million_items_shuffles_them_once_a_pass():
+    data, seeds = numbered(torch.arange(1_000_000)[:, None].expand(-1, 2)), SeedTree(0)
+    data.positions(0, 256, seeds)
+    begin = time.process_time()
+    for step in range(1, 101):
+        data.positions(step, 256, seeds)
+    assert time.process_time() - begin < 0.3  # shuffled at each step they take a second and more
 
 
 def test_entries_of_both_sides_belong_to_the_same_pairs():

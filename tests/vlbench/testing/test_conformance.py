@@ -87,6 +87,41 @@ def test_an_expected_failure_of_an_unknown_check_is_an_error():
         parametrize_with_checks([TOY], expected_failures={"result_valid": "typo"})
 
 
+LISTED = """
+{before}
+import vlbench
+def fetch():
+    import sklearn
+@vlbench.hookimpl
+def vlbench_methods():
+    {inside}
+    return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "status"),
+    [
+        ("", "", "passed"),
+        ("import sklearn", "", "failed"),
+        ("", "fetch()", "failed"),
+        ("import slow_helper", "", "failed"),
+    ],
+)
+def test_a_plugin_that_imports_a_heavy_library_when_listed_fails(tmp_path, monkeypatch, before, inside, status):
+    (tmp_path / "listed_plugin.py").write_text(LISTED.format(before=before, inside=inside))
+    (tmp_path / "slow_helper.py").write_text("import sklearn")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = str(tmp_path / "listed_plugin.py")
+    registry = Registry()
+    registry.plugins.append(Plugin("listed_plugin", "", "", "ok", file=file))
+    loaded, light = check_plugin("listed_plugin", registry)
+    assert (loaded.status, light.status) == ("passed", status)
+    if status == "failed":
+        assert light.message.startswith("it imports ")
+        assert "sklearn" in light.message
+
+
 def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     check_method(TOY)

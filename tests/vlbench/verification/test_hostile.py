@@ -249,7 +249,7 @@ def told(bundle: Path, claims: Claims) -> str:
 
 
 @pytest.mark.parametrize(("name", "content", "reason"), CONTENTS, ids=lambda value: str(value)[:24])
-def test_a_file_inside_that_was_made_to_do_harm_is_refused_though_all_hashes_are_right(
+def test_a_harmful_file_inside_is_refused_though_all_hashes_are_right(
     claims: Claims, tmp_path: Path, name: str, content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Path(shutil.copytree(claims.selection, tmp_path / claims.selection.name))

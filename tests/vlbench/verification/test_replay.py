@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vlbench.records.evidence import read_evidence
-from vlbench.verification.replay import option_text
+from vlbench.runs.jobs import option_text
 
 from .conftest import Claims
 from .test_verify import invoke

@@ -51,9 +51,9 @@ def _file(name: str) -> str:
 
 
 def _summary(table: Table) -> Html:
-    rows = [row for group in table.groups for row in (*group.ranked, *group.always_on)]
+    rows = [row for group in table.groups for row in group.rows]
     records = {id(record): record for row in rows for record in row.records}
-    latest = max((str(record.get("created", ""))[:10] for record in records.values()), default="")
+    latest = max((record.created[:10] for record in records.values()), default="")
     counts = [
         (len({group.suite for group in table.groups}), "suite"),
         (len({row.method for group in table.groups for row in group.ranked}), "method"),
@@ -68,7 +68,8 @@ def _summary(table: Table) -> Html:
 def _filters(table: Table) -> Html:
     suites = dict.fromkeys(group.suite for group in table.groups)
     divisions = dict.fromkeys(division(group.budget) for group in table.groups)
-    budgets = sorted(dict.fromkeys(group.budget for group in table.groups), key=_budget_order)
+    groups = sorted(table.groups, key=lambda group: (group.budget is None, group.budget and group.budget.sort_key))
+    budgets = dict.fromkeys(group.budget_name for group in groups)
     return join(
         [
             _choice("suite", "Suite", [(name, name) for name in suites]),
@@ -82,10 +83,6 @@ def _choice(name: str, label: str, options: Iterable[tuple[str, str]]) -> Html:
     first = element("option", {"value": ""}, "all")
     rest = [element("option", {"value": value}, text) for value, text in options]
     return element("label", {}, label, element("select", {"id": f"filter-{name}", "data-filter": name}, first, *rest))
-
-
-def _budget_order(budget: str) -> tuple[bool, float, str]:
-    return (not budget.isdigit(), float(budget) if budget.isdigit() else 0.0, budget)
 
 
 def _contents(suites: Sequence[Sequence[Group]]) -> Html:
@@ -111,9 +108,8 @@ def _suites(suites: Sequence[Sequence[Group]]) -> list[Html]:
 def _suite(groups: Sequence[Group], data_set: str | None) -> Html:
     """A suite under one protocol on one data set: plots, tables, and what is published on ``data_set``."""
     first = groups[0]
-    record = next((row.records[0] for g in groups for row in (*g.ranked, *g.always_on) if row.records), {})
     facts = [f"protocol v{first.protocol_version}" if first.protocol_version else "protocol", first.protocol_hash[:8]]
-    fingerprint = str(record.get("data_fingerprint") or "")[:8]
+    fingerprint = first.data_fingerprint[:8]
     return element(
         "section",
         {"class": "suite", "id": suite_id(first), "data-suite": first.suite},

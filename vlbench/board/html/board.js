@@ -89,7 +89,7 @@
     const wanted = $("#filter-text").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = Object.fromEntries($$("[data-filter]").map((select) => [select.dataset.filter, select.value]));
     const provisional = $("#filter-provisional").checked;
-    const always = $("#filter-always").checked;
+    const baselines = $("#filter-baselines").checked;
     const fits = (name, value) => !chosen[name] || chosen[name] === value;
     let shown = 0;
     for (const suite of $$(".suite")) {
@@ -98,12 +98,12 @@
         const open = fits("suite", suite.dataset.suite) && fits("budget", group.dataset.budget) && fits("division", group.dataset.division);
         let inGroup = 0;
         for (const row of $$("tbody tr", group)) {
-          const reference = row.parentElement.classList.contains("always");
+          const baseline = row.parentElement.classList.contains("baseline");
           const named = wanted.every((word) => words.get(row).includes(word));
-          const keep = open && (reference ? always && (named || wanted.length > 0) : named && (provisional || !row.classList.contains("provisional")));
+          const keep = open && (baseline ? baselines && (named || wanted.length > 0) : named && (provisional || !row.classList.contains("provisional")));
           row.hidden = !keep;
-          if (keep && (!reference || named)) inGroup += 1;
-          if (keep && !(reference && wanted.length && !named)) shown += 1;
+          if (keep && (!baseline || named)) inGroup += 1;
+          if (keep && !(baseline && wanted.length && !named)) shown += 1;
         }
         group.hidden = inGroup === 0;
         $(".board", group).classList.toggle("filtered", $$("tbody.ranked tr[hidden]", group).length > 0);
@@ -240,7 +240,7 @@
     return section("Hits and misses", make("p", { class: "hint" }, hint), ...parts);
   };
 
-  const told = (scores) => {
+  const pluginScores = (scores) => {
     const head = make("tr", {}, ...["", "", "mean", "sd"].map((name) => make("th", { scope: "col", class: "number" }, name)));
     const body = scores.map((score) =>
       make("tr", {},
@@ -291,10 +291,10 @@
     if (chosen) about.push(["recipe chosen on val", Object.entries(chosen).map(([name, value]) => `${name} ${value}`).join(", ")]);
     const options = Object.entries(run.options).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
     const curves = Object.entries(run.curves).map(([name, points]) => curve(name, points)).filter(Boolean);
-    const declared = own(run.told, row.student) || [];
+    const declared = own(run.plugin_scores, row.student) || [];
     return [
       lines(about),
-      declared.length ? told(declared) : null,
+      declared.length ? pluginScores(declared) : null,
       curves.length ? section("Curves", ...curves) : null,
       run.command ? section("Command", command(run.command)) : null,
       options.length ? section("Options", lines(options)) : null,
@@ -324,7 +324,7 @@
     const row = data().rows[name];
     if (!row) return;
     $("#row-title").textContent = row.method;
-    const standing = row.always ? "always-on row" : row.provisional ? "provisional: too few seeds to be ranked" : row.status === "finished" ? "" : row.status;
+    const standing = row.baseline ? "baseline" : row.provisional ? "provisional: too few seeds to be ranked" : row.status === "finished" ? "" : row.status;
     const parts = [
       make("p", { class: "where" }, row.where, standing ? ` · ${standing}` : null, row.badge ? ` · ${row.badge}` : null),
       row.message ? make("p", { class: "message" }, row.message) : null,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from vlbench.board import format as wording
 from vlbench.board.html.gallery import Pictures, gallery, tiles_per_row
@@ -14,7 +16,7 @@ from vlbench.board.html.hits import hits
 from vlbench.board.html.markup import Html, data_script
 from vlbench.board.html.names import row_id
 from vlbench.board.leaderboard import Group, Row, Table
-from vlbench.board.statistics.samples import Record
+from vlbench.records.record import FoundRecord, Measure
 
 MOST_POINTS = 120
 """Points of a curve; a longer one is thinned."""
@@ -22,9 +24,9 @@ MOST_POINTS = 120
 
 def details_scripts(table: Table) -> list[Html]:
     """One script element with the rows and their runs, and one for each gallery."""
-    rows = [(group, row) for group in table.groups for row in (*group.ranked, *group.always_on)]
+    rows = [(group, row) for group in table.groups for row in group.rows]
     runs: dict[int, int] = {}
-    records: list[Record] = []
+    records: list[FoundRecord] = []
     for _, row in rows:
         for record in row.records:
             if id(record) not in runs:
@@ -53,10 +55,10 @@ def _galleries(rows: Sequence[Row]) -> tuple[dict[int, str], list[Html]]:
         for record in row.records:
             if id(record) in names:
                 break
-            pictures = gallery(Path(record["folder"]), most) if record.get("folder") else None
+            pictures = gallery(record.folder, most) if record.folder is not None else None
             if pictures is not None:
                 names[id(record)] = f"gallery-{len(scripts)}"
-                scripts.append(data_script(names[id(record)], {**pictures, "seed": record["seed"]}))
+                scripts.append(data_script(names[id(record)], {**pictures, "seed": record.seed}))
                 break
     return names, scripts
 
@@ -72,11 +74,8 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "badge": row.badge,
         "claim": row.origin,
         "provisional": row.provisional,
-        "always": row.always_on,
-        "columns": [
-            {"name": name, "mean": cell.mean, "sd": cell.sd, "count": cell.count, "interval": cell.interval}
-            for name, cell in row.cells.items()
-        ],
+        "baseline": row.baseline,
+        "columns": [{"name": name, **asdict(score)} for name, score in row.scores.items()],
         "recovered": wording.recovered_text(row),
         "pairs": wording.pairs_text(row),
         "size": wording.bytes_text(row),
@@ -90,53 +89,42 @@ def _hits(group: Group, row: Row, pictures: Pictures) -> list[dict[str, Any]] | 
     return next((found for record in row.records[:1] if (found := hits(record, group.student, pictures))), None)
 
 
-def _run(record: Record, environments: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _run(record: FoundRecord, environments: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What one run adds: its scores by student and seed, command, cost, curves, and which environment it ran in."""
-    environment = {**(record.get("environment") or {}), "plugins": record.get("plugins") or []}
+    environment = {**to_builtins(record.environment), "plugins": to_builtins(record.plugins)}
     key = json.dumps(environment, sort_keys=True)
     environments.setdefault(key, environment)
+    starts = record.start.scores if record.start else {}
     return {
-        "id": record["id"],
-        "seed": record["seed"],
-        "created": record.get("created", ""),
-        "command": shlex.join(str(word) for word in record.get("command") or []),
-        "options": {name: value for name, value in record["options"].items() if value not in (None, [], "")},
-        "seeds": {student: _of_seeds(scores) for student, scores in record["scores"].items()},
-        "start": {
-            student: scores["mean_recall"]["mean"]
-            for student, scores in ((record.get("start") or {}).get("scores") or {}).items()
+        "id": record.id,
+        "seed": record.seed,
+        "created": record.created,
+        "command": shlex.join(record.command),
+        "options": {name: value for name, value in record.options.items() if value not in (None, [], "")},
+        "seeds": {
+            student: [round(value, 4) for value in scores.mean_recall.seeds]
+            for student, scores in record.scores.items()
         },
-        "told": {student: _told(scores) for student, scores in (record.get("plugin_scores") or {}).items()},
-        "chosen": record.get("chosen") or {},
-        "cost": {name: value for name, value in record["cost"].items() if value is not None},
+        "start": {student: scores.mean_recall.mean for student, scores in starts.items()},
+        "plugin_scores": {student: _plugin_scores(scores) for student, scores in record.plugin_scores.items()},
+        "chosen": record.chosen,
+        "cost": to_builtins(record.cost),
         "environment": list(environments).index(key),
-        "curves": {name: thin(values) for name, values in (record.get("curves") or {}).items() if _drawable(values)},
+        "curves": {name: thin(values) for name, values in record.curves.items() if len(values) > 1},
     }
 
 
-def _told(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _plugin_scores(scores: Mapping[str, Mapping[str, Measure]]) -> list[dict[str, Any]]:
     """Scores that plugins declare, of one student: by score and direction."""
     return [
-        {"name": name, "direction": direction, "mean": summary["mean"], "sd": summary["sd"]}
+        {"name": name, "direction": direction, "mean": measure.mean, "sd": measure.sd}
         for name, by_direction in scores.items()
-        for direction, summary in by_direction.items()
+        for direction, measure in by_direction.items()
     ]
 
 
-def _of_seeds(scores: Mapping[str, Any]) -> list[float]:
-    return [round(value, 4) for value in scores["mean_recall"]["seeds"]]
-
-
-def _drawable(values: object) -> bool:
-    return (
-        isinstance(values, Sequence)
-        and len(values) > 1
-        and all(value is None or isinstance(value, int | float) for value in values)
-    )
-
-
-def thin(values: Sequence[float | None]) -> dict[str, Any]:
+def thin(values: Sequence[float]) -> dict[str, Any]:
     """Of a curve at most :data:`MOST_POINTS` values, evenly spread from the first to the last; ``last`` is its step."""
     last, points = len(values) - 1, min(len(values), MOST_POINTS)
     chosen = [values[round(n * last / (points - 1))] for n in range(points)]
-    return {"last": last, "values": [None if value is None else float(f"{value:.4g}") for value in chosen]}
+    return {"last": last, "values": [float(f"{value:.4g}") for value in chosen]}

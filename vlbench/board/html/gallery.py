@@ -67,12 +67,11 @@ class Pictures:
 
 def _address(pixels: Any) -> str:
     """uint8 [channel, height, width] -> a ``data:`` address."""
-    import numpy
     from PIL import Image
 
-    colour = numpy.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
-    image = Image.fromarray(numpy.ascontiguousarray(colour.transpose(1, 2, 0)))
-    buffer = io.BytesIO()
+    from vlbench.data.pictures import to_pil
+
+    image, buffer = to_pil(pixels), io.BytesIO()
     if max(image.size) > 2 * LARGEST // 3:
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
         image.save(buffer, "JPEG", quality=82)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.board.html.gallery import Pictures
-from vlbench.board.statistics.samples import Record
 from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.records.ranks import found_and_missed, read_ranks
 
 if TYPE_CHECKING:
     import numpy
+
+    from vlbench.records.record import FoundRecord
 
     Ranks = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.int32]]
 
@@ -25,7 +26,7 @@ NAMED = 12
 LARGEST_FILE = 1 << 20
 
 
-def hits(record: Record, student: str, pictures: Pictures) -> list[dict[str, Any]] | None:
+def hits(record: FoundRecord, student: str, pictures: Pictures) -> list[dict[str, Any]] | None:
     """What became of the queries of each direction; None where no ranks of the student were kept, or none can be read.
 
     Returns:
@@ -37,7 +38,7 @@ def hits(record: Record, student: str, pictures: Pictures) -> list[dict[str, Any
     import numpy
 
     try:
-        blocks = read_ranks(Path(record["folder"])) if "folder" in record else None
+        blocks = read_ranks(record.folder) if record.folder is not None else None
     except DataError:
         return None
     ranks: dict[str, list[Ranks]] = {}
@@ -45,7 +46,7 @@ def hits(record: Record, student: str, pictures: Pictures) -> list[dict[str, Any
         if of_student == student:
             ranks.setdefault(direction, []).append(values)
     same = {name: numpy.stack(rows) for name, rows in ranks.items() if len({len(row) for row in rows}) == 1}
-    examples = _examples(Path(record["folder"]), pictures) if same else {}
+    examples = _examples(record.folder, pictures) if same and record.folder is not None else {}
     return [_direction(name, at, examples.get(name, {})) for name, at in same.items() if at.size] or None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from vlbench.board import format as wording
 from vlbench.board.html.markup import Html, element, scrollable
 from vlbench.board.published import Number, Published, metrics_of, protocols, published, sources_of
 
@@ -20,7 +19,9 @@ def literature(data_set: str) -> Html:
     rows = published(data_set)
     title = f"Published on {data_set}: {sum(len(row.numbers) for row in rows)} numbers of {len(rows)} results"
     sources = sources_of(rows)
-    budgets = [_budget(budget, list(members), sources) for budget, members in groupby(rows, key=lambda row: row.budget)]
+    budgets = [
+        _budget(budget, list(members), sources) for budget, members in groupby(rows, key=lambda row: row.budget_text)
+    ]
     return element(
         "details",
         {"class": "published"},
@@ -40,8 +41,7 @@ def _budget(budget: str, rows: Sequence[Published], sources: Mapping[str, int]) 
     head = element("tr", {}, *(element("th", {"scope": "col"}, name) for name in heads))
     body = element("tbody", {}, *(_line(row, metrics, sources[row.cited]) for row in rows))
     table = element("table", {}, element("thead", {}, head), body)
-    words = wording.budget_text(budget)
-    return element("section", {}, element("h4", {}, words), scrollable(f"Published, {words}", table))
+    return element("section", {}, element("h4", {}, budget), scrollable(f"Published, {budget}", table))
 
 
 def _line(row: Published, metrics: Sequence[str], source: int) -> Html:

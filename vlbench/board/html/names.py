@@ -11,21 +11,24 @@ from vlbench.cache import short_hash
 
 def suite_id(group: Group) -> str:
     """The section of a suite under one protocol on one data set."""
-    return f"{_slug(group.suite)}-{short_hash([group.suite, group.protocol_hash, _data(group)], 6)}"
+    return f"{_slug(group.suite)}-{short_hash([group.suite, group.protocol_hash, group.data_fingerprint], 6)}"
 
 
 def row_id(group: Group, row: Row) -> str:
     """A row's page: the same for the same row on every board."""
-    options: Mapping[str, object] = row.records[0]["options"] if row.records else row.options
-    key = [group.suite, group.protocol_hash, _data(group), group.budget, group.student, group.encoders, row.method]
-    parts = "-".join(_slug(text) for text in (row.method, group.budget, group.suite))
-    of_claim = [row.origin, row.records[0]["seed"]] if row.origin and row.records else []
+    options: Mapping[str, object] = row.records[0].options if row.records else row.options
+    key = [
+        group.suite,
+        group.protocol_hash,
+        group.data_fingerprint,
+        group.budget_name,
+        group.student,
+        group.encoders,
+        row.method,
+    ]
+    parts = "-".join(_slug(text) for text in (row.method, group.budget_name, group.suite))
+    of_claim = [row.origin, row.records[0].seed] if row.origin and row.records else []
     return f"{parts}-{short_hash([*key, dict(options), row.status == 'finished', *of_claim], 8)}"
-
-
-def _data(group: Group) -> str:
-    first = next((row.records[0] for row in (*group.ranked, *group.always_on) if row.records), {})
-    return str(first.get("data_fingerprint") or "")
 
 
 def _slug(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +29,7 @@ class Point:
     @property
     def y(self) -> float:
         """Mean recall in percent."""
-        return self.row.cells[MEAN_RECALL].mean
+        return self.row.scores[MEAN_RECALL].mean
 
 
 @dataclass(frozen=True)
@@ -56,25 +55,24 @@ def figures(groups: Sequence[Group]) -> list[Html]:
 
 
 def _by_budget(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
-    sized = [(group, amount(group.budget)) for group in groups if group.budget not in UNBUDGETED]
+    sized = [(group, group.budget) for group in groups if group.budget is not None]
     if len(sized) < 2:
         return None
     lines: dict[str, list[Point]] = {}
-    for group, size in sized:
+    for group, budget in sized:
         for row in _best_of_each_method(group):
             if row.method not in UNBUDGETED:
-                lines.setdefault(row.method, []).append(Point(group, row, size))
-    full = next((row for group in groups for row in group.always_on if row.method == CEILING and row.cells), None)
-    sizes = [size for _, size in sized]
+                lines.setdefault(row.method, []).append(Point(group, row, budget.amount))
+    full = next((row for group in groups for row in group.baselines if row.method == CEILING and row.scores), None)
+    sizes = [budget.amount for _, budget in sized]
     points = [point for line in lines.values() for point in line]
     axes = _Axes(min(sizes) / 1.15, max(sizes) * 1.15, _top([*(_high(point.row) for point in points), _high(full)]))
     drawn = [_line(line, colours.get(method, "other"), axes) for method, line in lines.items()]
     ends = [(method, axes.y(line[-1].y), colours.get(method, "other")) for method, line in lines.items()]
     labelled = [end for end in ends if end[2] != "other" or len(ends) <= COLOURED + 2]
     ceiling = _ceiling(full, axes) if full else []
-    ticks = _ticks(axes, sorted({size: group.budget for group, size in sized}.items()))
-    unit = "pairs" if sized[0][0].budget.isdigit() else "bytes"
-    body = [*_grid(axes, ticks, unit), *ceiling, *drawn, *_labels(labelled, WIDTH - RIGHT + 8)]
+    ticks = _ticks(axes, sorted({budget.amount: str(budget) for _, budget in sized}.items()))
+    body = [*_grid(axes, ticks, sized[0][1].unit), *ceiling, *drawn, *_labels(labelled, WIDTH - RIGHT + 8)]
     return _figure("Score against budget", "Mean recall in percent; bars are 95 % intervals.", body)
 
 
@@ -82,8 +80,8 @@ def _by_cost(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     points = [
         Point(group, row, row.seconds)
         for group in groups
-        for row in (*group.ranked, *group.always_on)
-        if row.cells and row.seconds and row.method not in UNBUDGETED
+        for row in group.rows
+        if row.scores and row.seconds and row.method not in UNBUDGETED
     ]
     if len(points) < 3:
         return None
@@ -96,12 +94,6 @@ def _by_cost(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     texts = _front_labels(front, axes, colours, several=len(groups) > 1)
     note = "Mean recall in percent by time to condense, train and score; the line joins what nothing beats on both."
     return _figure("Score against cost", note, [*_grid(axes, _ticks(axes, _TIMES), "time"), line, *dots, *texts])
-
-
-def amount(budget: str) -> float:
-    """How many pairs or bytes a budget is, as ``500`` and ``5MB``; 1 where it is written in no known way."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(B|kB|MB|GB)?", budget)
-    return max(float(found[1]) * 1000.0 ** ("B", "kB", "MB", "GB").index(found[2] or "B"), 1.0) if found else 1.0
 
 
 _TIMES = (
@@ -130,22 +122,24 @@ def pareto(points: Iterable[Point]) -> list[Point]:
 
 
 def _colours(groups: Sequence[Group]) -> dict[str, str]:
-    """Class of each method: the best ones are told apart by colour, always-on rows are faint."""
+    """Class of each method: the best ones are told apart by colour, baselines are faint."""
     best: dict[str, float] = {}
-    always = {row.method for group in groups for row in group.always_on}
+    baselines = {row.method for group in groups for row in group.baselines}
     for group in groups:
         for row in group.ranked:
-            if row.cells and row.method not in always:
-                best[row.method] = max(best.get(row.method, 0.0), row.cells[MEAN_RECALL].mean)
+            if row.scores and row.method not in baselines:
+                best[row.method] = max(best.get(row.method, 0.0), row.scores[MEAN_RECALL].mean)
     ranked = sorted(best, key=lambda method: (-best[method], method))
-    return {method: f"c{number}" for number, method in enumerate(ranked[:COLOURED])} | dict.fromkeys(always, "always")
+    return {method: f"c{number}" for number, method in enumerate(ranked[:COLOURED])} | dict.fromkeys(
+        baselines, "baseline"
+    )
 
 
 def _best_of_each_method(group: Group) -> list[Row]:
     best: dict[str, Row] = {}
-    for row in (*group.ranked, *group.always_on):
+    for row in group.rows:
         other = best.get(row.method)
-        if row.cells and (other is None or row.cells[MEAN_RECALL].mean > other.cells[MEAN_RECALL].mean):
+        if row.scores and (other is None or row.scores[MEAN_RECALL].mean > other.scores[MEAN_RECALL].mean):
             best[row.method] = row
     return list(best.values())
 
@@ -153,7 +147,7 @@ def _best_of_each_method(group: Group) -> list[Row]:
 def _high(row: Row | None) -> float:
     if row is None:
         return 0.0
-    return row.interval[1] if row.interval else row.cells[MEAN_RECALL].mean
+    return row.interval[1] if row.interval else row.scores[MEAN_RECALL].mean
 
 
 def _top(values: Iterable[float]) -> float:
@@ -194,9 +188,9 @@ def _line(points: Sequence[Point], colour: str, axes: _Axes) -> Html:
 
 
 def _ceiling(full: Row, axes: _Axes) -> list[Child]:
-    y = axes.y(full.cells[MEAN_RECALL].mean)
+    y = axes.y(full.scores[MEAN_RECALL].mean)
     line = element("line", {"class": "ceiling", "x1": LEFT, "x2": WIDTH - RIGHT, "y1": y, "y2": y})
-    return [line, element("text", {"class": "label always", "x": LEFT + 6, "y": y - 5}, "full data")]
+    return [line, element("text", {"class": "label baseline", "x": LEFT + 6, "y": y - 5}, "full data")]
 
 
 def _dot(point: Point, axes: _Axes, colour: str) -> Html:
@@ -217,7 +211,7 @@ def _front_labels(front: Sequence[Point], axes: _Axes, colours: dict[str, str], 
     boxes: list[tuple[float, float, float]] = []
     labels: list[Child] = []
     for point in sorted(front, key=lambda point: -point.y):
-        text = _short(f"{point.row.method} {point.group.budget}" if several else point.row.method)
+        text = _short(f"{point.row.method} {point.group.budget_name}" if several else point.row.method)
         x, y, width = axes.x(point.x) + 7, axes.y(point.y) - 6, 7.0 * len(text)
         if all(abs(y - other) >= LABEL_HEIGHT or x + width < start or end < x for start, end, other in boxes):
             boxes.append((x, x + width, y))

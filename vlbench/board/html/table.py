@@ -9,37 +9,42 @@ from itertools import groupby
 from vlbench.board import format as wording
 from vlbench.board.html.markup import Child, Html, element, join, scrollable
 from vlbench.board.html.names import row_id
-from vlbench.board.leaderboard import CEILING, MEAN_RECALL, REFERENCE, Group, Row
+from vlbench.board.leaderboard import CEILING, MEAN_RECALL, Group, Row
+from vlbench.budget import Budget
 from vlbench.records.evidence import PROVES
 
 BAR_WIDTH, BAR_HEIGHT = 168, 22
 
 
 def group_table(group: Group) -> Html:
-    """A table with a heading of its own: ranked rows, and below them the rows that are always there."""
+    """A table with a heading of its own: ranked rows, and below them the baselines."""
     columns = [column for column in group.columns if column != MEAN_RECALL]
     scale = _Scale(group)
-    bodies = [_body(group, rows, columns, scale) for rows in (group.ranked, group.always_on) if rows]
+    bodies = [_body(group, rows, columns, scale) for rows in (group.ranked, group.baselines) if rows]
     notes = [element("p", {}, note) for note in wording.notes(group)]
     directions = {short: name.replace("_", " ") for short, name in group.directions.items()}
     table = element("table", {"class": "board"}, _head(columns, directions), *bodies)
     return element(
         "section",
-        {"class": f"group rows-{_size(group)}", "data-budget": group.budget, "data-division": division(group.budget)},
+        {
+            "class": f"group rows-{_size(group)}",
+            "data-budget": group.budget_name,
+            "data-division": division(group.budget),
+        },
         element("h3", {}, *_heading(group)),
         scrollable(wording.title(group), table),
         element("div", {"class": "notes"}, *notes, _legend(scale)),
     )
 
 
-def division(budget: str) -> str:
+def division(budget: Budget | None) -> str:
     """``pairs``, ``bytes`` or ``all``: budgets of different divisions are not comparable."""
-    return "pairs" if budget.isdigit() else "all" if budget == CEILING else "bytes"
+    return "all" if budget is None else budget.unit
 
 
 def _size(group: Group) -> int:
     """A bound on the number of rows, by which the style sheet guesses the height of a table not yet drawn."""
-    rows = len(group.ranked) + len(group.always_on)
+    rows = len(group.ranked) + len(group.baselines)
     return next((bound for bound in (8, 16, 32, 64) if rows <= bound), 128)
 
 
@@ -47,13 +52,13 @@ class _Scale:
     """Where a score falls in the bars of one group, and the two rows to compare with."""
 
     def __init__(self, group: Group) -> None:
-        rows = [row for row in (*group.ranked, *group.always_on) if row.cells]
-        tops = [row.interval[1] if row.interval else row.cells[MEAN_RECALL].mean for row in rows]
+        rows = [row for row in group.rows if row.scores]
+        tops = [row.interval[1] if row.interval else row.scores[MEAN_RECALL].mean for row in rows]
         self.top = min(100.0, 1.04 * max(tops, default=100.0)) or 100.0
         self.marks = {
-            row.method: row.cells[MEAN_RECALL].mean
+            row.method: row.scores[MEAN_RECALL].mean
             for row in rows
-            if row.method in (REFERENCE, CEILING) and row.always_on and not row.origin
+            if row.method in (group.floor, CEILING) and row.baseline and not row.origin
         }
 
     def x(self, score: float) -> float:
@@ -97,10 +102,10 @@ def _sortable(text: str, kind: str, title: str) -> Html:
 
 
 def _body(group: Group, rows: Sequence[Row], columns: Sequence[str], scale: _Scale) -> Html:
-    always = rows[0].always_on
+    baseline = rows[0].baseline
     ties = _ties(rows)
     lines = [_line(group, row, columns, scale, tie) for row, tie in zip(rows, ties, strict=True)]
-    return element("tbody", {"class": "always" if always else "ranked"}, *lines)
+    return element("tbody", {"class": "baseline" if baseline else "ranked"}, *lines)
 
 
 def _ties(rows: Sequence[Row]) -> list[str]:
@@ -141,7 +146,7 @@ def _rank_key(row: Row) -> str:
 
 def _method(row: Row, name: str) -> Html:
     badges: list[Child] = []
-    if row.provisional and not row.always_on:
+    if row.provisional and not row.baseline:
         badges.append(_badge("provisional", "Too few seeds to be ranked."))
     if row.status != "finished":
         badges.append(_badge(row.status, row.message))
@@ -166,12 +171,12 @@ def _badge(text: str, title: str = "") -> Html:
 
 
 def _score(row: Row, column: str, kind: str) -> Html:
-    cell = row.cells.get(column)
-    if cell is None:
+    score = row.scores.get(column)
+    if score is None:
         return element("td", {"class": f"{kind} none"}, "\N{EN DASH}")
-    spread = wording.spread_text(cell)
+    spread = wording.spread_text(score)
     small = element("small", {}, spread) if spread else None
-    return element("td", {"class": kind, "data-v": f"{cell.mean:.6g}"}, f"{cell.mean:.1f}", small)
+    return element("td", {"class": kind, "data-v": f"{score.mean:.6g}"}, f"{score.mean:.1f}", small)
 
 
 def _value(kind: str, value: float | None, text: str) -> Html:
@@ -181,17 +186,17 @@ def _value(kind: str, value: float | None, text: str) -> Html:
 
 
 def _bar(row: Row, scale: _Scale) -> Html | None:
-    cell = row.cells.get(MEAN_RECALL)
-    if cell is None:
+    score = row.scores.get(MEAN_RECALL)
+    if score is None:
         return None
     middle = BAR_HEIGHT / 2
     parts: list[Child] = [
         element("line", {"class": f"mark {name}", "x1": scale.x(at), "x2": scale.x(at), "y1": 0, "y2": BAR_HEIGHT})
         for name, at in scale.marks.items()
     ]
-    fill = {"class": "fill", "x": 0, "y": middle - 3, "width": scale.x(cell.mean), "height": 6, "rx": 1}
+    fill = {"class": "fill", "x": 0, "y": middle - 3, "width": scale.x(score.mean), "height": 6, "rx": 1}
     parts.append(element("rect", fill))
-    title = f"{cell.mean:.1f}"
+    title = f"{score.mean:.1f}"
     if row.interval:
         low, high = (scale.x(end) for end in row.interval)
         path = f"M{low} {middle}H{high}M{low} {middle - 4.5}v9M{high} {middle - 4.5}v9"

@@ -47,6 +47,11 @@ class Published:
     note: str
 
     @property
+    def budget_text(self) -> str:
+        """The budget with its unit, as sources give it."""
+        return "all data" if self.budget == "full" else f"{self.budget} pairs" if self.budget.isdigit() else self.budget
+
+    @property
     def cited(self) -> str:
         """The source, whether it is the paper itself, and what to know."""
         seen = " (not the paper itself)" if self.seen == "secondary" else ""
@@ -79,9 +84,9 @@ def published(data_set: str) -> tuple[Published, ...]:
         UnknownNameError: nothing is known of a data set of that name.
     """
     if data_set not in data_sets():
-        from vlbench.registry.suggestions import unknown
+        from vlbench.registry.suggestions import unknown_name
 
-        raise unknown("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
+        raise unknown_name("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
     merged: dict[tuple[str, ...], dict[str, Number]] = {}
     for line in _lines("results.csv"):
         if line["data_set"] == data_set:
@@ -89,7 +94,7 @@ def published(data_set: str) -> tuple[Published, ...]:
             merged.setdefault(tuple(line[name] for name in _KEY), {})[line["metric"]] = number
     found = [Published(numbers, *key) for key, numbers in merged.items()]
     order = list(protocols())
-    return tuple(sorted(found, key=lambda row: (_budget_order(row.budget), order.index(row.protocol))))
+    return tuple(sorted(found, key=lambda row: (_by_size(row.budget), order.index(row.protocol))))
 
 
 @cache
@@ -126,5 +131,5 @@ def _lines(name: str) -> tuple[dict[str, str], ...]:
     return tuple(csv.DictReader(io.StringIO(text)))
 
 
-def _budget_order(budget: str) -> tuple[bool, int, str]:
+def _by_size(budget: str) -> tuple[bool, int, str]:
     return (not budget.isdigit(), int(budget) if budget.isdigit() else 0, budget)

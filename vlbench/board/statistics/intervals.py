@@ -14,9 +14,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-from vlbench.records.summary import mean, sample_sd
+from vlbench.records.summary import sample_sd
 
 if TYPE_CHECKING:
     import numpy
@@ -88,12 +89,12 @@ class Estimate:
 
 def estimate(sample: Sample) -> Estimate:
     """A row's score; ``sample`` has at least two units."""
-    return _combine(mean(sample.units), [_unit_part(sample)], _image_part(sample))
+    return _combine(fmean(sample.units), [_unit_part(sample)], _image_part(sample))
 
 
 def difference(one: Sample, other: Sample) -> Estimate:
     """``one`` - ``other``, on the same images where both have them; each has at least two units."""
-    value = mean(one.units) - mean(other.units)
+    value = fmean(one.units) - fmean(other.units)
     return _combine(value, [_unit_part(one), _unit_part(other)], _image_part(one, other))
 
 

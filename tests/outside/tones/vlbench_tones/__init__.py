@@ -11,14 +11,8 @@ import vlbench
 class TonesOptions:
     """How many recordings, and the seed they are made from."""
 
-    train: int = vlbench.option(400, help="recordings in the train split; val and test have a fifth of it each")
-    seed: int = vlbench.option(0, help="seed of the generator")
-
-    def __post_init__(self) -> None:
-        if self.train < 50:
-            raise vlbench.errors.OptionError(
-                f"option train={self.train} is below 50. Give at least 50, for val and test."
-            )
+    train: int = vlbench.option(400, minimum=50, help="recordings in train; val and test have a fifth of it each")
+    seed: int = vlbench.option(0, minimum=0, help="seed of the generator")
 
 
 @vlbench.hookimpl

@@ -14,13 +14,14 @@ import pytest
 
 from vlbench.records.record import write_record
 
+from ...conftest import MakeRecord
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
     "disable-component-update", "disable-sync", "disable-dev-shm-usage",
 )  # fmt: skip
 
-MakeRecord = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
 
 
@@ -42,17 +43,17 @@ def write_run(tmp_path: Path, make_record: MakeRecord) -> WriteRun:
 
 @pytest.fixture
 def runs(tmp_path: Path, write_run: WriteRun) -> Path:
-    """Two suites, two budgets, ranked, provisional, failed and always-on rows."""
+    """Two suites, two budgets, ranked, provisional, and failed rows, and baselines."""
     for budget, gain in (("100", 0.0), ("500", 20.0)):
         for seed in range(3):
             more = {"budget": budget, "seed": seed, "command": ["vlbench", "run", "--seed", str(seed)]}
             write_run("vldd", 30 + gain + seed, **more, curves={"matching_loss": [2.0, 1.5, 1.0 - seed / 10]})
             write_run("herding", 14 + gain + seed, **more)
             write_run("k-center", 13.8 + gain + seed, **more)
-            write_run("random", 10 + gain + seed, always_on=True, **more)
+            write_run("random", 10 + gain + seed, baseline=True, **more)
         write_run("craig", 25 + gain, budget=budget)
-    write_run("full", 60.0, budget="full", always_on=True)
-    write_run("chance", 1.5, budget="chance", always_on=True)
+    write_run("full", 60.0, budget="full", baseline=True)
+    write_run("chance", 1.5, budget="chance", baseline=True)
     write_run("glister", 0.0, status="failed", scores={}, message="out of memory")
     write_run("vldd", 7.0, suite="flickr30k-vldd", protocol_hash="f")
     return tmp_path / "runs"

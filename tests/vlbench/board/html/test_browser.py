@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 import numpy
 import pytest
 
-from vlbench.board.gather import find_records
 from vlbench.board.html import render_html
 from vlbench.board.leaderboard import build_table
 from vlbench.records.ranks import write_ranks
+from vlbench.records.record import find_records, write_record
 
+from ...conftest import MakeRecord, scores
 from .conftest import WriteRun
 
 Page = Any
@@ -118,9 +120,10 @@ def test_filters_hide_rows_tables_and_suites(show: Callable[..., Page], runs: Pa
     choose = "arguments[0].value = '500'; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
     page.execute_script(choose, page.find_element("css selector", "#filter-budget"))
     assert js(page, groups) == ["500"]
-    click(page, "#filter-always")
+    click(page, "#filter-baselines")
     assert (
-        js(page, "return [...document.querySelectorAll('tbody.always tr')].some(row => row.checkVisibility())") is False
+        js(page, "return [...document.querySelectorAll('tbody.baseline tr')].some(row => row.checkVisibility())")
+        is False
     )
     quiet(page, tmp_path / "board.html")
 
@@ -156,8 +159,8 @@ def test_row_shows_the_pairs_it_found_and_missed_and_what_plugins_tell(
     show: Callable[..., Page], write_run: WriteRun, tmp_path: Path
 ) -> None:
     summary = {"mean": 3.25, "sd": 0.5, "seeds": [3.25]}
-    told = {"convnet": {"median-rank": {"image_to_text": summary}}}
-    folder = write_run("vldd", 30.0, plugin_scores=told)
+    of_plugin = {"convnet": {"median-rank": {"image_to_text": summary}}}
+    folder = write_run("vldd", 30.0, plugin_scores=of_plugin)
     keep_examples(folder, "a dog")
     page = show(folder)
     js(page, f'document.querySelector("{FIRST} tbody a").click()')
@@ -258,28 +261,28 @@ HOSTILE = (
 
 
 def test_nothing_that_a_record_says_runs(
-    show: Callable[..., Page], write_run: WriteRun, tmp_path: Path
+    show: Callable[..., Page], write_run: WriteRun, make_record: MakeRecord, tmp_path: Path
 ) -> None:  # every text of a record, and its preview's captions, comes from a stranger
-    plain = write_run("vldd", 1.0)
-    scores = json.loads((plain / "record.json").read_text())["scores"]["convnet"]
+    write_run("vldd", 50.0)
+    directions = scores(30.0)["directions"]
     for text in HOSTILE:
-        folder = write_run("vldd", 30.0, captions=(text, text))
-        record = json.loads((folder / "record.json").read_text())
-        scores_of = {**scores, f"{text}_to_text": scores["image_to_text"]}
-        record |= {
-            "method": text, "suite": text, "protocol_hash": text, "protocol_version": text, "id": text, "created": text,
-            "options": {text: text}, "message": text, "scores": {text: scores_of}, "overrides": {text: text},
-            "command": [text], "environment": {text: text, "versions": {text: text}}, "curves": {text: [2, 1]},
-            "plugins": [{"name": text, "version": text, "status": text}], "chosen": {text: {text: text}},
-            "cost": {**record["cost"], text: text}, "data_fingerprint": text, "family": text,
+        # The form of a record leaves "/", backslashes and control characters out of names; other text is free.
+        name = re.sub(r"[/\\\x00-\x1f]", "", text)
+        more = {
+            "id": name, "suite": name, "family": name, "message": text, "created": text, "data_fingerprint": text,
+            "options": {text: text}, "overrides": {text: text}, "settings": {text: text}, "warnings": [text],
+            "command": [text], "environment": {"device": text, "versions": {text: text}}, "curves": {text: [2.0, 1.0]},
+            "plugins": [{"name": text, "version": text, "status": text}], "chosen": {name: {text: text}},
+            "scores": {
+                name: {**scores(30.0), "directions": {**directions, f"{text}_to_text": directions["image_to_text"]}}
+            },
+            "baselines": [text], "reference": text, "encoders": {text: {text: text}},
+            "plugin_scores": {text: {text: {text: {"mean": 1.0, "sd": 1.0, "seeds": [1.0]}}}},
         }  # fmt: skip
-        summary = {"mean": text, "sd": 1.0, "seeds": [1.0]}
-        record["plugin_scores"] = {text: {text: {text: summary}}}
+        folder = write_run(name, 30.0, captions=(text, text), **more)
         keep_examples(folder, text)
-        (folder / "record.json").write_text(json.dumps(record))
-        failed = {**record, "budget": "200", "status": "failed", "scores": {}}
-        (folder / "failed").mkdir()
-        (folder / "failed" / "record.json").write_text(json.dumps(failed))
+        failed = {**more, "status": "failed", "scores": {}, "budget": "200"}
+        write_record(folder / "failed", make_record(name, 0.0, **failed))
     page = show(tmp_path / "runs")
     opened = js(page, "return [...document.querySelectorAll('.board tbody a')].map(a => { a.click(); return a.hash })")
     assert len(opened) == 1 + 2 * len(HOSTILE)
@@ -287,7 +290,7 @@ def test_nothing_that_a_record_says_runs(
         js(page, f"location.hash = {json.dumps(address)}")
         assert waited(lambda: js(page, "return document.querySelector('dialog').open"))
     titles = set(js(page, "return [...document.querySelectorAll('.board .method a')].map(a => a.textContent)"))
-    assert titles == {"vldd", *HOSTILE}
+    assert titles == {"vldd", *(re.sub(r"[/\\\x00-\x1f]", "", text) for text in HOSTILE)}
     assert page.title == "vlbench leaderboard"
     assert js(page, "return document.querySelectorAll('[onerror], [onload], [onfocus], [onmouseover]').length") == 0
     assert js(page, "return [...document.links].every(a => a.getAttribute('href').startsWith('#'))")

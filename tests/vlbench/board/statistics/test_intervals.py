@@ -13,7 +13,7 @@ from scipy import stats
 
 from vlbench.board.statistics.intervals import Sample, difference, estimate, holm
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "statistics" / "coverage.py"
+SCRIPT = Path(__file__).parents[4] / "benchmarks" / "statistics" / "coverage.py"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_paired_images_are_a_paired_test_and_what_two_rows_share_drops_out() -> 
     assert found.half_width() < 0.1 * estimate(Sample(tuple(one.mean(1).tolist()), one)).half_width()
 
 
-def test_two_rows_that_are_the_same_do_not_differ_and_units_without_spread_are_certain() -> None:
+def test_equal_rows_do_not_differ_and_units_without_spread_are_certain() -> None:
     sample = Sample((30.0, 30.0, 30.0))
     assert difference(sample, sample).p_value() == 1
     assert difference(sample, Sample((29.0, 29.0, 29.0))).p_value() == 0

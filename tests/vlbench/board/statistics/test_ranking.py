@@ -8,11 +8,12 @@ import pytest
 
 from vlbench.board.leaderboard import Group, Row, build_table
 from vlbench.board.render_text import render_text
+from vlbench.records.record import FoundRecord
 
 from ...conftest import MakeRecord
 
 
-def group(records: list[dict[str, Any]]) -> Group:
+def group(records: list[FoundRecord]) -> Group:
     (found,) = build_table(records).groups
     return found
 
@@ -24,7 +25,7 @@ def test_interval_of_seeds_alone_is_that_of_students_t(make_record: MakeRecord) 
     (row,) = group([make_record("vldd", value, seed=seed) for seed, value in enumerate(means)]).ranked
     expected = stats.t.interval(0.95, 3, loc=sum(means) / 4, scale=stats.sem(means))
     assert row.interval == pytest.approx(expected)
-    assert row.cells["TR@1"].interval == pytest.approx(expected)
+    assert row.scores["TR@1"].interval == pytest.approx(expected)
 
 
 def test_rows_that_overlap_share_places_and_a_clear_one_stands_alone(make_record: MakeRecord) -> None:
@@ -64,8 +65,7 @@ def test_one_run_of_a_deterministic_method_is_ranked_by_its_students(make_record
 
 def test_too_few_student_seeds_make_a_row_provisional(make_record: MakeRecord) -> None:
     records = [make_record("vldd", 30.0 + seed, seed=seed) for seed in range(3)]
-    cell = records[1]["scores"]["convnet"]["mean_recall"]
-    cell["seeds"] = cell["seeds"][:4]
+    del records[1].scores["convnet"].mean_recall.seeds[4:]
     (row,) = group(records).ranked
     assert (row.provisional, row.rank, row.seeds) == (True, "", 4)
     assert row.interval is not None
@@ -97,8 +97,8 @@ def test_rows_on_a_mock_are_shown_apart_and_never_ranked(make_record: MakeRecord
     assert "A stand-in for the data (vlbench data mock): never ranked." in render_text(build_table(mock))
 
 
-def test_always_on_rows_have_intervals_but_no_rank(make_record: MakeRecord) -> None:
-    records = [make_record("random", 10.0 + seed, seed=seed, always_on=True) for seed in range(3)]
-    (row,) = group(records).always_on
+def test_baselines_have_intervals_but_no_rank(make_record: MakeRecord) -> None:
+    records = [make_record("random", 10.0 + seed, seed=seed, baseline=True) for seed in range(3)]
+    (row,) = group(records).baselines
     assert row.rank == ""
     assert row.interval is not None

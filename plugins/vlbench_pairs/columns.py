@@ -1,0 +1,199 @@
+"""Which column or field holds the image, and which the captions; and the texts in a cell of any shape."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlbench.errors import DataError
+from vlbench_pairs.rows import Row
+
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif", ".jfif", ".ppm", ".pgm",
+)  # fmt: skip
+IMAGE_NAMES = (
+    "image", "img", "file_name", "filename", "filepath", "file_path", "image_path", "img_path", "image_file",
+    "image_name", "image_filename", "img_name", "path", "file", "photo", "picture", "jpg", "png", "webp", "name",
+    "image_id", "img_id", "id", "key",
+)  # fmt: skip
+CAPTION_NAMES = (
+    "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "title",
+    "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text", "prompt",
+)  # fmt: skip
+IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt")
+"""Fields of a struct that are its caption."""
+_NUMBERED = re.compile(r"(caption|sentence|text|comment|description|raw)s?[ _-]?\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns to read; empty where the usual names are looked for. ``sentences.raw`` is a field of a struct.
+
+    Attributes:
+        image: holds pictures, or names of image files.
+        captions: hold a caption, a list of captions, or structs with a caption.
+        guessed: is given one line for each column that was looked for and found.
+    """
+
+    image: str = ""
+    captions: tuple[str, ...] = ()
+    guessed: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def found(self, present: Sequence[str], where: str, sample: Sequence[Mapping[str, Any]] = ()) -> Columns:
+        """These columns with what was empty looked up among ``present``, or by the values of some rows.
+
+        Raises:
+            DataError: a column is not there, or none is known.
+        """
+        image = self.image or _usual(IMAGE_NAMES, present) or _naming_files(present, sample)
+        captions = self.captions or _caption_columns(present, sample, image)
+        for option, wanted in (("image_column", [image]), ("caption_columns", captions)):
+            for column in wanted or [""]:
+                self._check(column, present, where, option)
+        if not self.image:
+            self.guessed["image_column"] = image
+        if not self.captions:
+            self.guessed["caption_columns"] = ", ".join(captions)
+        return Columns(image, tuple(captions))
+
+    @staticmethod
+    def _check(column: str, present: Sequence[str], where: str, option: str) -> None:
+        if column in present or column.split(".")[0] in present:
+            return
+        what = f"no column {column!r}" if column else f"no column of {option.split('_')[0]}s is known"
+        raise DataError(
+            f"{where}: {what}; its columns are {list(present)}. Name one with the option {option!r} (usual are "
+            f"'image' and 'caption')."
+        )
+
+
+def usual_image_name(present: Iterable[str]) -> str:
+    """The usual name of an image column that is present, or an empty text."""
+    return _usual(IMAGE_NAMES, present)
+
+
+def _usual(wanted: Sequence[str], present: Iterable[str]) -> str:
+    known = {name.strip().lower().replace(" ", "_"): name for name in reversed(list(present))}
+    return next((known[name] for name in wanted if name in known), "")
+
+
+def _caption_columns(present: Sequence[str], sample: Sequence[Mapping[str, Any]], image: str) -> list[str]:
+    numbered = [name for name in present if _NUMBERED.fullmatch(name.strip())]
+    usual = _usual(CAPTION_NAMES, [name for name in present if name != image])
+    return [usual] if usual else numbered or _longest(present, sample, image)
+
+
+def _naming_files(present: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
+    """The first column whose values all end as image files do."""
+    for column in present:
+        if sample and all(is_image_name(str(row.get(column))) for row in sample):
+            return column
+    return ""
+
+
+def _longest(present: Sequence[str], sample: Sequence[Mapping[str, Any]], image: str) -> list[str]:
+    """The column with the longest texts of several words, if there is one."""
+
+    def words(column: str) -> float:
+        return sum(len(str(row.get(column) or "").split()) for row in sample) / len(sample)
+
+    others = [column for column in present if column != image] if sample else []
+    best = max(others, key=words, default="")
+    return [best] if best and words(best) >= 2 else []
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a name ends as image files do."""
+    return name.strip().lower().endswith(IMAGE_SUFFIXES)
+
+
+def cell(record: Mapping[str, Any], column: str) -> Any:
+    """The value of a column, or of a field of its structs: ``sentences.raw``."""
+    if column in record:
+        return record[column]
+    value: Any = record
+    for part in column.split("."):
+        value = [one.get(part) for one in value] if isinstance(value, list) else (value or {}).get(part)
+    return value
+
+
+def texts_of(value: Any, column: str, where: str) -> tuple[str, ...]:
+    """Captions in a cell: a text, or a list or struct of texts, nested as it may be; none for an empty cell.
+
+    Raises:
+        DataError: it holds something else, or a struct whose caption is not known.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, Mapping):
+        return _of_struct(value, column, where)
+    if isinstance(value, list | tuple):
+        return tuple(text for one in value for text in texts_of(one, column, where))
+    raise DataError(
+        f"{where}: column {column!r} holds {type(value).__name__} ({str(value)[:40]}), expected a caption or a list "
+        f"of captions. Name another column: option 'caption_columns'."
+    )
+
+
+def _of_struct(value: Mapping[str, Any], column: str, where: str) -> tuple[str, ...]:
+    texts = [name for name, inner in value.items() if isinstance(inner, str)]
+    usual = _usual(IN_STRUCT, value)
+    name = usual or (texts[0] if len(texts) == 1 else "")
+    if not name:
+        fields = ", ".join(f"{key}: {type(inner).__name__}" for key, inner in value.items())
+        raise DataError(
+            f"{where}: column {column!r} holds structs ({fields}), and which field is the caption is not known. "
+            f'Name it: caption_columns = ["{column}.{next(iter(value), "FIELD")}"].'
+        )
+    return texts_of(value[name], f"{column}.{name}", where)
+
+
+def listed_in_text(value: str) -> Any:
+    """A text, or the list of texts that it spells out, as tables do that were written from lists."""
+    if not (value.startswith(("['", '["')) and value.endswith(("']", '"]'))):
+        return value
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list) and all(isinstance(one, str) for one in found):
+            return found
+    return value
+
+
+def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) -> Row:
+    """A row of a table whose image column names a file.
+
+    Raises:
+        DataError: the name is no text, or the captions are none.
+    """
+    name = cell(record, columns.image)
+    if isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    if not isinstance(name, str) or not name.strip():
+        raise DataError(
+            f"{where}: field {columns.image!r} is {name!r}, expected the name of an image file. Set the option "
+            f"'image_column'."
+        )
+    return named_row(name.strip(), record, columns, split=split, where=where)
+
+
+def named_row(name: str, record: Mapping[str, Any], columns: Columns, *, split: str, where: str) -> Row:
+    """A row of an image whose name is known. The record's own ``split`` goes before that of the file.
+
+    Raises:
+        DataError: the captions are none.
+    """
+    values = [cell(record, column) for column in columns.captions]
+    texts = [texts_of(value, column, where) for value, column in zip(values, columns.captions, strict=True)]
+    own = record.get("split")
+    single = len(values) == 1 and not isinstance(values[0], list | tuple)
+    captions = tuple(text for some in texts for text in some)
+    return Row(name, captions, own if isinstance(own, str) and own else split, where, partial=single)

@@ -1,0 +1,216 @@
+"""What ``vlbench init`` learns of a user's files: their form, which are which, and splits that are then fixed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlbench.data import Draft
+from vlbench.errors import DataError
+from vlbench_pairs.columns import is_image_name
+from vlbench_pairs.files import existing_paths, lines, read_text
+from vlbench_pairs.forms import FORMS, SUFFIXES, detect_format
+from vlbench_pairs.options import PairsOptions
+from vlbench_pairs.reader import Reading, read_records
+from vlbench_pairs.rows import split_of_path
+from vlbench_pairs.samples import METADATA
+from vlbench_pairs.sources import is_archive
+
+DEEP = 3
+"""Folders below the one that is named in which annotation files are looked for."""
+ORDER = ("karpathy", "coco", "retrieval", "csv", "jsonl", "token", "parquet")
+"""Which form is taken where a folder holds several."""
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass
+class Guess:
+    """Options, and what was guessed with them -> the flag that changes it."""
+
+    options: dict[str, Any]
+    said: dict[str, str] = field(default_factory=dict)
+
+
+def recognise(path: str, captions: str = "") -> Draft | None:
+    """A draft for a file, a folder or a hub's name; None where nothing here can be read as pairs.
+
+    Args:
+        path: of the data, or of the images alone.
+        captions: annotation file, where the user names it.
+
+    Raises:
+        DataError: it is of a form that is read, and something is wrong with it.
+    """
+    guess = _guess(path, captions)
+    if guess is None:
+        return None
+    for options in (guess.options, guess.options | {"skip_bad": True}):
+        try:
+            return _draft(guess, options)
+        except DataError as error:
+            if "skip_bad" not in str(error) or "skip_bad" in options:
+                raise
+            guess.said[f"what cannot be read is left out: {error}"] = "-o skip_bad=false"
+    return None
+
+
+def _guess(path: str, captions: str) -> Guess | None:
+    where = Path(path).expanduser()
+    if captions:
+        images = {} if Path(captions).resolve() == where.resolve() else {"images": [path]}
+        return Guess({"annotations": [captions], **images})
+    if not where.exists() and "{" not in path and "*" not in path:
+        if not _HUB_NAME.fullmatch(path):
+            raise DataError(f"{path}: no such file or folder, and no OWNER/NAME of a data set on the hub.")
+        return Guess({"annotations": [path], "format": "huggingface"}, {f"{path} is a name on the hub": "a path"})
+    found = existing_paths([path], "PATH")
+    if len(found) == 1 and found[0].is_dir():
+        return _in_folder(found[0])
+    return Guess({"annotations": [path], **_archives_beside(found[0])})
+
+
+def _archives_beside(annotation: Path) -> dict[str, Any]:
+    """Archives of images beside an annotation file, where no loose image is below its folder."""
+    if is_archive(annotation) or annotation.suffix == ".parquet":
+        return {}
+    folder = annotation.parent
+    archives = sorted(str(path) for path in folder.iterdir() if is_archive(path))
+    return {"images": archives} if archives and not _first_image(folder) else {}
+
+
+def _first_image(folder: Path) -> Path | None:
+    return next((path for path in folder.rglob("*") if is_image_name(path.name)), None)
+
+
+def _in_folder(folder: Path) -> Guess | None:
+    kind = detect_format(folder)
+    if kind == "huggingface" or any(next(folder.rglob(name), None) for name in METADATA):
+        return Guess({"annotations": [str(folder)]})
+    saved = sorted(path.parent for path in folder.glob("*/dataset_dict.json")) or sorted(
+        path.parent for path in folder.glob("*/state.json")
+    )
+    if saved:
+        return Guess({"annotations": [str(saved[0])], **({"images": [str(folder)]} if _first_image(folder) else {})})
+    by_kind, lists = _annotation_files(folder)
+    if by_kind:
+        chosen = min(by_kind, key=ORDER.index)
+        return _of_files(folder, by_kind, chosen, lists)
+    return Guess({"annotations": [str(folder)]}) if kind != "folder" or _first_image(folder) else None
+
+
+def _of_files(folder: Path, by_kind: dict[str, list[Path]], kind: str, lists: list[Path]) -> Guess:
+    files = by_kind[kind]
+    of_splits = [path for path in files if split_of_path(path)]
+    chosen = of_splits if of_splits and len(of_splits) < len(files) else files
+    if len(chosen) > 1 and not of_splits:
+        chosen = files[:1]
+    others = [path for found in by_kind.values() for path in found if path not in chosen]
+    guess = Guess({"annotations": [str(path) for path in chosen]})
+    names = ", ".join(path.name for path in chosen)
+    guess.said[f"captions from {names}" + (f", not from {_some(others)}" if others else "")] = "--captions FILE"
+    if not _first_image(folder):
+        archives = sorted(str(path) for path in folder.rglob("*") if is_archive(path))
+        if archives:
+            guess.options["images"] = archives
+    elif any(path.parent != folder for path in chosen):
+        guess.options["images"] = [str(folder)]
+    if lists:
+        guess.options["splits"] = [str(path) for path in lists]
+        guess.said[f"splits from {_some(lists)}"] = "-o splits=FILE,FILE,FILE"
+    return guess
+
+
+def _some(paths: list[Path]) -> str:
+    return ", ".join(path.name for path in paths[:4]) + (", ..." if len(paths) > 4 else "")
+
+
+def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
+    """Annotation files by their form, and lists of image names for splits."""
+    by_kind: dict[str, list[Path]] = {}
+    lists: list[Path] = []
+    for path in _candidates(folder):
+        if path.suffix.lower() == ".txt" and _lists_names(path):
+            if split_of_path(path):
+                lists.append(path)
+            continue
+        try:
+            kind = detect_format(path)
+        except DataError:
+            continue
+        if kind in ORDER:
+            by_kind.setdefault(kind, []).append(path)
+    return by_kind, lists
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Files that may hold annotations; not those beside a picture of the same name."""
+    for path in sorted(folder.rglob("*")):
+        deep = len(path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and deep <= DEEP and path.is_file() and not _is_beside(path):
+            yield path
+
+
+def _is_beside(path: Path) -> bool:
+    return is_image_name(path.stem) or any(
+        is_image_name(other.name) for other in path.parent.glob(f"{_escaped(path.stem)}.*")
+    )
+
+
+def _escaped(stem: str) -> str:
+    return re.sub(r"([\[\]*?])", r"[\1]", stem)
+
+
+def _lists_names(path: Path) -> bool:
+    """Whether every line of a text file is the name of an image."""
+    try:
+        found = [line.strip() for line in lines(read_text(path)) if line.strip()]
+    except DataError:
+        return False
+    return bool(found) and all(is_image_name(line) and "," not in line and "\t" not in line for line in found)
+
+
+def _draft(guess: Guess, options: dict[str, Any]) -> Draft:
+    """Read all annotations, look every file up, and write down what was drawn."""
+    typed: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
+    with ExitStack() as stack:
+        reading = Reading.of(PairsOptions(**typed), stack)
+        records, _ = read_records(reading)
+    # What is not there stands on a list too, so that later runs count it as left out.
+    names = {split: [record.image for record in found] for split, found in records.items()}
+    names["train"] += reading.absent
+    lists = {f"{split}.txt": "".join(f"{name}\n" for name in found) for split, found in names.items()}
+    return Draft(
+        form="; ".join(FORMS[kind] for kind in dict.fromkeys(reading.kinds)),
+        options=options,
+        guesses=guess.said | _said(reading),
+        lists=lists if any(map(_is_draw, reading.notes)) else {},
+        list_option="splits",
+        bad={"skip_bad": True},
+    )
+
+
+def _said(reading: Reading) -> dict[str, str]:
+    """What was guessed in reading -> the flag that changes it."""
+    columns = {
+        f"{option.replace('_', ' ')}: {found}": f"-o {option}=NAME" for option, found in reading.columns.guessed.items()
+    }
+    return columns | {note: _flag(note) for note in reading.notes}
+
+
+def _is_draw(note: str) -> bool:
+    return "drawn by image" in note
+
+
+def _flag(note: str) -> str:
+    if _is_draw(note):
+        return "-o split_seed=N, or files that tell the split"
+    for value in ("whole", "lines"):
+        if f"text_lines = '{value}'" in note:
+            return f"-o text_lines={value}"
+    return ""

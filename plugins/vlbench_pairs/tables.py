@@ -1,0 +1,290 @@
+"""Tables of columns: parquet files, folders made by ``save_to_disk``, and data sets on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from vlbench.data import EncodedImage
+from vlbench.errors import DataError
+from vlbench_pairs.columns import Columns, named_row, row_of, usual_image_name
+from vlbench_pairs.rows import Row, Skipped, each
+from vlbench_pairs.sources import Found, Member
+
+SAMPLE = 50
+IDS = ("uid", "filename", "file_name", "key", "__key__")
+"""Columns that name an embedded image, the first of them that there is."""
+
+
+class Source(Protocol):
+    """Rows of columns that are read when they are asked for."""
+
+    def schema(self) -> Any:
+        """Names and types of the columns."""
+
+    def records(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Some columns (``image.path`` is a field of a struct) of all rows, in order."""
+
+    def value(self, column: str, index: int) -> Any:
+        """One cell."""
+
+
+class ParquetSource:
+    """A parquet file; one group of rows is in memory at a time."""
+
+    def __init__(self, content: Path | bytes, where: str) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        try:
+            self._file = parquet.ParquetFile(io.BytesIO(content) if isinstance(content, bytes) else content)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(f"{where}: not a whole parquet file ({error}). Get the file again.") from error
+        sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+        self._ends = [sum(sizes[: group + 1]) for group in range(len(sizes))]
+        self._group: tuple[int, str, Any] | None = None
+
+    def schema(self) -> Any:
+        """Of the file."""
+        return self._file.schema_arrow
+
+    def records(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """In batches, as they are read."""
+        for batch in self._file.iter_batches(1024, columns=list(columns)):
+            yield from batch.to_pylist()
+
+    def value(self, column: str, index: int) -> Any:
+        """From the group of rows that was read last, if it is in there."""
+        group = next(number for number, end in enumerate(self._ends) if index < end)
+        if self._group is None or self._group[:2] != (group, column):
+            self._group = group, column, self._file.read_row_group(group, columns=[column]).column(0)
+        first = self._ends[group - 1] if group else 0
+        return self._group[2][index - first].as_py()
+
+
+@dataclass
+class ArrowSource:
+    """A memory-mapped table of ``datasets``."""
+
+    table: Any
+
+    def schema(self) -> Any:
+        """Of the table."""
+        return self.table.schema
+
+    def records(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """In batches."""
+        whole = list(dict.fromkeys(column.split(".")[0] for column in columns if "." not in column))
+        chosen = self.table.select(whole)
+        for column in columns:
+            if "." in column:
+                name, _, inner = column.partition(".")
+                paths = [chunk.field(inner) for chunk in self.table.column(name).chunks]
+                chosen = chosen.append_column(column, _chunked(paths, self.table.schema.field(name).type, inner))
+        for batch in chosen.to_batches(1024):
+            for record in batch.to_pylist():
+                yield {name: {"path": value} if name.endswith(".path") else value for name, value in record.items()}
+
+    def value(self, column: str, index: int) -> Any:
+        """One cell."""
+        return self.table.column(column)[index].as_py()
+
+
+def _chunked(chunks: list[Any], struct: Any, inner: str) -> Any:
+    import pyarrow
+
+    return pyarrow.chunked_array(chunks, type=struct.field(inner).type)
+
+
+def read_table(
+    source: Source, where: str, split: str, *, columns: Columns, skipped: Skipped, order: int, stamp: str
+) -> Found:
+    """Rows of a table, and its images where they are in it.
+
+    Args:
+        source: of the rows.
+        where: what errors call it.
+        split: of rows that have no column ``split``.
+        columns: to read.
+        skipped: rows without captions or images go there.
+        order: tables of a lower order are read first.
+        stamp: changes with the table's content.
+    """
+    schema = source.schema()
+    embedded = [name for name in schema.names if _holds_pictures(schema.field(name).type)]
+    others = [name for name in schema.names if name not in embedded and not _is_binary(schema.field(name).type)]
+    image = columns.image or usual_image_name(embedded) or (embedded[0] if embedded else "")
+    sample = list(islice(source.records(others), SAMPLE)) if others else []
+    found = Columns(image or columns.image, columns.captions, columns.guessed).found(schema.names, where, sample)
+    if not columns.image:
+        columns.guessed["image_column"] = found.image
+    wanted = _wanted(schema, found)
+    if found.image not in embedded:
+        entries = ((f"{where}, row {index}", record) for index, record in enumerate(source.records(wanted)))
+        return Found(list(each(entries, lambda record, place: row_of(record, found, split, place), skipped)))
+    return _Embedded(source, where, split, found, order, stamp).read(wanted, skipped)
+
+
+def _wanted(schema: Any, columns: Columns) -> list[str]:
+    """What is read of every row: all but the pictures themselves."""
+    image, names = columns.image, [column.split(".")[0] for column in columns.captions]
+    names += [name for name in ("split", *IDS) if name in schema.names]
+    kind = schema.field(image).type if image in schema.names else None
+    if kind is not None and not _holds_pictures(kind):
+        names.append(image)
+    elif kind is not None and not _is_binary(kind) and any(inner.name == "path" for inner in kind):
+        names.append(f"{image}.path")
+    elif kind is None:
+        names.append(image.split(".")[0])
+    return list(dict.fromkeys(names))
+
+
+def _is_binary(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _holds_pictures(kind: Any) -> bool:
+    """Bytes, or the struct of bytes and path that ``datasets`` stores images as."""
+    from pyarrow import types
+
+    return _is_binary(kind) or (types.is_struct(kind) and any(inner.name == "bytes" for inner in kind))
+
+
+@dataclass
+class _Embedded:
+    """A table that holds its images."""
+
+    source: Source
+    where: str
+    split: str
+    columns: Columns
+    order: int
+    stamp: str
+
+    def read(self, wanted: list[str], skipped: Skipped) -> Found:
+        records = list(self.source.records(wanted)) if wanted else []
+        names = self._names(records)
+        found, known = Found(), set()
+
+        def parse(entry: tuple[int, dict[str, Any]], place: str) -> Row:
+            index, record = entry
+            return named_row(names[index], record, self.columns, split=self.split, where=place)
+
+        entries = [(f"{self.where}, row {index}", (index, record)) for index, record in enumerate(records)]
+        found.rows = list(each(entries, parse, skipped))
+        for index, name in enumerate(names):
+            if name not in known:
+                known.add(name)
+                found.members.append(Member(name, self._file(name, index)))
+        return found
+
+    def _file(self, name: str, index: int) -> EncodedImage:
+        place, read = f"{self.where}, row {index}", partial(self._read, index)
+        return EncodedImage(name, place, f"{self.stamp}/{index}", read, position=(self.order, index))
+
+    def _names(self, records: list[dict[str, Any]]) -> list[str]:
+        """A name for each row's image: rows of one name are one image if they hold the same bytes.
+
+        Rows without a name are one image if they hold the same bytes. Only what is in doubt is read.
+        """
+        given = [_given_name(record, self.columns.image) for record in records]
+        counts: dict[str, int] = {}
+        for name in given:
+            counts[name] = counts.get(name, 0) + 1
+        own = f"{self.split or 'image'}-{self.order}" if self.order else self.split or "image"
+        digits, names = len(str(len(given))), list[str]()
+        first: dict[tuple[str, str], str] = {}
+        taken: set[str] = set()
+        for index, name in enumerate(given):
+            label = name or f"{own}-{index:0{digits}d}"
+            if name and counts[name] == 1:
+                names.append(label)
+                continue
+            content = name, self._digest(index)
+            if name and name in taken and content not in first:
+                label = f"{name}#{index}"  # another picture of the same name
+            taken.add(name)
+            names.append(first.setdefault(content, label))
+        return names
+
+    def _digest(self, index: int) -> str:
+        try:
+            return hashlib.sha256(self._read(index)).hexdigest()
+        except OSError:
+            return f"row {index}"
+
+    def _read(self, index: int) -> bytes:
+        cell = self.source.value(self.columns.image, index)
+        if isinstance(cell, bytes):
+            return cell
+        if cell is None or (cell["bytes"] is None and not cell.get("path")):
+            raise OSError("the cell is empty")
+        content = cell["bytes"]
+        return bytes(content) if content is not None else Path(cell["path"]).read_bytes()
+
+
+def _given_name(record: dict[str, Any], image: str) -> str:
+    for column in IDS:
+        if isinstance(record.get(column), str | int) and str(record[column]):
+            return str(record[column])
+    cell = record.get(image) or record.get(f"{image}.path")
+    path = cell.get("path") if isinstance(cell, dict) else None
+    return str(path) if path else ""
+
+
+def is_saved_dataset(path: Path) -> bool:
+    """Whether a folder was made by ``save_to_disk``."""
+    return (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
+
+
+def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> Found:
+    """Rows of all splits of a data set of ``datasets``. A column ``split`` goes before the split's own name.
+
+    Args:
+        name: a folder made by ``save_to_disk``, or a data set's name on the hub.
+        columns: to read.
+        skipped: rows without captions go there.
+
+    Raises:
+        DataError: the package ``datasets`` is not installed, there is no such data set, or a column is missing.
+    """
+    result = Found()
+    for order, (split, table) in enumerate(_load(name).items()):
+        # Taken before the rows are made flat, which changes it: the same data keeps the same cached pixels.
+        stamp = str(table._fingerprint)
+        flat = table.flatten_indices() if table._indices is not None else table
+        where = f"{name}/{split}" if split else name
+        found = read_table(
+            ArrowSource(flat.data.table), where, split, columns=columns, skipped=skipped, order=order, stamp=stamp
+        )
+        result.add(found, split or f"table {order}")
+    return result
+
+
+def _load(name: str) -> dict[str, Any]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DataError(
+            f"{name}: reading Hugging Face data needs the package 'datasets'. Install it: pip install 'vlbench[hf]'"
+        ) from error
+    try:
+        if Path(name).expanduser().exists():
+            loaded = datasets.load_from_disk(str(Path(name).expanduser()))
+        else:
+            loaded = datasets.load_dataset(name)
+    # The package and the hub client raise errors of many unrelated classes.
+    except Exception as error:
+        raise DataError(
+            f"{name}: cannot be loaded by 'datasets' ({type(error).__name__}: {error}). Give a folder made by "
+            f"save_to_disk, or the name of a data set on the hub; the hub needs a network."
+        ) from error
+    return dict(loaded) if isinstance(loaded, dict) else {"": loaded}

@@ -1,0 +1,64 @@
+"""RepBlend: representation blending and symmetric projection matching (NeurIPS 2025)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vlbench.matching import Form, PathDistiller, Plan, Settings, Task
+from vlbench_trajectory.lors import PUBLISHED_SCALE, soft_loss
+from vlbench_trajectory.settings import paper_repblend, resolve
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vlbench import SeedTree
+    from vlbench.students import Student
+    from vlbench_trajectory.options import SoftOptions
+
+
+class RepBlend(PathDistiller):
+    """LoRS on frozen encoders, with representations of pairs blended in every inner step.
+
+    With one lambda ~ Beta(1, 1) and one permutation pi an inner step, the same for both sides, heads read
+
+        lambda v + (1 - lambda) v[pi]
+
+    for features v of images and text vectors; the targets are not mixed. The draw is the same whenever the step is
+    computed. Only heads are matched, of both sides; as in the paper, with one ratio under ``preset=paper``.
+    """
+
+    options: SoftOptions
+
+    def form(self) -> Form:
+        """With targets; as published, raw variables from one caption."""
+        form = replace(super().form(), target_rank=self.options.target_rank)
+        paper = {"captions": "one", "literal": True, "target_scale": PUBLISHED_SCALE}
+        return replace(form, **paper) if self.options.preset == "paper" else form  # type: ignore[arg-type]
+
+    def settings(self, task: Task) -> Settings:
+        """Ours, or those of its scripts."""
+        return resolve(self.options, task, paper_repblend)
+
+    def plans(self, task: Task) -> list[Plan]:
+        """Heads alone, whatever the student trains."""
+        return [Plan("frozen", self.settings(replace(task, trained="heads")))]
+
+    def inner_loss(
+        self, student: Student, tower_inputs: dict[str, Tensor], parameters: dict[str, Tensor], draw: SeedTree
+    ) -> Tensor:
+        """LoRS's, of blended representations."""
+        return soft_loss(self.options, student, tower_inputs | blended(tower_inputs, student.sides, draw), parameters)
+
+
+def blended(tower_inputs: dict[str, Tensor], sides: tuple[str, ...], draw: SeedTree) -> dict[str, Tensor]:
+    """Both sides' representations [pair, width], mixed with those of a permutation of the pairs."""
+    import torch
+
+    generator = draw.generator("blend")
+    share = float(torch.rand((), generator=generator))  # Beta(1, 1)
+    order = torch.randperm(len(tower_inputs[sides[0]]), generator=generator)
+    return {
+        side: share * tower_inputs[side] + (1 - share) * tower_inputs[side][order.to(tower_inputs[side].device)]
+        for side in sides
+    }

@@ -1,0 +1,140 @@
+"""Every suite and method off the CPU: on a device that is pretended everywhere, and on a GPU where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import vlbench.cli.main
+from vlbench import Budget, DistilledPairs, Selection
+from vlbench.artifacts.artifact import load_artifact
+from vlbench.progress import SilentObserver
+from vlbench.registry.loader import load_registry
+from vlbench.runs.pipeline import run_many
+from vlbench.runs.request import RunRequest
+from vlbench.testing import pretend_gpu
+
+METHODS = ("random", "mean-caption", "herding", "k-center", "forgetting", "vldd")
+OPTIONS = {
+    "vldd.experts": "2", "vldd.outer_steps": "2", "vldd.expert_steps": "4", "vldd.interval": "1", "vldd.span": "1",
+    "vldd.inner_steps": "2", "vldd.targets": "learned", "forgetting.passes": "1",
+}  # fmt: skip
+COMMON = {"training.seeds": "1", "rows.full": "false", "rows.always": "[]"}
+LITERATURE = {"training.grid.0.epochs": "2", "training.warmup.epochs": "1"}
+STEPS = "[{ steps = 3, batch = 8, rate = 0.1, noise = 0.5 }]"
+OWN = {"data.options": '{ size = "mini" }', "training.grid": STEPS, "training.warmup.steps": "3"}
+SUITES = (
+    "scenes", "scenes-encoder", "scenes-vit", "flickr30k-vldd", "flickr30k-vldd-clip", "flickr30k-vldd-vit-lora",
+    "flickr30k-heads",
+)  # fmt: skip
+"""One of each student: those of the other suites are built alike."""
+TOLERANCE = 0.02
+"""Largest difference between what a GPU and a CPU learn in two updates, as a share of the largest value."""
+
+
+@contextmanager
+def cuda() -> Iterator[str]:
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here: torch.cuda.is_available() is False")
+    yield "cuda"
+
+
+@pytest.fixture(scope="module")
+def mocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mocks")
+    words = ["data", "mock", "flickr30k", "--images", "32", "--out", str(folder / "flickr30k")]
+    assert CliRunner().invoke(vlbench.cli.main.main, words).exit_code == 0
+    return folder
+
+
+class Pipeline:
+    """Small runs of one suite, of its own cache on each device."""
+
+    def __init__(self, suite: str, folder: Path, mocks: Path, stand_ins: Callable[[str], dict[str, str]]) -> None:
+        ours = suite.startswith("scenes")
+        self.overrides = COMMON | (OWN if ours else LITERATURE | stand_ins(suite))
+        self.suite, self.data, self.folder = suite, None if ours else mocks / suite.split("-")[0], folder
+
+    def run(self, device: str, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        options = {key: text for key, text in OPTIONS.items() if key.split(".")[0] in methods}
+        request = RunRequest(
+            self.suite, device=device, out=self.folder / device, options=options, overrides=self.overrides,
+            data=self.data,
+        )  # fmt: skip
+        records = run_many(
+            load_registry(), methods=methods, budgets=[Budget(5)], request=request, observer=SilentObserver()
+        )
+        return {record["method"]: record for record in records}
+
+    def artifact(self, device: str, record: dict[str, Any]) -> Selection | DistilledPairs:
+        return load_artifact(self.folder / device / record["id"])
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, mocks: Path, stand_ins: Callable[[str], dict[str, str]]) -> Callable[[str], Pipeline]:
+    return lambda suite: Pipeline(suite, tmp_path, mocks, stand_ins)
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    return lambda device: monkeypatch.setenv("VLBENCH_CACHE", str(tmp_path / f"cache-{device}"))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize(
+    "gpu", [pytest.param(pretend_gpu, id="pretended"), pytest.param(cuda, id="real", marks=pytest.mark.cuda)]
+)
+def test_methods_learn_and_choose_on_a_gpu_what_they_do_on_the_cpu(
+    suite: str, gpu: Callable[[], Any], pipeline: Callable[[str], Pipeline], own_cache: Callable[[str], None]
+) -> None:
+    small, made = pipeline(suite), {}
+    for context in (gpu(), nullcontext("cpu")):
+        with context as device:
+            own_cache(device)
+            made[device] = small.run(device, METHODS)
+        problems = {name: record.get("message") for name, record in made[device].items()}
+        assert {record["status"] for record in made[device].values()} == {"finished"}, (device, problems)
+    there, here = ({name: small.artifact(device, of[name]) for name in METHODS} for device, of in made.items())
+    for name in METHODS:
+        assert_near(here[name], there[name])
+
+
+def assert_near(one: Selection | DistilledPairs, other: Selection | DistilledPairs) -> None:
+    if isinstance(one, Selection):
+        assert isinstance(other, Selection)
+        assert torch.equal(one.indices, other.indices)
+        return
+    for side in one.sides:
+        left, right = (artifact.values(side).float() for artifact in (one, other))
+        assert float((left - right).abs().max()) <= TOLERANCE * float(left.abs().max()), side
+
+
+def test_a_generator_of_the_cpu_fills_no_tensor_of_a_gpu() -> None:
+    with pretend_gpu() as device, pytest.raises(RuntimeError, match="generator"):
+        torch.empty(3, device=device).uniform_(generator=torch.Generator())
+
+
+def test_an_index_of_the_cpu_is_an_error_where_cuda_makes_it_one() -> None:
+    with pretend_gpu() as device:
+        values = torch.arange(6.0).to(device)
+        assert values[torch.tensor([1, 4])].tolist() == [1, 4]
+        with pytest.raises(RuntimeError, match="on a device and on the CPU"):
+            values.index_copy(0, torch.tensor([1, 4]), torch.zeros(2, device=device))
+
+
+def test_a_tensor_of_a_gpu_is_no_array_and_its_gradient_is_that_of_the_cpu() -> None:
+    start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+    with pretend_gpu() as device:
+        leaf = start.to(device).requires_grad_()
+        (there,) = torch.autograd.grad((leaf @ weight.to(device)).square().sum(), leaf)
+        with pytest.raises(TypeError, match="cpu"):
+            there.numpy()
+        gradient = there.cpu()
+    assert torch.equal(gradient, 2 * (start @ weight) @ weight.T)

@@ -1,0 +1,312 @@
+"""Methods that misbehave: the rows beside them, and what they share with later runs, stay as they are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlbench.budget import Budget
+from vlbench.progress import SilentObserver
+from vlbench.registry.loader import RESERVED, load_registry, try_plugins
+from vlbench.runs import jobs
+from vlbench.runs.pipeline import run_many
+from vlbench.runs.request import RunRequest
+
+VLDD = {"vldd.experts": "1", "vldd.expert_steps": "12", "vldd.interval": "6", "vldd.outer_steps": "2"}
+HEAD = "import os, random, signal, sys, threading, time, warnings\nimport vlbench\n"
+EVIL = """
+class Evil_{name}(vlbench.Method):
+    def condense(self, train, budget, context):
+        import numpy, torch
+        answer = vlbench.Selection(context.candidates()[: budget.pairs].clone(), train.fingerprint)
+{code}
+        return answer
+"""
+DECLARED = """
+@vlbench.hookimpl
+def vlbench_methods():
+    names = {names}
+    return [vlbench.MethodSpec("evil-" + n.replace("_", "-"), "{module}:Evil_" + n, "selection", "Bad.") for n in names]
+"""
+QUIET = {
+    "pairs": "train.pairs[:, 1] = train.pairs[:, 1].roll(1)",
+    "split_pairs": "train.split.pairs[:] = 0",
+    "items": "train.items('image')[:] = 0",
+    "texts": "train.items('text')[:] = ['no'] * len(train.items('text'))",
+    "entries": "context.tower_inputs.pairs[:] = 0",
+    "full_set": "context.full_set().pairs[:] = 0",
+    "student_then_features": """
+        for tower in context.student.towers.values():
+            tower.standardise.mean.fill_(3), tower.encoder.module.requires_grad_(False)
+            for part in tower.encoder.module.parameters(): part.zero_()
+            for part in tower.trained.parameters(): part.data.zero_()
+        context.pair_features(answer)""",
+    "config": "context.student.towers['image'].config.options['x'] = 1; context._reference.config.towers.clear()",
+    "cache_root": "context.cache.root = None",
+    "poisoned_cache": """
+        for kind in ("warm-up", "experts", "features"):
+            context.cached(kind, {}, lambda: {"image": torch.zeros(3), "text": torch.zeros(3)})
+            context.cached("experts", {"variant": "", "expert": 0}, lambda: {"image": torch.zeros(3)})""",
+    "fingerprint": "train.fingerprint = 'other'; context.pair_features(answer)",
+    "observer": "context.observer.phase = None; context.observer.advance = 7",
+    "prints": "print('hello'); sys.stdout.write('hello')",
+}
+"""What is given is a copy: nothing has to be said."""
+SAID = {
+    "autocast": ("torch.autocast('cpu', torch.bfloat16).__enter__()", "torch autocast"),
+    "autocast_then_features": (
+        "torch.autocast('cpu', torch.bfloat16).__enter__(); context.pair_features(answer)",
+        "torch autocast",
+    ),
+    "dtype": ("torch.set_default_dtype(torch.float64)", "torch default dtype"),
+    "threads": ("torch.set_num_threads(2)", "torch threads"),
+    "grad": ("torch.set_grad_enabled(False)", "torch grad mode"),
+    "deterministic": ("torch.use_deterministic_algorithms(True)", "torch deterministic algorithms"),
+    "device": ("torch.device('meta').__enter__()", "torch function modes"),
+    "denormal": ("torch.set_flush_denormal(True)", "torch denormal numbers"),
+    "hooks": (
+        "torch.nn.modules.module.register_module_forward_hook(lambda m, i, o: o * 0)",
+        "torch global module hooks",
+    ),
+    "randperm": ("torch.randperm = lambda n, **_: torch.arange(n)", "torch.randperm"),
+    "randperm_then_features": (
+        "torch.randperm = lambda n, **_: torch.arange(n); context.pair_features(answer)",
+        "torch.randperm",
+    ),
+    "matmul": ("torch.Tensor.__matmul__ = torch.Tensor.__add__", "torch.Tensor.__matmul__"),
+    "linear": ("torch.nn.functional.normalize = lambda x, **_: x", "torch.nn.functional.normalize"),
+    "builtin": ("import builtins; builtins.sorted = lambda *a, **k: []", "builtins.sorted"),
+    "scoring": (
+        "import vlbench.evaluation.evaluate as e; e.rank_embeddings = None",
+        "vlbench.evaluation.evaluate.rank_embeddings",
+    ),
+    "code": (
+        "import vlbench.evaluation.retrieval as r; r.recalls.__code__ = (lambda ranks, cuts=(1,): {}).__code__",
+        "vlbench.evaluation.retrieval.recalls",
+    ),
+    "constant": (
+        "import vlbench.evaluation.retrieval as r; r.CUTS = (1, 500, 1000)",
+        "vlbench.evaluation.retrieval.CUTS",
+    ),
+    "torch_seed": ("torch.manual_seed(7)", "generator of torch"),
+    "numpy_seed": ("numpy.random.seed(7)", "generator of numpy"),
+    "python_seed": ("random.seed(7)", "generator of random"),
+    "environment": ("os.environ['OMP_NUM_THREADS'] = '7'; del os.environ['PATH']", "environment variables"),
+    "folder": ("os.chdir('/')", "current folder"),
+    "umask": ("os.umask(0o777)", "umask"),
+    "signals": ("signal.signal(signal.SIGINT, signal.SIG_IGN)", "signal handlers"),
+    "alarm": ("signal.alarm(1000)", "alarm"),
+    "filters": ("warnings.simplefilter('ignore')", "warnings filters"),
+    "path": ("sys.path.clear()", "sys.path"),
+    "thread": ("threading.Thread(target=time.sleep, args=(5,), daemon=True, name='mine').start()", "thread 'mine'"),
+    "descriptor": ("os.write(1, b'hello')", "5 bytes to standard output"),
+}
+"""Code -> what the record names."""
+FAILS = {
+    "exit": ("sys.exit(0)", "failed", "SystemExit: 0"),
+    "base": ("raise type('Own', (BaseException,), {})('own')", "failed", "Own: own"),
+    "generator": ("raise GeneratorExit", "failed", "GeneratorExit"),
+    "raises": ("raise KeyError('lost')", "failed", "KeyError: 'lost'"),
+    "nan_curve": ("context.curve('loss', float('nan'))", "diverged", "curve 'loss' was given nan at step 0"),
+    "text_curve": ("context.curve('loss', 'low')", "diverged", "curve 'loss' was given 'low'"),
+    "hidden_curve": (
+        "context.curves['loss'] = [1.0, float('inf')]",
+        "diverged",
+        "curve 'loss' was given inf at step 1",
+    ),
+    "nan_setting": ("context.settings(rate=float('nan'))", "failed", "setting 'rate' is nan"),
+    "own_index": ("answer.indices[:] = -1", "failed", "index -1"),
+    "nothing": ("answer = None", "failed", "NoneType"),
+    "exit_and_patch": ("torch.randperm = None; sys.exit(3)", "failed", "SystemExit: 3"),
+}
+DIES = {
+    "os_exit": ("os._exit(7)", "ended with exit code 7"),
+    "killed": ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+    "writes_nonsense": ("os.write(3, b'x' * 100); os.write(1, b'y'); os._exit(0)", "ended with exit code 0"),
+}
+
+
+def write_evil(folder: Path, module: str, codes: dict[str, str]) -> str:
+    """A plugin with a method evil-NAME for each code."""
+    path = folder / f"{module}.py"
+    bodies = [
+        EVIL.format(name=name, code=textwrap.indent(textwrap.dedent(code), " " * 8)) for name, code in codes.items()
+    ]
+    path.write_text(HEAD + "".join(bodies) + DECLARED.format(names=list(codes), module=module))
+    return str(path)
+
+
+def evil(name: str) -> str:
+    return f"evil-{name.replace('_', '-')}"
+
+
+Records = dict[str, dict[str, Any]]
+
+
+def run(
+    toy_suite: tuple[str, str], out: Path, methods: list[str], *, plugins: tuple[str, ...] = (), **more: Any
+) -> Records:
+    """The records of a command by method, with the bytes of each artifact."""
+    suite, plugin = toy_suite
+    request = RunRequest(suite=suite, out=out, options=VLDD if "vldd" in methods else {}, device="cpu", **more)
+    registry = load_registry([plugin, *plugins])
+    records = run_many(registry, methods=methods, budgets=[Budget(5)], request=request, observer=SilentObserver())
+    for record in records:
+        files = sorted((out / record["id"]).glob("artifact.safetensors"))
+        record["bytes"] = [file.read_bytes() for file in files]
+    return {record["method"]: record for record in records}
+
+
+def numbers(records: Records) -> dict[str, Any]:
+    """All that another row could spoil, of the rows that behave."""
+    fields = ("status", "scores", "chosen", "curves", "bytes", "warnings")
+    rows = [name for name in records if not name.startswith("evil")]
+    return {name: {field: records[name].get(field) for field in fields} for name in rows}
+
+
+ROWS = ["random", "herding", "vldd"]
+ALL = {**{name: (code, "") for name, code in QUIET.items()}, **SAID}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("misbehaving")
+
+
+@pytest.fixture(scope="module")
+def suite(place: Path, write_toy_suite: Callable[[Path], tuple[str, str]]) -> tuple[str, str]:
+    return write_toy_suite(place)
+
+
+@pytest.fixture(scope="module")
+def expected(place: Path, suite: tuple[str, str]) -> dict[str, Any]:
+    """What the rows are where nobody misbehaves, with a cache of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLBENCH_CACHE", str(place / "clean-cache"))
+        return numbers(run(suite, place / "clean", ROWS))
+
+
+@pytest.fixture(scope="module")
+def together(place: Path, suite: tuple[str, str]) -> tuple[Records, Records]:
+    """All of them in one command between rows that behave; then those rows alone, with the cache that was left."""
+    plugin = write_evil(place, "evil_together", {name: code for name, (code, _) in ALL.items()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLBENCH_CACHE", str(place / "together-cache"))
+        order = ["random", *map(evil, ALL), "herding", "vldd"]
+        return run(suite, place / "together", order, plugins=(plugin,)), run(suite, place / "later", ROWS)
+
+
+def test_rows_after_all_of_them_and_later_runs_with_their_cache_are_as_without(
+    together: tuple[Records, Records], expected: dict[str, Any]
+):
+    beside, later = together
+    assert len(ALL) > 40
+    assert numbers(beside) == expected
+    assert numbers(later) == expected
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_its_record_names_what_it_left_changed(together: tuple[Records, Records], name: str):
+    record, said = together[0][evil(name)], ALL[name][1]
+    warnings = " ".join(record.get("warnings", []))
+    assert record["status"] == "finished"
+    assert said in warnings if said else not warnings
+
+
+@pytest.mark.parametrize("name", ["pairs", "autocast_then_features", "randperm_then_features", "student_then_features"])
+def test_one_alone_leaves_rows_before_it_rows_after_it_and_the_cache_as_they_were(
+    suite: tuple[str, str], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv("VLBENCH_CACHE", str(tmp_path / "cache"))
+    plugins = (write_evil(tmp_path, f"evil_{name}", {name: ALL[name][0]}),)
+    order = [evil(name), "herding", "vldd", "random"]
+    assert numbers(run(suite, tmp_path / "before", order, plugins=plugins)) == expected
+    assert numbers(run(suite, tmp_path / "later", ROWS)) == expected
+
+
+@pytest.fixture(scope="module")
+def failing(place: Path, suite: tuple[str, str]) -> Records:
+    plugin = write_evil(place, "evil_failing", {name: code for name, (code, _, _) in FAILS.items()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLBENCH_CACHE", str(place / "failing-cache"))
+        return run(suite, place / "failing", [*map(evil, FAILS), *ROWS], plugins=(plugin,))
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_it_is_a_record_that_says_so_and_the_other_rows_are_made(failing: Records, expected: dict[str, Any], name: str):
+    _, status, text = FAILS[name]
+    record = failing[evil(name)]
+    assert record["status"] == status
+    assert text in record["message"]
+    assert {row: numbers(failing)[row] for row in ROWS} == {row: expected[row] for row in ROWS}
+
+
+@pytest.fixture(scope="module")
+def isolated(place: Path, suite: tuple[str, str]) -> Records:
+    codes = {name: FAILS[name][0] for name in ISOLATED} | {name: code for name, (code, _) in DIES.items()}
+    plugin = write_evil(place, "evil_isolated", codes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLBENCH_CACHE", str(place / "isolated-cache"))
+        order = [*map(evil, codes), *ROWS]
+        return run(suite, place / "isolated", order, plugins=(plugin,), isolate=True)
+
+
+def test_a_method_that_hangs_is_stopped_after_the_time_limit(suite: tuple[str, str], tmp_path: Path):
+    plugins = (write_evil(tmp_path, "evil_hangs", {"hangs": "time.sleep(600)"}),)
+    made = run(suite, tmp_path, [evil("hangs")], plugins=plugins, isolate=True, time_limit_s=3.0)
+    assert made[evil("hangs")]["status"] == "failed"
+    assert "was stopped after 3 s" in made[evil("hangs")]["message"]
+
+
+ISOLATED = ["exit", "base", "raises", "nan_curve", "own_index"]
+
+
+@pytest.mark.parametrize("name", [*ISOLATED, *DIES])
+def test_a_process_that_raises_dies_or_hangs_is_a_record_that_says_so(isolated: Records, name: str):
+    status, text = FAILS[name][1:] if name in FAILS else ("failed", DIES[name][1])
+    assert isolated[evil(name)]["status"] == status
+    assert text in isolated[evil(name)]["message"]
+
+
+def test_isolated_rows_have_the_bytes_scores_and_curves_of_others(isolated: Records, expected: dict[str, Any]):
+    assert {row: numbers(isolated)[row] for row in ROWS} == {row: expected[row] for row in ROWS}
+
+
+def test_the_command_ends_with_an_error_and_writes_the_record_where_a_method_exits(
+    toy_suite: tuple[str, str], tmp_path: Path
+):
+    suite, plugin = toy_suite
+    bad = write_evil(tmp_path, "evil_quits", {"quits": "os.write(1, b'noise'); sys.exit(0)"})
+    words = ["--plugin", plugin, "--plugin", bad, "run", "--suite", suite]
+    words += ["--method", "evil-quits", "--method", "random"]
+    done = subprocess.run(
+        [sys.executable, "-m", "vlbench", *words, "--budget", "5", "--out", str(tmp_path / "out"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [record["status"] for record in json.loads(done.stdout)] == ["failed", "finished"]
+    assert "SystemExit: 0" in done.stderr
+    assert "noise" in done.stderr
+
+
+def test_names_of_rows_that_every_board_has_cannot_be_declared(tmp_path: Path):
+    from vlbench.board import derived_rows
+
+    named = {jobs.FULL, jobs.CHANCE, jobs.RESCORED}
+    assert named | {derived_rows.START, derived_rows.RANDOM_BYTES, derived_rows.RANDOM_PAIRS} == RESERVED
+    for name in [*RESERVED, "Full"]:
+        file = tmp_path / f"named_{name.replace('-', '_')}.py"
+        spec = f'vlbench.MethodSpec({name!r}, "x:Y", "selection", "S.")'
+        file.write_text(f"import vlbench\n@vlbench.hookimpl\ndef vlbench_methods(): return [{spec}]\n")
+        plugin = try_plugins([str(file)]).plugins[-1]
+        assert plugin.status == "duplicate"
+        assert f"method {name!r} has the name of a row that every board has" in plugin.detail

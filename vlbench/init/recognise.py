@@ -1,0 +1,34 @@
+"""Ask every data set whether it reads what lies at a path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vlbench.errors import DataError
+from vlbench.registry.drafts import Draft
+from vlbench.registry.specs import DatasetSpec, resolve
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+
+
+def recognised(registry: Registry, path: str, captions: str = "") -> tuple[DatasetSpec, Draft]:
+    """The first data set that reads what lies at a path, and its draft.
+
+    Args:
+        registry: knows the data sets.
+        path: file, folder or name, as the user gave it.
+        captions: annotation file, where the user names one.
+
+    Raises:
+        DataError: none reads it.
+    """
+    able = [spec for spec in registry.all("dataset").values() if spec.recognise]
+    for spec in able:
+        draft: Draft | None = resolve(spec.recognise)(path, captions)
+        if draft is not None:
+            return spec, draft
+    raise DataError(
+        f"{path}: no pictures with captions were recognised here. See what can be read: vlbench data formats. Name the "
+        f"file with the captions: --captions FILE."
+    )

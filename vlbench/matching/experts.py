@@ -1,0 +1,198 @@
+"""Experts: students trained on all train pairs, whose paths the learned pairs shall reproduce."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vlbench.errors import DivergedError
+from vlbench.matching.gradient import Inputs, Parameters, Segment
+from vlbench.matching.settings import Experts
+from vlbench.seeds import SeedTree
+from vlbench.students.training import Recipe, TrainingSet, train
+
+if TYPE_CHECKING:
+    from vlbench.methods.context import Context
+    from vlbench.students.student import Student
+
+Trajectory = dict[str, Tensor]
+"""Branch name -> snapshots [snapshot, parameter]; the first is the start."""
+Layout = dict[str, list[int]]
+"""Branch name -> number of weights of each of its layers, in order."""
+
+STREAM = "vldd expert"
+"""Of experts' seeds: another name would change every artifact that was ever matched."""
+
+
+def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Trajectory]:
+    """Trajectories of the reference student or its twin, by plain SGD at a constant rate.
+
+    Expert k is the same for every method, budget and seed of a data set, student and plan: it is material, like
+    pretrained weights. Trajectories are cached, so that a method that asks for the same plan finds them.
+
+    Args:
+        context: of the condensation.
+        plan: how they are trained.
+        variant: of :meth:`vlbench.Context.student_with`.
+
+    Raises:
+        vlbench.errors.DivergedError: a weight is not finite.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile
+        >>> from vlbench.matching import Experts, train_experts
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> plan = Experts(count=2, steps=24, rate=0.1, batch=32, interval=12)
+        >>> [expert["image"].shape for expert in train_experts(context, plan)]  # snapshots after 0, 12 and 24 steps
+        [torch.Size([3, 128]), torch.Size([3, 128])]
+    """
+    student, data = context.student_with(variant)[0], context.full_set(variant)
+    trained = any(not tower.frozen for tower in student.towers.values())
+    recipe = Recipe(
+        plan.steps,
+        plan.batch,
+        plan.rate,
+        momentum=0.0,
+        schedule="constant",
+        augment=plan.augment if trained else "none",
+        passes=plan.passes,
+    )
+    context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
+    trajectories = []
+    for index in range(plan.count):
+        key = {"variant": variant, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
+        seeds = SeedTree(0).child(STREAM, index)
+        compute = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
+        trajectories.append(context.cached("experts", key, compute))
+        context.observer.advance()
+    return trajectories
+
+
+def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: int, *, seeds: SeedTree) -> Trajectory:
+    """Train one student and keep its parameters every ``interval`` steps.
+
+    Raises:
+        vlbench.errors.DivergedError: a weight is not finite.
+    """
+    kept: list[Parameters] = []
+
+    def observe(step: int, _positions: Tensor, _inputs: Inputs, parameters: Parameters) -> None:
+        if step % interval == 0:
+            kept.append({branch: flat.detach().clone().cpu() for branch, flat in parameters.items()})
+
+    try:
+        last = train(student, data, recipe, seeds, observe=observe)
+    except DivergedError as error:
+        raise DivergedError(f"an expert's {error} Lower expert_rate = {recipe.rate:g}.") from None
+    if recipe.steps % interval == 0:
+        kept.append({branch: flat.cpu() for branch, flat in last.items()})
+    return {branch: torch.stack([snapshot[branch] for snapshot in kept]) for branch in last}
+
+
+def draw_segment(
+    trajectories: list[Trajectory],
+    *,
+    last_start: int,
+    span: int,
+    generator: torch.Generator,
+    device: str,
+    first_start: int = 0,
+    expert: int | None = None,
+) -> Segment:
+    """A segment of a random or a given expert from a random snapshot in ``first_start``..``last_start`` to ``span`` la
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import draw_segment
+        >>> expert = {"w": torch.arange(5.0)[:, None]}  # five snapshots of one weight
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> segment = draw_segment([expert], last_start=2, span=2, generator=generator, device="cpu")
+        >>> segment.target["w"] - segment.start["w"]
+        tensor([2.])
+    """
+    if expert is None:
+        expert = int(torch.randint(len(trajectories), (), generator=generator))
+    chosen = trajectories[expert]
+    start = first_start + int(torch.randint(last_start - first_start + 1, (), generator=generator))
+    return Segment(
+        {branch: path[start].to(device) for branch, path in chosen.items()},
+        {branch: path[start + span].to(device) for branch, path in chosen.items()},
+    )
+
+
+def layout(student: Student) -> Layout:
+    """Number of weights of every layer of a student's branches; a learned temperature is a layer of its own.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import tempfile
+        >>> from vlbench.matching import layout
+        >>> from vlbench.testing import toy_context, toy_dataset
+        >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
+        >>> layout(context.student)
+        {'image': [128], 'text': [128]}
+    """
+    sizes = {name: [1] for name in student.branches}
+    for tower in student.towers.values():
+        sizes |= {name: [shape.numel() for shape in flat.shapes] for name, flat in tower.branches.items()}
+    return sizes
+
+
+def convexified(path: Trajectory, layers: Layout) -> Trajectory:
+    """The straight line between an expert's ends, walked as fast as the expert walked: per layer
+    theta_t = (1 - b_t) theta_0 + b_t theta_T, with b_t the share of the layer's path length that lies before t.
+
+    Source: PTM-ST (ICLR 2026), ``convexify.py``, after MCT.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import convexified
+        >>> corner = {"w": torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 3.0]])}  # one step, then three to the side
+        >>> convexified(corner, {"w": [2]})["w"]
+        tensor([[0.0000, 0.0000],
+                [0.2500, 0.7500],
+                [1.0000, 3.0000]])
+    """
+    straight = {}
+    for branch, snapshots in path.items():
+        parts = [_straight(part) for part in snapshots.split(layers[branch], dim=1)]
+        straight[branch] = torch.cat(parts, 1)
+    return straight
+
+
+def _straight(snapshots: Float[Tensor, "snapshot weight"]) -> Float[Tensor, "snapshot weight"]:
+    walked = snapshots.diff(dim=0).norm(dim=1).cumsum(0)
+    share = torch.cat([walked.new_zeros(1), walked / walked[-1].clamp_min(1e-30)])[:, None]  # [snapshot, 1]
+    return (1 - share) * snapshots[0] + share * snapshots[-1]
+
+
+def mixed(anchor: Parameters, one: Parameters, two: Parameters, layers: Layout, *, alpha: float = 0.5) -> Parameters:
+    """A teacher between two experts: per layer theta = anchor + alpha t (d_1 + d_2) / 2, with d_i the way from the
+    anchor to expert i and t = 2 <d_1, d_2> / (|d_1| |d_2| + <d_1, d_2>), at least 0.
+
+    Source: MDM (CVPR 2026), section 3; Model Stock's interpolation.
+
+    Examples:
+        >>> import torch
+        >>> from vlbench.matching import mixed
+        >>> one = {"w": torch.tensor([2.0, 0.0])}
+        >>> mixed({"w": torch.zeros(2)}, one, one, {"w": [2]})["w"]  # two that agree: half of the way there
+        tensor([1., 0.])
+    """
+    teacher = {}
+    for branch, start in anchor.items():
+        parts = []
+        sizes = layers[branch]
+        for base, first, second in zip(*(x.split(sizes) for x in (start, one[branch], two[branch])), strict=True):
+            ways = first - base, second - base
+            inner = ways[0] @ ways[1]
+            share = 2 * inner / (ways[0].norm() * ways[1].norm() + inner).clamp_min(1e-30)
+            parts.append(base + alpha * share.clamp(0, 1) * (ways[0] + ways[1]) / 2)
+        teacher[branch] = torch.cat(parts)
+    return teacher

@@ -1,0 +1,98 @@
+"""Foreign code runs between two looks at the process: what it prints and leaves changed stays without effect."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vlbench.registry.process_state import FILTERS, ProcessState
+from vlbench.registry.torch_import import TorchImport
+
+_END_S = 1.0
+"""Seconds to wait for the end of what was written; a child of the plugin may hold the other end for ever."""
+
+
+@dataclass
+class Contained:
+    """What foreign code did beside its work.
+
+    Attributes:
+        state: of the process before.
+        left: names of what it left changed and what was put back; complete after the block.
+        written: bytes that went to standard output, whichever way; they were sent to standard error.
+    """
+
+    state: ProcessState
+    left: list[str] = field(default_factory=list)
+    written: int = 0
+
+
+_OF_IMPORTS = ("environment variables", "sys.path", FILTERS, "generator of numpy", "error states of numpy")
+"""What the import of a plugin may set for good, or reads otherwise once a library is there."""
+
+
+@contextlib.contextmanager
+def contained_import() -> Iterator[Contained]:
+    """As :func:`contained`, around the import of a plugin, which may be the first to import torch."""
+    states: list[ProcessState] = []
+    with _Output():
+        seen = Contained(ProcessState())
+        try:
+            with contextlib.redirect_stdout(sys.stderr), TorchImport(lambda: states.append(ProcessState())):
+                yield seen
+        finally:
+            for state in (*states, seen.state):
+                seen.left += [name for name in state.restore(keep=_OF_IMPORTS) if name not in seen.left]
+
+
+@contextlib.contextmanager
+def contained() -> Iterator[Contained]:
+    """``with contained() as seen: ...`` around a call of foreign code; nothing is caught."""
+    stdin, stderr = sys.stdin, sys.stderr
+    with _Output() as output:
+        seen = Contained(ProcessState())
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield seen
+        finally:
+            sys.stdin, sys.stderr = stdin, stderr
+            seen.left += seen.state.restore()
+    seen.written = output.written
+
+
+class _Output:
+    """Within, file descriptor 1 leads to standard error, for compiled code and children too; counts the bytes."""
+
+    written = 0
+
+    def __enter__(self) -> _Output:
+        self._saved: int | None = None
+        with contextlib.suppress(OSError, ValueError):
+            sys.__stdout__.flush() if sys.__stdout__ is not None else None
+            self._saved = os.dup(1)
+            source, target = os.pipe()
+            os.dup2(target, 1)
+            os.close(target)
+            self._pump = threading.Thread(target=self._copy, args=(source,), daemon=True, name="standard output")
+            self._pump.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._saved is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            sys.__stdout__.flush() if sys.__stdout__ is not None else None
+        os.dup2(self._saved, 1)
+        os.close(self._saved)
+        self._pump.join(_END_S)
+
+    def _copy(self, source: int) -> None:
+        with contextlib.suppress(OSError):
+            while content := os.read(source, 1 << 16):
+                self.written += len(content)
+                os.write(2, content)
+        os.close(source)

@@ -1,0 +1,58 @@
+"""A job as a process of its own is given it, and as it reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
+
+from vlbench.budget import Budget
+from vlbench.offline import is_offline
+from vlbench.records.record import Matched
+from vlbench.runs.jobs import Job, method_options, options_json
+from vlbench.runs.request import RunRequest
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+
+
+def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
+    """The command of a job, for this machine and as long as nothing changes; a record's ``command`` is for people."""
+    asked = asked_of_child(job, request, plugin_files)
+    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]
+
+
+def asked_of_child(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> dict[str, Any]:
+    """A job and its request as JSON may hold them."""
+    return {
+        "job": {
+            **vars(job),
+            "budget": str(job.budget or ""),
+            "options": options_json(job.options),
+            "matched_to": to_builtins(job.matched_to),
+        },
+        "request": dataclasses.asdict(request),
+        "plugin_files": plugin_files,
+        "offline": is_offline(),
+    }
+
+
+def request_of(asked: Mapping[str, Any]) -> RunRequest:
+    """The request again, from what :func:`asked_of_child` gave."""
+    given = asked["request"]
+    paths = {name: Path(given[name]) for name in ("out", "data") if given[name] is not None}
+    return RunRequest(**{**given, **paths, "seeds": tuple(given["seeds"]), "students": tuple(given["students"])})
+
+
+def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:
+    """The job again, its options parsed."""
+    given = asked["job"]
+    job = Job(**{**given, "budget": Budget.parse(given["budget"]) if given["budget"] else None})
+    options = method_options(registry.get("method", job.method), given["options"]) if job.has_method else None
+    matched = Matched(**given["matched_to"]) if given["matched_to"] else None
+    return dataclasses.replace(job, options=options, matched_to=matched)
