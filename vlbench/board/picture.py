@@ -30,10 +30,7 @@ PAPER, INK, FAINT, RULE, ACCENT = "#ffffff", "#1c2430", "#6b7685", "#dfe3e8", "#
 
 def draw(run_folder: Path, target: Path) -> Path:
     """Write the :func:`picture` of a run as PNG to ``target``, whole or not at all; gives ``target``."""
-    buffer = io.BytesIO()
-    picture(run_folder).save(buffer, format="PNG", optimize=True)
-    write_whole(target, buffer.getvalue())
-    return target
+    return _write_png(picture(run_folder), target)
 
 
 def picture(run_folder: Path) -> Image.Image:
@@ -85,8 +82,15 @@ def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -
     pen.text((MARGIN, MARGIN - 8), title, fill=INK, font=_font(17))
     for number, (item, caption) in enumerate(zip(pixels, captions, strict=True)):
         corner = (MARGIN + number % columns * (CELL + GAP), MARGIN + 40 + number // columns * cell_height)
-        _draw_pair(canvas, pen, corner, (_to_image(item), caption))
-    return _save(canvas, target)
+        _draw_pair(canvas, pen, corner, (to_pil(item, longest=IMAGE), caption))
+    return _write_png(canvas, target)
+
+
+def _write_png(canvas: Image.Image, target: Path) -> Path:
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG", optimize=True)
+    write_whole(target, buffer.getvalue())
+    return target
 
 
 def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
