@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from vlbench.board.combine import read_table
 from vlbench.board.gather import gather
@@ -24,9 +25,9 @@ from vlbench.board.render_text import render_text
 from vlbench.cli.main import main
 from vlbench.disk.sums import write_sums
 from vlbench.records.evidence import write_origin
-from vlbench.records.record import write_record
+from vlbench.records.record import FoundRecord, parse_record, write_record
 
-from ..conftest import MakeRecord, scores
+from ..conftest import MakeRecord, scores, table
 
 FORMS = ("text", "markdown", "csv", "json", "html", "latex")
 WRONG = (None, True, -1, 1e308, 7, "x", "", [], {}, [1, "a"], {"a": {"b": None}}, "\x1b[31m" + "y" * 1_000_000)
@@ -56,11 +57,11 @@ def board(*words: object) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def full_record(make_record: MakeRecord) -> dict[str, Any]:
-    """One with every field that a board reads."""
-    return make_record(
+def full_record() -> dict[str, Any]:
+    """One with every field that a board reads, as JSON."""
+    return table(
         "vldd", 30.0, reference="convnet", start={"scores": {"convnet": scores(20.0)}, "cost": {"bytes": 1}},
-        beside={"method": "x", "options": {}, "budget": "20"}, curves={"loss": [1.0, 0.5]}, overrides={},
+        matched_to={"method": "x", "options": {}, "budget": "20"}, curves={"loss": [1.0, 0.5]}, overrides={},
         environment={"versions": {"torch": "2"}, "device": "cpu"}, plugins=[{"name": "a"}], command=["vlbench", "run"],
         plugin_scores={"convnet": {"m": {"image_to_text": {"mean": 1.0, "sd": 0.0, "seeds": [1.0]}}}},
         chosen={"convnet": {"steps": 1}}, encoders={"convnet": {"image": "e"}},
@@ -71,7 +72,7 @@ def test_a_record_with_any_leaf_of_another_type_costs_no_board_in_any_form(
     tmp_path: Path, full_record: dict[str, Any], make_record: MakeRecord
 ) -> None:
     write_record(tmp_path / "good", make_record("herding", 14.0))
-    write_record(tmp_path / "all", full_record)
+    write_record(tmp_path / "all", parse_record(full_record))
     draw = random.Random(0)
     paths = list(leaves(full_record))
     assert len(paths) > 60
@@ -161,15 +162,16 @@ NASTY = ["=1+1", "+x", "-x", "@x", "\x1b[31mred", "a\x9bb", "a\u202eb", "<script
 
 @pytest.mark.parametrize("text", NASTY)
 def test_a_board_carries_no_control_character_formula_or_markup(make_record: MakeRecord, text: str) -> None:
+    named = structs.replace(make_record("a", 30.0, options={text: text}), method=text)
     records = [
-        make_record(text, 30.0, options={text: text}), make_record(text, 30.0, options={"other": text}),
+        named, structs.replace(named, options={"other": text}),
         make_record("b", 0.0, status="failed", scores={}, message=text),
     ]  # fmt: skip
-    table = build_table(records)
-    for drawn in (render_text(table), render_markdown(table), render_csv(table)):
+    made = build_table(records)
+    for drawn in (render_text(made), render_markdown(made), render_csv(made)):
         assert drawn.replace("\n", "").isprintable()
-    assert "<" not in render_markdown(table)
-    cells = [cell for row in csv.reader(io.StringIO(render_csv(table))) for cell in row]
+    assert "<" not in render_markdown(made)
+    cells = [cell for row in csv.reader(io.StringIO(render_csv(made))) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
 
 
@@ -180,28 +182,28 @@ def test_long_texts_are_cut_and_stay_apart(make_record: MakeRecord) -> None:
     assert len(render_markdown(build_table(records))) < 10_000
 
 
-def claim(folder: Path, record: dict[str, Any], digest: str = "1a2b3c4d") -> None:
+def claim(folder: Path, record: FoundRecord, digest: str = "1a2b3c4d") -> None:
     write_record(folder, record)
     write_origin(folder, {"sha256": digest}, Path("x.zip"))
 
 
 def rows(*paths: Path) -> dict[tuple[str, str, int], float]:
-    table = read_table(list(paths))
+    found = read_table(list(paths))
     return {
-        (row.method, row.origin, row.records[0]["seed"]): row.cells["mean"].mean
-        for group in table.groups
-        for row in (*group.ranked, *group.always_on)
+        (row.method, row.origin, row.records[0].seed): row.scores["mean"].mean
+        for group in found.groups
+        for row in group.rows
     }
 
 
 def test_a_claim_of_the_same_run_is_a_row_of_its_own_and_moves_nothing(tmp_path: Path, make_record: MakeRecord) -> None:
     for method, recall in (("random", 17.0), ("vldd", 48.0), ("full", 60.0)):
         budget = "full" if method == "full" else "100"
-        write_record(tmp_path / "own" / method, make_record(method, recall, budget=budget, always_on=method != "vldd"))
+        write_record(tmp_path / "own" / method, make_record(method, recall, budget=budget, baseline=method != "vldd"))
     before = {row.method: row.recovered for row in read_table([tmp_path / "own"]).groups[0].ranked}
     for method, recall in (("random", 7.0), ("vldd", 90.0), ("full", 99.0)):
         budget = "full" if method == "full" else "100"
-        record = make_record(method, recall, budget=budget, always_on=method != "vldd", created="9999")
+        record = make_record(method, recall, budget=budget, baseline=method != "vldd", created="9999")
         claim(tmp_path / "own" / f"claim-{method}", record)
     found = rows(tmp_path / "own")
     assert found["random", "", 0] == 17.0
@@ -219,9 +221,9 @@ def test_of_two_results_of_one_run_the_folder_given_first_stands_and_the_other_i
     write_record(tmp_path / "two" / "r", make_record("random", 7.0, created="9999"))
     shutil.copytree(tmp_path / "one", tmp_path / "copy")
     for first, second, recall in (("one", "two", 17.0), ("two", "one", 7.0)):
-        table = read_table([tmp_path / first, tmp_path / second])
-        assert table.groups[0].ranked[0].cells["mean"].mean == recall
-        (left,) = table.left_out
+        found = read_table([tmp_path / first, tmp_path / second])
+        assert found.groups[0].ranked[0].scores["mean"].mean == recall
+        (left,) = found.left_out
         assert left.folder == str(tmp_path / second / "r")
         assert "another result of the same run" in left.reason
     assert read_table([tmp_path / "one", tmp_path / "copy"]).left_out == ()
@@ -232,9 +234,9 @@ def test_two_claims_of_one_seed_are_rows_apart(tmp_path: Path, make_record: Make
         claim(tmp_path / f"{seed}", make_record("vldd", 30.0 + seed, seed=seed))
     assert len(read_table([tmp_path]).groups[0].ranked) == 1
     claim(tmp_path / "liar", make_record("vldd", 99.0, seed=1, created="9999"), "ffff0000")
-    table = read_table([tmp_path])
-    assert sorted(row.runs for row in table.groups[0].ranked) == [1, 1, 2]
-    assert not [row for row in table.groups[0].ranked if row.rank]
+    found = read_table([tmp_path])
+    assert sorted(row.runs for row in found.groups[0].ranked) == [1, 1, 2]
+    assert not [row for row in found.groups[0].ranked if row.rank]
 
 
 def test_one_artifact_under_several_seeds_counts_once(tmp_path: Path, make_record: MakeRecord) -> None:
@@ -243,10 +245,10 @@ def test_one_artifact_under_several_seeds_counts_once(tmp_path: Path, make_recor
         write_record(folder, make_record("vldd", 30.0, seed=seed, deterministic=False))
         (folder / "artifact.safetensors").write_bytes(b"the same")
         write_sums(folder, ["record.json", "artifact.safetensors"])
-    table = read_table([tmp_path])
-    (row,) = table.groups[0].ranked
+    found = read_table([tmp_path])
+    (row,) = found.groups[0].ranked
     assert (row.runs, row.provisional) == (1, True)
-    assert [one.reason.partition(" has the artifact of ")[0] for one in table.left_out] == ["seed 1", "seed 2"]
+    assert [one.reason.partition(" has the artifact of ")[0] for one in found.left_out] == ["seed 1", "seed 2"]
 
 
 def test_a_stranger_does_not_say_that_a_method_draws_nothing(tmp_path: Path, make_record: MakeRecord) -> None:

@@ -90,10 +90,10 @@ def test_a_run_that_dies_at_its_nth_write_comes_out_the_same(
                 record = None
         if failing.count < number:
             break
-        assert record is None or record["status"] in ("finished", "failed")
+        assert record is None or record.status in ("finished", "failed")
         assert not gather([out]).left_out if out.exists() else True
         listener = Listener()
-        assert run(plugin, out, observer=listener)["status"] == "finished"
+        assert run(plugin, out, observer=listener).status == "finished"
         assert not [line for line in listener.lines if "damaged" in line]
         assert contents(next(out.glob("rolled-*"))) == reference
         assert cache_contents(Path(os.environ["VLBENCH_CACHE"])) == cached

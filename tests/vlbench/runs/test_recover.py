@@ -73,7 +73,7 @@ def test_a_damaged_file_is_named_set_aside_and_made_again_by_the_same_command(pl
     before = contents(folder)
     harm(folder / name)
     listener = Listener()
-    assert run(plugin, out, observer=listener)["status"] == "finished"
+    assert run(plugin, out, observer=listener).status == "finished"
     assert contents(folder) == before
     assert (folder / f"{name}.damaged").exists() is (harm is not gone)
     said = [line for line in listener.lines if name in line]
@@ -172,5 +172,5 @@ def test_the_lock_of_a_killed_process_holds_nobody_up(plugin, tmp_path, out):
     (out / ".locks" / f"{folder.name}.owner").write_text('{"process": 1, "host": "gone", "since": "long ago"}')
     (folder / "record.json").unlink()
     listener = Listener()
-    assert run(plugin, out, observer=listener)["status"] == "finished"
+    assert run(plugin, out, observer=listener).status == "finished"
     assert not [line for line in listener.lines if "works on it" in line]

@@ -96,6 +96,10 @@ class Claims:
         """Without the methods."""
         return load_registry([str(self.suite)])
 
+    def author(self) -> Registry:
+        """With the methods."""
+        return load_registry([str(self.suite), str(self.methods)])
+
 
 @pytest.fixture(scope="session")
 def claims(tmp_path_factory: pytest.TempPathFactory) -> Claims:

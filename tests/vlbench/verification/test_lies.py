@@ -5,12 +5,14 @@ This is a corpus: a lie that once passed is added here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from vlbench.board.combine import read_table
 from vlbench.errors import DataError
 from vlbench.records.evidence import read_evidence
-from vlbench.records.record import record_id
+from vlbench.records.record import parse_record, record_id
 from vlbench.verification.names import method_name_problems, skeleton
 from vlbench.verification.submit import submit
 from vlbench.verification.verify import Verification, verify
@@ -35,7 +37,8 @@ def lie(claims: Claims, tmp_path: Path, change: Change, *, kind: str = "distille
     run = Path(shutil.copytree(source, tmp_path / "lie" / source.name))
     record = json.loads((run / "record.json").read_text())
     change(record)
-    record["id"] = record_id(record)
+    with contextlib.suppress(DataError):  # of another form: refused anyway
+        record["id"] = record_id(parse_record(record))
     at = record["command"].index("--method")
     record["command"][at + 1 : at + 4 : 2] = [record["method"], record["budget"]]
     (run / "record.json").write_text(json.dumps(record))
@@ -59,7 +62,7 @@ NAMES = [
     ("random-bytes", "is the name of a row"), ("random", "family is 'distillation'"), ("vIdd", "looks like 'vldd'"),
     ("v1dd", "looks like 'vldd'"), ("VLDD", "looks like 'vldd'"), ("randorn", "looks like 'random'"),
     ("rand0m", "looks like 'random'"), ("k_center", "looks like 'k-center'"), ("vl\u200bdd", "U+200B"),
-    ("vl\u202edd", "U+202E"), ("vldd\x9b", "U+009B"), ("\x1b[31mvldd", "does not match"),
+    ("vl\u202edd", "U+202E"), ("vldd\x9b", "U+009B"), ("\x1b[31mvldd", "matching regex"),
     ("v\u217cdd", "SMALL ROMAN NUMERAL"),
     ("vldd\u0301", "not in Unicode's normal form NFC|COMBINING"), ("h\u0435rding", "CYRILLIC SMALL LETTER IE"),
     ("--help", "is no name"), (".", "is no name"), ("..", "is no name"), ("a b", "is no name"),
@@ -247,8 +250,8 @@ def remade(run: Path, session: Any, tmp_path: Path) -> Path:
 
     artifact = vlbench.load_artifact(run)
     record = json.loads((run / "record.json").read_text())
-    here = rescore(session, artifact, record["seed"], keep=run)
-    record |= {name: here[name] for name in ("scores", "chosen")}
+    scored, _ = rescore(session, artifact, record["seed"], keep=run)
+    record |= {"scores": msgspec.to_builtins(scored.scores), "chosen": msgspec.to_builtins(scored.chosen)}
     record["cost"]["bytes"] = artifact_bytes(artifact, session.dataset.split("train"))
     (run / "record.json").write_text(json.dumps(record))
     write_preview(run, artifact, session.dataset.split("train"), session.evaluator(session.protocol.reference))
