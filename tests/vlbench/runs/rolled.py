@@ -9,7 +9,7 @@ from typing import Any
 
 import vlbench
 from vlbench.progress import SilentObserver
-from vlbench.records.record import FILE_NAME
+from vlbench.records.record import FILE_NAME, Record
 
 PLUGIN = """
 import torch
@@ -58,7 +58,7 @@ def write_plugin(folder: Path) -> str:
     return str(path)
 
 
-def run(plugin: str, out: Path, **more: Any) -> dict[str, Any]:
+def run(plugin: str, out: Path, **more: Any) -> Record:
     given = {"method": "rolled", "budget": 20, "suite": "scenes-mini", "overrides": QUICK, **more}
     return vlbench.run(out=out, plugins=[plugin], **given)
 

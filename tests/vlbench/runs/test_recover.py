@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import vlbench
-from vlbench.board.gather import find_records
 from vlbench.disk.tensors import write_tensors
 from vlbench.errors import VlbenchError
+from vlbench.records.record import find_records
 
 from .rolled import QUICK, Listener, contents, run, write_plugin
 
