@@ -149,7 +149,7 @@ def test_a_second_process_waits_for_the_first_says_so_and_finds_the_run(plugin, 
     """)
     held = tmp_path / ".locks"
     first = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 60
     while not list(held.glob("rolled-*.owner")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(first.pid, 19)  # SIGSTOP: it holds the run for as long as is needed here
