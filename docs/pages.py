@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
-from vlbench.cli.leaderboard_diff import command as diff
 
 import vlbench
 from vlbench import testing
 from vlbench.cli.main import main
+from vlbench.registry.loader import load_registry
+from vlbench.registry.options import describe
+from vlbench.registry.specs import resolve
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -27,8 +30,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
     from mkdocs.structure.files import File
 
-    for name, text in (("index.md", home()), ("reference.md", reference()), ("commands.md", commands())):
-        files.append(File.generated(config, name, content=text))
+    for name, make in PAGES.items():
+        files.append(File.generated(config, name, content=make()))
     return files
 
 
@@ -71,8 +74,13 @@ def of_module(module: ModuleType) -> list[str]:
     return [
         f"# {module.__name__}",
         about,
-        *(f"::: {getattr(module, name).__module__}.{name}" for name in module.__all__),
+        *(f"::: {_place(getattr(module, name), name)}" for name in module.__all__),
     ]
+
+
+def _place(value: Any, name: str) -> str:
+    """Where a promised name is defined; a module is a name too."""
+    return value.__name__ if isinstance(value, ModuleType) else f"{value.__module__}.{name}"
 
 
 def listed(modules: list[str]) -> str:
@@ -88,7 +96,28 @@ def commands() -> str:
         command = main.get_command(context, name)
         assert command is not None
         parts += _of_command(name, command, context)
-    return "\n\n".join([*parts, *_of_command("leaderboard diff", diff, context)])
+    return "\n\n".join(parts)
+
+
+def data() -> str:
+    """Every form of data that is read, and every option of datasets and encoders."""
+    registry = load_registry()
+    parts = ["# Forms and options", "What `vlbench data formats` and `vlbench data options NAME` print."]
+    for spec in registry.all("dataset").values():
+        if spec.forms:
+            parts += [f"## Forms read by `{spec.name}`", table(("form", "what it looks like"), resolve(spec.forms)())]
+    for kind in ("dataset", "encoder"):
+        for name, spec in sorted(registry.all(kind).items()):
+            parts += [f"## {kind} `{name}`", spec.summary]
+            rows = describe(spec.options)
+            parts += [table(("option", "type", "default", "meaning"), rows)] if rows else []
+    return "\n\n".join(parts)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [header, *rows]]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
 def _of_command(name: str, command: click.Command, parent: click.Context) -> list[str]:
@@ -105,3 +134,7 @@ def _of_command(name: str, command: click.Command, parent: click.Context) -> lis
 
 def _help_text(title: str, context: click.Context) -> str:
     return f"## {title}\n\n```text\n{context.get_help()}\n```"
+
+
+PAGES = {"index.md": home, "reference.md": reference, "commands.md": commands, "data.md": data}
+"""Generated pages by file."""

@@ -38,9 +38,6 @@ def vlbench_formats() -> list[Declaration]:
         Declaration("markdown", "vlbench.board.render_markdown:render_markdown", "A table for a README or an issue."),
         Declaration("csv", "vlbench.board.render_csv:render_csv", "One line a row, for a spreadsheet or a plot."),
         Declaration("json", "vlbench.board.render_json:render_json", "The table's fields by name, for programs."),
-        Declaration(
-            "html", "vlbench.board.html:render_html", "A page of its own, with plots, pairs and curves: --out it."
-        ),
         Declaration("latex", "vlbench.board.render_latex:render_latex", "A booktabs table for a paper."),
     ]
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and how a damaged one is put out of the way."""
+"""Files and folders that appear whole or not at all, and how a damaged one is put out of the way."""
 
 from __future__ import annotations
 
@@ -66,3 +66,20 @@ def set_aside(path: Path) -> Path:
         target.unlink(missing_ok=True)
     path.rename(target)
     return target
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder to write into, which becomes ``path`` when the block ends without an error.
+
+    Raises:
+        OSError: at the end, if ``path`` is there and not an empty folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=fresh_prefix()))
+    try:
+        yield fresh
+        fresh.chmod(0o755)
+        fresh.rename(path)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 
 class Observer(Protocol):
-    """Whoever wants to know how a run is going. It sees text and counts only, and cannot change anything."""
+    """Receives the progress of a run: text and counts only, so that it cannot change anything."""
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
         """A phase of ``total`` steps begins (None if unknown); the one before it, if any, is over."""
@@ -27,17 +27,13 @@ class Observer(Protocol):
 class SilentObserver:
     """Says nothing: for Python callers and tests."""
 
-    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """Ignored."""
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None: ...
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        """Ignored."""
+    def advance(self, steps: int = 1, note: str = "") -> None: ...
 
-    def done(self, message: str = "") -> None:
-        """Ignored."""
+    def done(self, message: str = "") -> None: ...
 
-    def message(self, text: str) -> None:
-        """Ignored."""
+    def message(self, text: str) -> None: ...
 
 
 class PlainObserver:
@@ -61,7 +57,6 @@ class PlainObserver:
         self._started = self._spoke = 0.0
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """Say that a phase begins."""
         self.done()
         self._name, self._total, self._steps = name, total, 0
         self._started = self._spoke = self._clock()
@@ -91,7 +86,6 @@ class PlainObserver:
         self._name = ""
 
     def message(self, text: str) -> None:
-        """Write one line."""
         print(text, file=self._stream or sys.stderr, flush=True)
 
 

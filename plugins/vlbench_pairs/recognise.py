@@ -129,10 +129,13 @@ def _some(paths: list[Path]) -> str:
 
 
 def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Annotation files by their form, and lists of image names for splits."""
+    """Annotation files by their form, and lists of image names for splits; those nearest to the folder."""
     by_kind: dict[str, list[Path]] = {}
     lists: list[Path] = []
-    for path in _candidates(folder):
+    nearest = DEEP
+    for path in sorted(_candidates(folder), key=lambda path: (len(path.parts), path)):
+        if len(path.relative_to(folder).parts) > nearest:
+            break
         if path.suffix.lower() == ".txt" and _lists_names(path):
             if split_of_path(path):
                 lists.append(path)
@@ -143,6 +146,7 @@ def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
             continue
         if kind in ORDER:
             by_kind.setdefault(kind, []).append(path)
+            nearest = len(path.relative_to(folder).parts)
     return by_kind, lists
 
 

@@ -36,7 +36,7 @@ class PathOptions(LearnOptions):
     )
     expert_augment: Literal["auto", "none", "randaugment"] = option(
         "auto",
-        help="randaugment: experts of a trained encoder see changed images (crop, flip, ...); auto: under preset=paper",
+        help="randaugment: experts of a trained encoder see changed images; auto: so under preset=paper",
     )
     item_rate: float | None = option(None, minimum=0, help="outer learning rate of pixels, at unit RMS" + _AUTO)
     vector_rate: float | None = option(None, minimum=0, help="outer learning rate of text vectors, at unit RMS" + _AUTO)

@@ -1,1 +1,55 @@
-"""Records and the table made of them. The table is a pure function of records."""
+"""For formats of the board and for those who look at finished runs: its tables, words for its numbers, and the files.
+
+Examples:
+    >>> import vlbench
+    >>> def methods(*, table):  # target of a vlbench.Declaration that vlbench_formats() returns
+    ...     return ", ".join(row.method for group in table.groups for row in group.ranked)
+    >>> methods(table=vlbench.leaderboard("runs").table)
+    'random'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from vlbench.lazy import lazy_name
+
+if TYPE_CHECKING:
+    from vlbench.board import format, published
+    from vlbench.board.leaderboard import Group, Row, Score, Table
+    from vlbench.board.picture import read_preview
+    from vlbench.data.pictures import to_pil
+    from vlbench.disk.sums import damage
+    from vlbench.records.ranks import found_and_missed, read_ranks
+    from vlbench.records.record import FoundRecord
+
+__all__ = [
+    "FoundRecord",
+    "Group",
+    "Row",
+    "Score",
+    "Table",
+    "damage",
+    "format",
+    "found_and_missed",
+    "published",
+    "read_preview",
+    "read_ranks",
+    "to_pil",
+]
+
+_MODULES = {
+    "vlbench.board.leaderboard": ("Group", "Row", "Score", "Table"),
+    "vlbench.board.picture": ("read_preview",),
+    "vlbench.data.pictures": ("to_pil",),
+    "vlbench.disk.sums": ("damage",),
+    "vlbench.records.ranks": ("found_and_missed", "read_ranks"),
+    "vlbench.records.record": ("FoundRecord",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("format", "published"):
+        return importlib.import_module(f"vlbench.board.{name}")
+    return lazy_name(__name__, _MODULES, name)

@@ -19,12 +19,13 @@ def echo_width() -> tuple[int, bool]:
 
 
 def columns(rows: Iterable[Sequence[str]], header: Sequence[str] = (), *, indent: int = 0) -> Table:
-    """Columns two blanks apart under a bold header; the last one is wrapped, the others are as wide as they need."""
+    """Columns two blanks apart under a bold header; the widest are wrapped, the first never."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(header), header_style="bold")
     lines = [list(row) for row in rows]
     count = len(header) or len(lines[0])
     for number in range(count):
-        table.add_column(Text(header[number] if header else ""), no_wrap=number < count - 1, min_width=indent)
+        title = Text(header[number] if header else "")
+        table.add_column(title, no_wrap=number == 0, overflow="fold", min_width=indent)
     for line in lines:
         table.add_row(*map(Text, line))
     return table

@@ -1,13 +1,24 @@
-"""How the renderings of the table write its numbers and notes."""
+"""How the formats of the board write its numbers and notes.
+
+Examples:
+    >>> import vlbench
+    >>> (group,) = vlbench.leaderboard("runs").table.groups
+    >>> vlbench.board.format.budget_text(group.budget), vlbench.board.format.pairs_text(group.ranked[0])
+    ('20 pairs', '20')
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import shorten
 
 from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, START
 from vlbench.board.leaderboard import UNBUDGETED, Group, Row, Score
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.budget import Budget
 from vlbench.progress import seconds_text
-from vlbench.records.evidence import BADGES, PROVES
+from vlbench.records.evidence import BADGES
+from vlbench.records.evidence import PROVES as PROVES
 
 DERIVED = {
     START: "the real pairs that it began with",
@@ -15,6 +26,9 @@ DERIVED = {
     AS_MANY_PAIRS: "as many random pairs as it has",
 }
 """Part of a derived row's name -> what it is."""
+OF_DATA = "Data: "
+LONGEST = 200
+"""Characters of a warning in a legend; the whole text stands in the record."""
 EMPTY = "No finished runs. Start with:  vlbench run --method vldd --budget 500"
 
 
@@ -127,7 +141,9 @@ def notes(group: Group) -> list[str]:
         values = ", ".join(f"{name} {value[:16] or 'none'}" for name, value in group.apart.items())
         lines.append(f"Not to be compared with the other tables of {group.suite}: here {values}.")
     if any(row.recovered is not None for row in rows):
-        lines.append(f"recovered = (row - {group.floor}) / (full - {group.floor}) in mean recall.")
+        below = any(row.recovered is not None and row.recovered < 0 for row in rows)
+        less = f" Below 0: worse than {group.floor} at the same budget." if below else ""
+        lines.append(f"recovered = (row - {group.floor}) / (full - {group.floor}) in mean recall.{less}")
     if any(row.home is not None for row in rows):
         lines.append("home = mean recall on the student that methods saw; no method saw this one.")
     if group.directions:
@@ -137,7 +153,14 @@ def notes(group: Group) -> list[str]:
         lines += [f"{name}{part}a row: {text}." for name in names]
     lines += _claim_notes(rows)
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
-    return lines
+    return lines + _warnings(rows)
+
+
+def _warnings(rows: Sequence[Row]) -> list[str]:
+    """What records warn of: of the data once, of a row under its name."""
+    found = [(row.method, text) for row in rows for record in row.records for text in record.warnings]
+    lines = dict.fromkeys(text if text.startswith(OF_DATA) else f"{method}: {text}" for method, text in found)
+    return [shorten(line, LONGEST) for line in lines]
 
 
 def _claim_notes(rows: list[Row]) -> list[str]:
@@ -153,7 +176,7 @@ def _spread_note(rows: list[Row], split: str) -> str:
     parts = [f"Percent on the {split} split"]
     bases = sorted({row.basis for row in rows if row.basis}, reverse=True)
     if bases == ["seeds"]:
-        parts.append("± is half the 95 % interval over seeds alone (no ranks were kept)")
+        parts.append("± is half the 95 % interval over seeds alone (no ranks were stored)")
     elif bases:
         without = dict.fromkeys(row.method for row in rows if row.basis == "seeds")
         but = f" (over seeds alone: {', '.join(without)})" if without else ""

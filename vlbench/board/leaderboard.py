@@ -1,4 +1,4 @@
-"""Records -> table: rows that may be compared stand in one group, beside the rows that give them meaning.
+"""Records -> table: rows that may be compared stand in one group, with the rows that give them meaning.
 
 Comparable is what has the same suite, protocol hash, data, budget, student and encoders of that student. Full data and
 chance have no budget and stand in every group of their suite. Runs that differ in their seed only are one row.
@@ -39,6 +39,12 @@ class Score:
 
     ``interval`` holds the method's true score in 95 % of all repetitions; None where one run of a method that draws, or
     nothing drawn, cannot say.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> 0 < group.ranked[0].scores["TR@1"].mean < 100
+        True
     """
 
     mean: float
@@ -65,14 +71,20 @@ class Row:
         message: why it did not finish.
         records: the records merged into this row.
         interval: that of mean recall.
-        basis: what it rests on: ``"seeds and images"``, or ``"seeds"`` where ranks were not kept.
+        basis: what it rests on: ``"seeds and images"``, or ``"seeds"`` where ranks were not stored.
         provisional: it has too few seeds to be ranked.
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
         home: mean recall on the student that the pairs were made for, where the row is of another one.
-        badge: how far all its records were checked, see :mod:`vlbench.records.evidence`; "" if one was not.
+        badge: how far all its records were checked: self-reported, re-evaluated or rebuilt; "" if one was not.
         origin: the claim it was unpacked from; "" for one's own runs, with which it is never merged.
         flags: what the audit found: looks by which the made pairs are nearer to test items than train items are.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> group.ranked[0].method, group.ranked[0].pairs
+        ('random', 20.0)
     """
 
     method: str
@@ -112,6 +124,12 @@ class Group:
         differences: all pairs of ranked rows, which come first in ``ranked``.
         apart: field -> its value here, for what keeps this group from another of the same suite in the table.
         directions: short name in ``columns`` -> direction in records, as in ``TR`` -> ``image_to_text``.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> group.suite, group.budget, group.floor
+        ('scenes-mini', Budget(amount=20, unit='pairs'), 'random')
     """
 
     suite: str
@@ -152,7 +170,13 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """All groups, by suite, protocol, budget and student; and the runs that stand in none."""
+    """All groups, by suite, protocol, budget and student; and the runs that stand in none.
+
+    Examples:
+        >>> import vlbench
+        >>> [group.student for group in vlbench.leaderboard("runs").table.groups]
+        ['convnet']
+    """
 
     groups: tuple[Group, ...]
     left_out: tuple[LeftOut, ...] = ()

@@ -102,6 +102,13 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
 
     Raises:
         DataError: the run has none, or it is damaged.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> pixels, captions, source = vlbench.board.read_preview(group.ranked[0].records[0].folder, 5)
+        >>> pixels.shape, len(captions), source
+        ((5, 3, 32, 32), 5, 'own')
     """
     if bad := damage(folder, "preview.npy", "preview.json"):
         raise DataError(f"{bad}. Run the command again.")

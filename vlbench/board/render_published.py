@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
 from rich import box
-from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vlbench.board.published import Manner, Published, metrics_of, protocols, published, sources_of
+from vlbench.board.console import as_text
+from vlbench.board.published import Published, PublishedProtocol, metrics_of, protocols, published, sources_of
 
 _WARNING = (
     "Copied from papers, not measured here and not ranked. Compare numbers of one protocol only, and mind by which "
@@ -35,7 +34,7 @@ def render_published(data_set: str, *, width: int = 80) -> str:
         (row for _, row in ordered), key=lambda row: (row.budget_text, _encoders(row))
     ):
         parts += [f"{budget} · {encoders}", _table(list(members), sources, width), ""]
-    parts += ["How the numbers of a protocol were made:", *_manners(rows, width), "", "Sources:"]
+    parts += ["How the numbers of a protocol were made:", *_protocols(rows, width), "", "Sources:"]
     parts += [_hanging(f"[{number}] ", source, width) for source, number in sources.items()]
     return "\n".join(parts)
 
@@ -63,21 +62,17 @@ def _table(rows: Sequence[Published], sources: dict[str, int], width: int) -> st
             for cell in cells
         ]
         table.add_row(Text(f"{row.method}\n{row.protocol} [{sources[row.cited]}]"), *values)
-    console = Console(file=io.StringIO(), width=width, highlight=False, color_system=None)
-    console.print(table)
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return as_text(table, width=width)
 
 
-def _manners(rows: Sequence[Published], width: int) -> list[str]:
+def _protocols(rows: Sequence[Published], width: int) -> list[str]:
     used = {row.protocol for row in rows}
-    return [_hanging(f"{key}: ", _manner(manner), width) for key, manner in protocols().items() if key in used]
+    return [_hanging(f"{key}: ", _protocol(protocol), width) for key, protocol in protocols().items() if key in used]
 
 
-def _manner(manner: Manner) -> str:
-    known = [text for text in (manner.trains, manner.loss, manner.training) if text != "not known"]
-    return "; ".join([*known, f"reported epoch: {manner.checkpoint}", manner.caveat]) + "."
+def _protocol(protocol: PublishedProtocol) -> str:
+    known = [text for text in (protocol.trains, protocol.loss, protocol.training) if text != "not known"]
+    return "; ".join([*known, f"reported epoch: {protocol.checkpoint}", protocol.caveat]) + "."
 
 
 def _hanging(start: str, text: str, width: int) -> str:

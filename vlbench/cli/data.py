@@ -14,8 +14,11 @@ from vlbench.errors import DataError, VlbenchError
 if TYPE_CHECKING:
     from vlbench.data.check import Report
     from vlbench.data.pairs import PairDataset
+    from vlbench.registry.options import OptionRow
     from vlbench.registry.registry import Registry
 
+WIDEST = 18
+"""Letters of a type that has a column of its own."""
 SKIP = "skip_bad"
 """Option by which data sets leave out what cannot be read."""
 
@@ -146,15 +149,22 @@ def _describe(name: str, kind: str, spec: Any, *, as_json: bool) -> None:
     if not found:
         click.echo("It has no options.")
         return
-    echo_rows(found, header=("option", "type", "default", "meaning"))
-    key, first = "data.options" if kind == "data set" else "students.NAME.SIDE.options", found[0].name
+    echo_rows([_narrow(row) for row in found], header=("option", "type", "default", "meaning"))
+    key, first = "data.options" if kind == "dataset" else "students.NAME.SIDE.options", found[0].name
     click.echo(f"\nIn a suite: options = {{ {first} = ... }}; for one run: --set {key}.{first}=VALUE")
+
+
+def _narrow(row: OptionRow) -> tuple[str, str, str, str]:
+    """A row whose many choices stand in its meaning, so that names have room."""
+    if len(row.type) <= WIDEST:
+        return row
+    return row.name, "choice", row.default, f"{row.help}; one of {row.type.replace('|', ', ')}"
 
 
 def _specs(registry: Registry) -> dict[str, tuple[str, Any]]:
     """Name -> kind and declaration, of data sets and encoders."""
     found: dict[str, tuple[str, Any]] = {
-        name: ("data set", spec) for name, spec in sorted(registry.all("dataset").items())
+        name: ("dataset", spec) for name, spec in sorted(registry.all("dataset").items())
     }
     return found | {
         name: (f"{spec.side} encoder", spec)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vlbench.cli.complete import Run
-from vlbench.cli.shared import opened, readable_path
+from vlbench.cli.shared import opened, readable_path, run_folder
+
+if TYPE_CHECKING:
+    from vlbench.analysis.finished import Finished
+    from vlbench.export.card import Publication
+
+FORMATS = ("table", "imagefolder", "webdataset", "parquet", "openclip", "uids", "hf")
 
 
 @click.command("export")
 @click.argument("run", type=Run(by_name=True))
 @click.option("--suite", default="", metavar="FILE", help="The suite's file, where the run was made with one.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="See above.")
 @click.option(
     "--to",
     "target",
@@ -21,15 +29,65 @@ from vlbench.cli.shared import opened, readable_path
     metavar="FOLDER",
     help="New or empty folder to write to.",
 )
+@click.option("--push", "repository", default="", metavar="OWNER/NAME", help="Upload the hf folder to the hub.")
+@click.option("--license", "licence", default="", metavar="LINE", help="Licence of the source data, for the card.")
+@click.option("--source", default="", metavar="TEXT", help="Where the source data are from, for the card.")
 @click.pass_context
-def command(context: click.Context, run: Path, suite: str, target: Path) -> None:
-    """Write the pairs of a run as a table (CSV) and pictures (PNG), for use outside of vlbench.
+def command(
+    context: click.Context,
+    /,
+    run: Path,
+    suite: str,
+    form: str,
+    target: Path,
+    repository: str,
+    licence: str,
+    source: str,
+) -> None:
+    """Write the pairs of a run for use outside of vlbench, and print the line that loads them there.
 
-    Of real pairs the table gives position and name in the train split. A learned text vector is told by the train text
-    nearest to it; the vector itself is in the run's artifact.safetensors.
+    \b
+    table        pairs.csv and pictures
+    imagefolder  metadata.csv and pictures, for datasets
+    webdataset   tar shards
+    parquet      one file with the pictures in it, for datasets and pandas
+    openclip     train.tsv and pictures, for open_clip
+    uids         DataComp's sorted array of uids
+    hf           a folder to publish: parquet, artifact, card, Croissant metadata, citation
+
+    A learned text vector is written as the train text nearest to it; the vector itself is in the run's
+    artifact.safetensors.
     """
-    from vlbench.analysis.export import export
+    from vlbench.export.card import Publication
+    from vlbench.export.hub import at, check_push
 
+    publication = at(Publication(target.resolve().name, licence, source), repository)
+    if repository:
+        check_push(repository, publication)
     with opened(context, [run], suite) as (finished,):
-        table = export(finished, target)
-    click.echo(f"Written to {readable_path(table)}")
+        lines = _write(finished, run_folder(run), target, form="hf" if repository else form, publication=publication)
+    click.echo(f"Written to {readable_path(target)}. Load it:")
+    for line in lines:
+        click.echo(f"  {line}")
+    if repository:
+        from vlbench.export.hub import push
+
+        click.echo(f"Uploaded: {push(target, repository, publication)}")
+
+
+def _write(run: Finished, folder: Path, target: Path, *, form: str, publication: Publication) -> list[str]:
+    """How the pairs are loaded elsewhere."""
+    from vlbench.export import files, hub, pairs
+
+    pairs.new_folder(target)
+    if form == "hf":
+        return hub.write_hub_folder(run, target, folder, publication)
+    writers = {
+        "table": pairs.write_table,
+        "imagefolder": files.write_imagefolder,
+        "webdataset": files.write_webdataset,
+        "parquet": files.write_parquet,
+        "openclip": files.write_openclip,
+        "uids": files.write_uids,
+    }
+    return writers[form](run, target)

@@ -108,7 +108,7 @@ def _made(plan: Plan) -> tuple[SuiteDraft, PairDataset]:
     )
     return SuiteDraft(
         plan.target.stem, summary, plan.spec.name, options, {side: choices[side] for side in dataset.sides},
-        len(split.pairs),
+        len(split.pairs), _baselines(plan.registry),
     ), dataset  # fmt: skip
 
 
@@ -205,17 +205,16 @@ def _echo_written(plan: Plan, suite: SuiteDraft, sheet: Path | None) -> None:
     if sheet:
         click.echo(f"Look at the first pairs: {readable_path(sheet)}")
     budget = next((size for size in BUDGETS if size * 4 <= suite.pairs), 5)
-    method = _first_method(plan.registry, shown)
+    method = next(iter(suite.baselines), "NAME")
     click.echo(f"Next: vlbench run --suite {shown} --method {method} --budget {min(budget, suite.pairs)}")
 
 
-def _first_method(registry: Registry, suite: str) -> str:
-    """A method to begin with: the baseline that the suite shows first, or the first selector there is."""
+def _baselines(registry: Registry) -> tuple[str, ...]:
+    """Those of the default suite."""
     from vlbench.protocol.load import load_protocol
+    from vlbench.runs.request import RunRequest
 
-    always = load_protocol(suite, registry).rows.always
-    selectors = (name for name, spec in sorted(registry.all("method").items()) if spec.family == "selection")
-    return next(iter(always), "") or next(selectors, "NAME")
+    return load_protocol(RunRequest().suite, registry).rows.always
 
 
 def _sheet(plan: Plan, dataset: PairDataset) -> Path | None:

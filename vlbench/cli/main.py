@@ -12,6 +12,7 @@ import vlbench
 from vlbench.cli.failures import file_error, give_up_output, shortened, stopped_code, terminable
 from vlbench.cli.groups import LazyGroup
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
+from vlbench.threads import wait_passively
 
 SECTIONS = {
     "Run": {
@@ -19,7 +20,7 @@ SECTIONS = {
         "prepare": "Fetch and compute what a suite needs; list what is missing.",
         "score": "Train fresh students on a saved artifact and score them.",
         "init": "Look at your files and write a suite that runs on them.",
-        "data": "Check data; list the forms that are read, and options of datasets and encoders.",
+        "data": "Check a dataset; list forms of files and options; make a mock.",
     },
     "Look": {
         "leaderboard": "Show finished runs as a table.",
@@ -41,6 +42,7 @@ SECTIONS = {
     "Analyse": {
         "checkpoints": "Measure what picking the best test epoch gains.",
         "contributions": "Score each side of a distilled set on its own.",
+        "curve": "Show how students learn from more random pairs.",
         "strength": "Show how a lead depends on the student.",
         "leaks": "Check whether learned pairs look copied from test items.",
     },
@@ -98,7 +100,8 @@ class Main(LazyGroup):
             raise click.exceptions.Exit(stopped_code(error)) from None
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """As click does; what the file system refuses is one line, and SIGTERM is Ctrl-C."""
+        """As click does; threads do not spin, what the file system refuses is one line, SIGTERM is Ctrl-C."""
+        wait_passively()
         try:
             with terminable():
                 return super().main(*args, **extra)

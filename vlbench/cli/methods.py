@@ -32,7 +32,7 @@ def _describe(registry: Registry, name: str, as_json: bool) -> None:
     rows = describe(spec.options)
     plugin = registry.owner("method", name)
     if as_json:
-        fields = ("name", "family", "summary", "paper", "deterministic", "sees_val", "cost", "target")
+        fields = ("name", "family", "summary", "paper", "deterministic", "sees_val", "scaling", "target")
         declared = {field: getattr(spec, field) for field in fields}
         echo_json({**declared, "plugin": plugin, "options": [row._asdict() for row in rows]})
         return
@@ -40,7 +40,7 @@ def _describe(registry: Registry, name: str, as_json: bool) -> None:
     facts = [("paper", spec.paper), ("plugin", plugin)]
     facts += [("seed", "changes nothing: the method is deterministic")] if spec.deterministic else []
     facts += [("sees", "the val split as well as train")] if spec.sees_val else []
-    facts += [("cost", "grows with the square of the train pairs")] if spec.cost == "quadratic" else []
+    facts += [("scaling", "work grows with the square of the train pairs")] if spec.scaling == "quadratic" else []
     echo_rows([fact for fact in facts if fact[1]])
     click.echo()
     if rows:

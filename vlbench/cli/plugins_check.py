@@ -74,7 +74,7 @@ def _checked(subject: Subject, options: Mapping[str, Any], *, quiet: bool) -> li
     if not quiet:
         click.secho(f"{subject.kind} {subject.name}", bold=True)
     results: list[CheckResult] = []
-    for result in run_checks(subject.kind, subject.name, subject.checks(), subject.trials(options)):
+    for result in run_checks(subject.kind, subject.name, subject.checks(), subject.harness(options)):
         again = result.status == "skipped" and any(result.message == before.message for before in results)
         results.append(result)
         if not quiet:

@@ -50,12 +50,10 @@ class RichObserver:
         self._progress.stop()
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """Replace the bar."""
         self.done()
         self._task = self._progress.add_task(escape(name), total=total, note=escape(detail))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Move the bar."""
         if self._task is None:
             return
         if note:
@@ -78,7 +76,6 @@ class RichObserver:
         self._task = None
 
     def message(self, text: str) -> None:
-        """Print a line above the bar."""
         self._progress.console.print(escape(text), highlight=False)
 
 

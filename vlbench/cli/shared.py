@@ -90,10 +90,14 @@ def echo_rows(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> N
 
 
 def no_network(off: bool) -> AbstractContextManager[None]:
-    """What ``--offline`` asks for: within, opening a socket is an error."""
+    """What ``--offline`` asks for: within, opening a socket is an error, and programs started here are offline too."""
     if not off:
         return nullcontext()
     from vlbench.offline import offline
+    from vlbench.own_network import NOT_HELD, enter_own_network, is_program
+
+    if is_program() and not enter_own_network():
+        click.echo(NOT_HELD, err=True)
 
     return offline()
 

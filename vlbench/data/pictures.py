@@ -150,6 +150,11 @@ def to_pil(pixels: Any, *, longest: int | None = None) -> Image:
         pixels: [channel, height, width] with 1 or 3 channels, an array or a tensor: uint8, or floats from 0 to 1.
         longest: pixels of the longer side that the picture is made smaller to, or larger by a whole factor, so that
             every pixel of a small picture stays a square; None leaves its size.
+
+    Examples:
+        >>> import numpy, vlbench
+        >>> vlbench.board.to_pil(numpy.zeros((3, 4, 8), dtype=numpy.uint8), longest=64).size
+        (64, 32)
     """
     import numpy as np
     from PIL import Image

@@ -55,7 +55,14 @@ def damaged_files(folder: Path, names: Collection[str] | None = None) -> list[st
 
 
 def damage(folder: Path, *names: str) -> str:
-    """What is wrong with some files of a folder by their hashes, for an error; "" where nothing is."""
+    """What is wrong with some files of a folder by their hashes, for an error; "" where nothing is.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
+        >>> vlbench.board.damage(record.folder, "hits.json", "hits.npy")
+        ''
+    """
     bad = damaged_files(folder, names)
     if not bad:
         return ""

@@ -25,6 +25,7 @@ class SuiteDraft:
         options: of the data set.
         encoders: side -> encoder, in the order of the data set's sides.
         pairs: in the train split; the student's grid follows from it.
+        baselines: methods that are run at every budget.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SuiteDraft:
     options: Mapping[str, Any]
     encoders: Mapping[str, Choice]
     pairs: int
+    baselines: tuple[str, ...] = ()
 
     def text(self) -> str:
         """TOML."""
@@ -40,6 +42,7 @@ class SuiteDraft:
             (f"name = {toml(self.name)}", "stands in records and on boards"),
             ("version = 1", "raise it when a change makes scores differ"),
             (f"summary = {toml(self.summary)}", "one line, for people"),
+            (f"rows = {toml({'always': self.baselines})}", "baselines that are run at every budget"),
             ("[data]", "what is learned from; check it: vlbench data check FILE"),
             (f"name = {toml(self.data)}", f"a reader; its options: vlbench data options {self.data}"),
             (f"options = {toml(dict(self.options))}", "where the files are and how they are read"),

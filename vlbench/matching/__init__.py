@@ -109,11 +109,11 @@ _MODULES = {
     "vlbench.matching.settings": (
         "Experts",
         "Settings",
-        "Start",
         "Task",
     ),
     "vlbench.matching.start": (
         "Form",
+        "Start",
         "draw_start",
     ),
 }

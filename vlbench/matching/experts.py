@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ Trajectory = dict[str, Tensor]
 Layout = dict[str, list[int]]
 """Branch name -> number of weights of each of its layers, in order."""
 
+LARGEST_GROWTH = 1000.0
 STREAM = "vldd expert"
 """Of experts' seeds: another name would change every artifact that was ever matched."""
 
@@ -70,6 +72,7 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         seeds = SeedTree(0).child(STREAM, index)
         compute = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
         trajectories.append(context.cached("experts", key, compute))
+        _check_growth(trajectories[-1], plan.rate)
         context.observer.advance()
     return trajectories
 
@@ -88,11 +91,36 @@ def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: in
 
     try:
         last = train(student, data, recipe, seeds, observe=observe)
+        _check_learned(student, data, kept[0], last, batch=recipe.batch)
     except DivergedError as error:
         raise DivergedError(f"an expert's {error} Lower expert_rate = {recipe.rate:g}.") from None
     if recipe.steps % interval == 0:
         kept.append({branch: flat.cpu() for branch, flat in last.items()})
     return {branch: torch.stack([snapshot[branch] for snapshot in kept]) for branch in last}
+
+
+def _check_growth(path: Trajectory, rate: float) -> None:
+    """Weights that are a thousand times as long as at the start have learned nothing that could be followed."""
+    for branch, snapshots in path.items():
+        growth = float(snapshots[-1].norm() / snapshots[0].norm().clamp_min(1))
+        if not growth <= LARGEST_GROWTH:
+            raise DivergedError(
+                f"an expert is broken: its {branch} weights end {growth:.3g} times as long as they began. "
+                f"Lower expert_rate = {rate:g}."
+            )
+
+
+@torch.no_grad()
+def _check_learned(student: Student, data: TrainingSet, first: Parameters, last: Parameters, *, batch: int) -> None:
+    """Compare the loss of one batch before and after training."""
+    positions = data.positions(0, batch, SeedTree(0).child(f"{STREAM} check"))
+    inputs = data.tower_inputs(positions)
+    before, after = (
+        float(student.loss(inputs, {branch: flat.to(student.device) for branch, flat in one.items()}))
+        for one in (first, last)
+    )
+    if not after <= max(before, math.log(len(positions))):
+        raise DivergedError(f"loss went from {before:.3g} to {after:.3g}, above that of chance.")
 
 
 def draw_segment(

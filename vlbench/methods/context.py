@@ -24,7 +24,7 @@ from vlbench.finite import which_not_finite
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
 from vlbench.students.training import Recipe, TrainingSet, train
-from vlbench.students.training_sets import full_selection, training_set
+from vlbench.students.training_sets import full_selection, one_of_each_item, training_set
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
@@ -85,7 +85,7 @@ class Context:
         student: the reference student.
         recipe: of a short training of it on all train pairs, as the protocol says.
         tower_inputs: what the reference student's trained parts read, of the train split.
-        observer: told of phases and steps.
+        observer: receives phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
         resolved: the settings that the method resolved by itself, by name; stored in the record.
         work: folder of the method's checkpoint; None where none is stored.
@@ -174,12 +174,7 @@ class Context:
         pairs = self._train.pairs
         if repeat_images:
             return torch.arange(len(pairs))
-        shuffled = torch.randperm(len(pairs), generator=self.seeds.generator("candidates"))
-        order = shuffled[torch.argsort(pairs[shuffled, 0], stable=True)]
-        items = pairs[order, 0]
-        first = torch.ones(len(items), dtype=torch.bool)
-        first[1:] = items[1:] != items[:-1]
-        return order[first]
+        return one_of_each_item(pairs, self.seeds.generator("candidates"))
 
     def fit(self, selection: Selection, budget: Budget) -> Selection:
         """The first pairs of a selection that fit a budget of pairs or of bytes.

@@ -1,4 +1,4 @@
-"""The rank of every query, kept beside the record as ``ranks.parquet``.
+"""The rank of every query, stored next to the record as ``ranks.parquet``.
 
 Columns: student, student_seed (its number in the run), direction, query, rank (1 is best, ties counted against the
 model; 2147483647 for a query without a match), cluster (the test image, or other first-side item, of the query).
@@ -79,10 +79,17 @@ Block = tuple[tuple[str, int, str], "Array", "Array"]
 
 
 def read_ranks(folder: Path) -> list[Block] | None:
-    """Ranks by student, student seed and direction, queries in the order of the file; None where none were kept.
+    """Ranks by student, student seed and direction, queries in the order of the file; None where none were stored.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or tells of one student seed in two places.
+        DataError: the file cannot be read, lacks a column, or names one student seed in two places.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> (key, ranks, clusters), *_ = vlbench.board.read_ranks(group.ranked[0].records[0].folder)
+        >>> key, ranks.shape == clusters.shape
+        (('convnet', 0, 'image_to_text'), True)
     """
     path = folder / FILE_NAME
     if bad := damage(folder, FILE_NAME):
@@ -111,8 +118,10 @@ def _blocks(path: Path) -> Iterator[Block]:
     codes, names = {}, {}
     for name in ("student", "direction"):
         column = table[name].combine_chunks().dictionary_encode()
-        codes[name], names[name] = column.indices.to_numpy(), column.dictionary.to_pylist()
-    seeds, rank, cluster = (table[name].to_numpy() for name in ("student_seed", "rank", "cluster"))
+        codes[name], names[name] = numpy.from_dlpack(column.indices), column.dictionary.to_pylist()
+    # Not by to_numpy, which imports pandas: half a second for a board.
+    numbers = ("student_seed", "rank", "cluster")
+    seeds, rank, cluster = (numpy.from_dlpack(table[name].combine_chunks()) for name in numbers)
     changed = (numpy.diff(codes["student"]) != 0) | (numpy.diff(codes["direction"]) != 0) | (numpy.diff(seeds) != 0)
     starts = [0, *(numpy.flatnonzero(changed) + 1)]
     for start, stop in zip(starts, [*starts[1:], len(rank)], strict=True):
@@ -137,7 +146,13 @@ def _check_types(table: Any) -> None:
 
 
 def found_and_missed(ranks: Array) -> tuple[list[int], list[int]]:
-    """Queries that every student ranked first, and those that none ranked among the first ten; int [student, query]."""
+    """Queries that every student ranked first, and those that none ranked among the first ten; int [student, query].
+
+    Examples:
+        >>> import numpy, vlbench
+        >>> vlbench.board.found_and_missed(numpy.array([[1, 1, 40], [1, 2, 11]]))
+        ([0], [2])
+    """
     import numpy
 
     return numpy.flatnonzero(ranks.max(0) <= FIRST).tolist(), numpy.flatnonzero(ranks.min(0) > LAST).tolist()

@@ -1,6 +1,6 @@
 """A record: everything asked and everything observed in one run. This file declares every field, its unit and version.
 
-``record.json`` beside an artifact holds one. The JSON Schema, reading, writing and comparison follow from the types
+``record.json`` next to an artifact holds one. The JSON Schema, reading, writing and comparison follow from the types
 here; :mod:`vlbench.records.upgrade` brings records of older schemas into this form. A field that holds its default is
 not written, and a field that is not declared is refused.
 """
@@ -139,7 +139,17 @@ class Asked(_Form, frozen=True, kw_only=True):
 
 
 class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
-    """A run: what was asked, then what was observed."""
+    """A run: what was asked, then what was observed. Scores are in percent, seconds end in ``_s``.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="random", budget=20, suite="scenes-mini")
+        >>> isinstance(record, vlbench.Record), record.method, record.family
+        (True, 'random', 'selection')
+        >>> scores = record.scores["convnet"]
+        >>> scores.directions["image_to_text"]["R@1"].mean < scores.directions["image_to_text"]["R@10"].mean
+        True
+    """
 
     id: Annotated[Name, Meta(description="Name of the run's folder; ends in a hash of what was asked.")]
     status: Status
@@ -190,7 +200,14 @@ class FoundRecord(Record, frozen=True, kw_only=True):
         badge: how far the record was checked, see :mod:`vlbench.records.evidence`; "" if it was not.
         origin: the claim it was unpacked from; "" for one's own run.
         flags: looks by which the audit found made pairs nearer to test items than train items are.
-        artifact_sha256: of the tensors beside it; "" where there are none.
+        artifact_sha256: of the tensors next to it; "" where there are none.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> (record,) = group.ranked[0].records
+        >>> record.folder.name == record.id, record.badge
+        (True, '')
     """
 
     folder: Path | None = None

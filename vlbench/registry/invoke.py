@@ -43,7 +43,7 @@ def construct(registry: Registry, kind: str, name: str, *given: object) -> Any:
     assert len(given) == len(KINDS[kind].offers)
     target = resolve(registry.all(kind)[name].target)
     who = _who(registry, kind, name)
-    with reported(who):
+    with reported(who if registry.foreign_owner(kind, name) else ""):
         try:
             return target(*given)
         except (VlbenchError, KeyboardInterrupt):
@@ -87,7 +87,7 @@ def call_with_accepted(function: Callable[..., Any], offered: Mapping[str, objec
 def attributed_to(registry: Registry, kind: str, name: str) -> Iterator[None]:
     """Errors inside name the plugin; what it prints and changes in the process has no effect on the run."""
     who = _who(registry, kind, name)
-    with reported(who):
+    with reported(who if registry.foreign_owner(kind, name) else ""):
         try:
             yield
         except KeyboardInterrupt:
@@ -113,6 +113,6 @@ def reported(who: str) -> Iterator[None]:
     finally:
         left = [name for name in seen.left if name not in _BY_IMPORTS] if seen else []
         text = f"{who} left changed for the whole process: {', '.join(left)}. It was put back."
-        if left and text not in _reported:
+        if who and left and text not in _reported:
             _reported.add(text)
             print(text, file=sys.stderr)

@@ -21,7 +21,7 @@ from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
 
 _PREFIX = "vlbench_"
-RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "artifact"})
+RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "rescored"})
 """Names of rows that are no method's, folded to lower case."""
 
 

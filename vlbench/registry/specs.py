@@ -16,7 +16,7 @@ from vlbench.errors import PluginError
 from vlbench.registry.options import NoOptions
 
 Family = Literal["selection", "distillation"]
-Cost = Literal["linear", "quadratic"]
+Scaling = Literal["linear", "quadratic"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class MethodSpec:
         paper: where the method was published.
         deterministic: the seed changes nothing.
         sees_val: the method is shown the val split as well.
-        cost: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
+        scaling: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
         quick: option name -> value that makes a run on toys short; the conformance checks give them.
+        advice: what to try where a row ends below its own start, or a loss rose; a sentence.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -56,8 +57,9 @@ class MethodSpec:
     paper: str = ""
     deterministic: bool = False
     sees_val: bool = False
-    cost: Cost = "linear"
+    scaling: Scaling = "linear"
     quick: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
+    advice: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -92,7 +94,7 @@ class NeededFile:
 class DatasetSpec:
     """A data set or a reader; ``target`` is called with (options, store: Path) and returns a ``PairDataset``.
 
-    ``store`` is a folder where it may keep what is dear to make again. A data set of files the user brings has an
+    ``store`` is a folder for what is expensive to make again. A dataset of files the user brings has an
     option ``root``, which ``--data DIR`` sets: the folder its relative paths count from.
 
     Attributes:
@@ -321,9 +323,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "options": (_is_options, "a frozen dataclass, written with @dataclass(frozen=True)"),
     "family": (lambda value: value in get_args(Family), " or ".join(map(repr, get_args(Family)))),
     "paper": (lambda value: isinstance(value, str), "text"),
+    "advice": (lambda value: isinstance(value, str) and "\n" not in value, "one line of text, or empty"),
     "deterministic": _BOOL,
     "sees_val": _BOOL,
-    "cost": (lambda value: value in get_args(Cost), " or ".join(map(repr, get_args(Cost)))),
+    "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),
     "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),
     "pairs_per_item": (lambda value: type(value) is int and value >= 0, "a whole number, 0 where it varies"),
     "side": (lambda value: isinstance(value, str) and value.isidentifier(), "one word, such as 'image' or 'text'"),
@@ -331,7 +334,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),
     "file": (_pattern(rf"{_MODULE}:[^:\\]+\.toml"), "'package:file.toml'"),
 }
-"""Field of a declaration -> what fits, and how an error calls it."""
+"""Field name -> (validator, description used in error messages)."""
 
 
 def _check(spec: Spec) -> None:

@@ -1,7 +1,8 @@
-"""How the rows of one command are run. Whoever runs them decides when, not what, and sees nothing of them."""
+"""How the jobs of one command are run. An executor decides when they run, and sees nothing of them."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -51,6 +52,7 @@ def execute(
             state.restore()
             try:
                 done[index] = rows[index]()
+                _say(state.disturbed(), index)
             except BaseException as error:
                 raised.append(error)
                 raise
@@ -69,3 +71,13 @@ def execute(
             f"{len(rows)} rows. It must call run(0) to run(count - 1). Finished rows are kept; run the command again."
         )
     return [done[index] for index in range(len(rows))]
+
+
+def _say(changed: list[str], index: int) -> None:
+    """A row puts back what its method changed, so this was done by something that outlived its own call."""
+    if changed:
+        print(
+            f"While row {index} was made, a thread of a plugin changed {', '.join(changed)}. It was put back; do not "
+            f"trust that row. Run it again without the plugin, or with --isolate.",
+            file=sys.stderr,
+        )

@@ -1,4 +1,4 @@
-"""Whoever is told how a run goes: the command's own observer, and those that plugins declare."""
+"""Observers of a run: the command's own, and those that plugins declare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObserverGroup:
-    """An observer that passes on to plugins what they may know. One that raises is named and told no more.
+    """An observer that passes phases and records on to plugins. One that raises is named and dropped.
 
     Args:
         registry: knows the observers that plugins declare.
@@ -33,20 +33,16 @@ class ObserverGroup:
                 self._dismiss(name, error)
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """Tell everyone."""
         self._own.phase(name, total, detail)
         self._tell("phase", {"name": name, "total": total, "detail": detail})
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Tell the command's own observer."""
         self._own.advance(steps, note)
 
     def done(self, message: str = "") -> None:
-        """Tell the command's own observer."""
         self._own.done(message)
 
     def message(self, text: str) -> None:
-        """Tell the command's own observer."""
         self._own.message(text)
 
     def record(self, record: Record) -> None:
@@ -64,7 +60,7 @@ class ObserverGroup:
 
     def _dismiss(self, name: str, error: PluginError) -> None:
         self._others.pop(name, None)
-        self._own.message(f"{error} It is told no more; the run goes on.")
+        self._own.message(f"{error} It gets no more reports; the run goes on.")
 
 
 class Reporter:
@@ -78,17 +74,13 @@ class Reporter:
         self._observer = observer
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """A phase begins."""
         self._observer.phase(str(name), None if total is None else int(total), str(detail))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Steps of it are done."""
         self._observer.advance(int(steps), str(note))
 
     def done(self, message: str = "") -> None:
-        """It is over."""
         self._observer.done(str(message))
 
     def message(self, text: str) -> None:
-        """A line of its own."""
         self._observer.message(str(text))

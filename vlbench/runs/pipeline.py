@@ -94,6 +94,8 @@ def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: boo
         record = _attempt(session, job, blank, folder, alone=alone)
         if record.status != "finished":
             session.observer.message(f"{job}: {record.status}: {record.message}")
+        for text in record.warnings[len(session.data_warnings) :]:
+            session.observer.message(f"{job}: {text}")
         write_record(folder, record)
         if record.status != "failed":
             remove_traces(folder)

@@ -15,6 +15,7 @@ from vlbench.registry.code import code_hash
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
 from vlbench.runs.method_call import Condensed
 from vlbench.runs.plugin_scores import declared_scores
+from vlbench.runs.row_warnings import row_warnings
 from vlbench.runs.scoring import Scored, chance_scores
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def asked_record(session: Session, job: Job) -> Record:
         reference=protocol.reference,
         scores={},
         cost=Cost(),
+        warnings=list(session.data_warnings),
         environment=session.environment(),
         plugins=[PluginRow(**row) for row in session.registry.plugin_rows()],
         method_code=code_hash(spec.target) if spec else "",
@@ -79,8 +81,19 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
         status="finished",
         cost=_cost(session, made.scored, made.condensed),
         start=_start(session, made),
+        warnings=[*blank.warnings, *_said_of_data(session)],
     )
-    return _with_method(record, made.condensed) if made.condensed else record
+    if made.condensed is None:
+        return record
+    record = _with_method(record, made.condensed)
+    said = row_warnings(record, session.registry.get("method", record.method))
+    return replace(record, warnings=[*record.warnings, *said])
+
+
+def _said_of_data(session: Session) -> list[str]:
+    """Notes of the data set, without the folders of this machine."""
+    root = f"{session.cache.root}/"
+    return [note.replace(root, "")[:1000] for note in session.dataset.notes]
 
 
 def _with_method(record: Record, condensed: Condensed) -> Record:
@@ -122,6 +135,7 @@ def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost
         train_s=scored.train_s,
         score_s=scored.score_s,
         peak_rss_bytes=condensed.peak_bytes,
+        device_peak_bytes=condensed.device_peak_bytes,
     )
 
 

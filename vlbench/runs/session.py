@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import platform
 from dataclasses import asdict, fields, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
@@ -26,6 +28,7 @@ from vlbench.runs.observers import ObserverGroup, Reporter
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
 from vlbench.students.losses import INFO_NCE
+from vlbench.students.precision import FLOAT32
 from vlbench.students.student import TowerConfig
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Session:
     Args:
         registry: who knows what names mean.
         request: suite, seed, device and options.
-        observer: told of phases.
+        observer: receives phases.
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
@@ -88,6 +91,22 @@ class Session:
         for note in dataset.notes:
             self.observer.message(f"data: {note}")
         return dataset
+
+    @cached_property
+    def data_warnings(self) -> list[str]:
+        """What a reader of scores should know of the data; said once, and looked for once for each data set."""
+        import torch
+
+        key = {"data": self.dataset.fingerprint, "version": survey.VERSION}
+
+        def compute() -> dict[str, torch.Tensor]:
+            text = json.dumps(survey.survey(self.dataset)).encode()
+            return {"warnings": torch.frombuffer(bytearray(text), dtype=torch.uint8)}
+
+        found: list[str] = json.loads(self.cache.get("survey", key, compute)["warnings"].numpy().tobytes())
+        for text in found:
+            self.observer.message(text)
+        return found
 
     @property
     def scored(self) -> Split:
@@ -171,8 +190,9 @@ class Session:
         """The student that methods see."""
         name, warmup = self.protocol.reference, self.protocol.training.warmup
         config = self.protocol.students[name]
-        # The usual loss has no name in it, so that what was kept before there was another one is found.
-        student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
+        # What is usual has no name in it, so that what was cached before there was another choice is found.
+        usual = (("loss", INFO_NCE), ("precision", FLOAT32))
+        student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 
     def environment(self) -> Environment:

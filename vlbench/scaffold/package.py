@@ -5,25 +5,16 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-import shutil
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import vlbench
 from vlbench.errors import PluginError
+from vlbench.files import whole_folder
+from vlbench.registry.specs import Family
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
-
-KIND_OF = {
-    "selection": "method",
-    "distillation": "method",
-    "dataset": "dataset",
-    "encoder": "encoder",
-    "suite": "suite",
-}
-"""Family -> what kind of name the plugin declares."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -33,8 +24,8 @@ def write_package(name: str, family: str, out: Path, registry: Registry) -> list
     """Write ``out/name`` and return its files, relative to it.
 
     Args:
-        name: of the method, data set, encoder or suite; also of the plugin.
-        family: a key of ``KIND_OF``.
+        name: of what it declares; also of the plugin.
+        family: ``selection`` or ``distillation``, for a method, or another kind of declaration.
         out: an existing folder.
         registry: knows the names that are taken.
 
@@ -49,15 +40,10 @@ def write_package(name: str, family: str, out: Path, registry: Registry) -> list
     if folder.exists():
         raise PluginError(f"{str(folder)!r} exists. Take another name, give another --out, or remove it first.")
     values = {"NAME": name, "MODULE": module, "CLASS": _class_name(name), "VERSION": vlbench.__version__}
-    fresh = Path(tempfile.mkdtemp(dir=out, prefix=".new-"))
-    try:
+    with whole_folder(folder) as fresh:
         for root in (TEMPLATES / "common", TEMPLATES / family):
             for template in sorted(path for path in root.rglob("*.in") if path.is_file()):
                 _write(fresh, template.relative_to(root), template.read_text(encoding="utf-8"), values)
-        fresh.chmod(0o755)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
@@ -67,7 +53,7 @@ def _check_name(name: str, module: str, family: str, registry: Registry) -> None
             f"{name!r} cannot name a plugin. Use lower-case letters, digits and single '-', a letter first, as in "
             f"every-nth."
         )
-    kind = KIND_OF[family]
+    kind = "method" if family in get_args(Family) else family
     if owner := registry.owner(kind, name):
         raise PluginError(f"{kind} {name!r} is declared by plugin {owner!r} already. Take another name.")
     if name in {plugin.name for plugin in registry.plugins}:

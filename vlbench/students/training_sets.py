@@ -19,6 +19,16 @@ def full_selection(pairs: Tensor, fingerprint: str) -> Selection:
     return Selection(torch.arange(len(pairs)), fingerprint)
 
 
+def one_of_each_item(pairs: Tensor, generator: torch.Generator) -> Tensor:
+    """Positions of pairs int64 [item]: one drawn pair of each first-side item of pairs int64 [pair, 2]."""
+    shuffled = torch.randperm(len(pairs), generator=generator)
+    order = shuffled[torch.argsort(pairs[shuffled, 0], stable=True)]
+    items = pairs[order, 0]
+    first = torch.ones(len(items), dtype=torch.bool)
+    first[1:] = items[1:] != items[:-1]
+    return order[first]
+
+
 def training_set(artifact: Artifact, student: Student, train: TowerInputs) -> TrainingSet:
     """What a student trains on, for any artifact.
 

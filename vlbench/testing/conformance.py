@@ -19,7 +19,7 @@ from typing import Any
 from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.registry import KINDS, Plugin, Registry
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, SuiteSpec, resolve
+from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, StudentSpec, SuiteSpec, resolve
 from vlbench.registry.suggestions import unknown_name
 from vlbench.testing.results import Check, CheckResult, require, run_checks
 
@@ -68,26 +68,21 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """What it is called."""
         return self.spec.name
 
     @property
     def options(self) -> type:
-        """The dataclass of its options."""
         return getattr(self.spec, "options", NoOptions)
 
     @property
     def option_names(self) -> list[str]:
-        """Names of its options."""
         return [field.name for field in dataclasses.fields(self.options)]
 
     def checks(self) -> tuple[Check, ...]:
-        """The rules for its kind."""
         return _checks(self.kind)
 
-    def trials(self, options: Options) -> Any:
-        """What its checks are called with."""
-        return _trials(self, options)
+    def harness(self, options: Options) -> Any:
+        return _harness(self, options)
 
 
 def subjects(what: str | Spec, registry: Registry) -> list[Subject]:
@@ -190,7 +185,7 @@ def check_options(subject: Subject, options: Options) -> None:
 def _results(subject: Subject, options: Options | None) -> list[CheckResult]:
     if options:
         check_options(subject, options)
-    return list(run_checks(subject.kind, subject.name, subject.checks(), subject.trials(options or {})))
+    return list(run_checks(subject.kind, subject.name, subject.checks(), subject.harness(options or {})))
 
 
 def check_plugin_is_loaded(plugin: Plugin) -> None:
@@ -214,9 +209,22 @@ def check_target_can_be_imported(spec: Any) -> None:
         resolve(spec.target)
 
 
+def check_student_can_be_built(student: tuple[StudentSpec, Registry]) -> None:
+    """Its towers have keys and values that a suite may have, and encoders that are declared and take their options."""
+    from vlbench.protocol.protocol import parse_student
+
+    spec, registry = student
+    config = parse_student(spec.table(), f"student {spec.name!r}")
+    for side, tower in config.towers.items():
+        encoder = registry.get("encoder", tower.encoder)
+        parse_options(encoder.options, tower.options, owner=f"student {spec.name!r}: {side}: encoder {tower.encoder!r}")
+
+
 def _checks(kind: str) -> tuple[Check, ...]:
     if kind == "plugin":
         return (check_plugin_is_loaded, check_listing_imports_nothing_heavy)
+    if kind == "student":
+        return (check_student_can_be_built,)
     if kind not in _CHECKS:
         return (check_target_can_be_imported,)
     module, name = _CHECKS[kind]
@@ -224,30 +232,32 @@ def _checks(kind: str) -> tuple[Check, ...]:
     return checks
 
 
-def _trials(subject: Subject, options: Options) -> Any:
+def _harness(subject: Subject, options: Options) -> Any:
     spec = subject.spec
+    if isinstance(spec, StudentSpec):
+        return spec, subject.registry
     if subject.kind not in _CHECKS:
         return spec
     if isinstance(spec, SuiteSpec):
-        from vlbench.testing.suites import SuiteTrials
+        from vlbench.testing.suites import SuiteHarness
 
-        return SuiteTrials(spec, subject.registry)
+        return SuiteHarness(spec, subject.registry)
     if isinstance(spec, MethodSpec):
         from vlbench.testing.harness import MethodHarness
 
         return _in_a_folder(functools.partial(MethodHarness, spec, options=options))
     if isinstance(spec, DatasetSpec):
-        from vlbench.testing.datasets import DatasetTrials
+        from vlbench.testing.datasets import DatasetHarness
 
-        return _in_a_folder(functools.partial(DatasetTrials, spec, options=options))
+        return _in_a_folder(functools.partial(DatasetHarness, spec, options=options))
     assert isinstance(spec, EncoderSpec)
-    from vlbench.testing.encoders import EncoderTrials
+    from vlbench.testing.encoders import EncoderHarness
 
-    return _in_a_folder(functools.partial(EncoderTrials, spec, subject.registry, options=options))
+    return _in_a_folder(functools.partial(EncoderHarness, spec, subject.registry, options=options))
 
 
 def _in_a_folder(make: Callable[..., Any]) -> Any:
     folder = Path(tempfile.mkdtemp(prefix="vlbench-check-"))
-    trials = make(folder=folder)
-    weakref.finalize(trials, shutil.rmtree, folder, ignore_errors=True)
-    return trials
+    harness = make(folder=folder)
+    weakref.finalize(harness, shutil.rmtree, folder, ignore_errors=True)
+    return harness

@@ -1,4 +1,4 @@
-"""The rules that a data set must keep, each called with :class:`DatasetTrials`."""
+"""The rules that a data set must keep, each called with :class:`DatasetHarness`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vlbench.errors import VlbenchError
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import DatasetSpec, resolve
 from vlbench.testing.results import Check, error_text, listed, require
-from vlbench.testing.side_effects import GENERATORS, SETTINGS, changes, restored_global_state, watched
+from vlbench.testing.side_effects import GENERATORS, SETTINGS, changes, recorded_side_effects, restored_global_state
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Loaded:
     writes: list[str]
 
 
-class DatasetTrials:
+class DatasetHarness:
     """Loads one data set, into stores of its own.
 
     Args:
@@ -55,7 +55,6 @@ class DatasetTrials:
         self._store = self.fresh_store()
 
     def fresh_store(self) -> Path:
-        """A new, empty store."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     @cached_property
@@ -65,13 +64,12 @@ class DatasetTrials:
 
     @cached_property
     def fresh(self) -> Loaded:
-        """As loaded a second time, into another empty store: what the first load imports is not its doing."""
+        """A second load, into a new store: side effects of the first load's imports are not the plugin's."""
         self.loaded  # noqa: B018
         return self.load(self.fresh_store())
 
     @property
     def dataset(self) -> PairDataset:
-        """As first loaded."""
         return self.loaded.dataset
 
     def again(self) -> PairDataset:
@@ -82,7 +80,7 @@ class DatasetTrials:
     def load(self, store: Path, **more: object) -> Loaded:
         """Load, observed; ``more`` are options in place of those given."""
         options: Any = parse_options(self.spec.options, {**self.given, **more}, owner=f"data set {self.spec.name!r}")
-        with restored_global_state(), watched((store,)) as seen:
+        with restored_global_state(), recorded_side_effects((store,)) as seen:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
             dataset = as_dataset(resolve(self.spec.target)(options, store), self.spec.target)
@@ -90,9 +88,9 @@ class DatasetTrials:
         return Loaded(dataset, drawn, changed, seen.writes)
 
 
-def check_data_has_the_agreed_form(trials: DatasetTrials) -> None:
+def check_data_has_the_agreed_form(harness: DatasetHarness) -> None:
     """A PairDataset of train, val and test, whose sides are tensors of finite numbers or lists of text, none blank."""
-    dataset = trials.dataset
+    dataset = harness.dataset
     splits = ", ".join(dataset.splits)
     require(set(dataset.splits) == set(SPLITS), f"its splits are {splits}. They must be {', '.join(SPLITS)}.")
     for name, split in dataset.splits.items():
@@ -117,26 +115,26 @@ def _check_items(items: Items, where: str) -> None:
         require(bool(text.strip()), f"{where}: item {position} is blank. Leave it out, with its pairs.")
 
 
-def check_fingerprint_is_stable(trials: DatasetTrials) -> None:
+def check_fingerprint_is_stable(harness: DatasetHarness) -> None:
     """Loads into two empty stores, and one from a full store, give the fingerprint that the content has."""
-    first = trials.dataset
+    first = harness.dataset
     content = fingerprint(first.sides, first.splits)
     require(
         first.fingerprint == content,
         f"it gives the fingerprint {first.fingerprint[:16]}, its content has {content[:16]}. Pass on "
         f"vlbench.fingerprint(sides, splits).",
     )
-    fresh, again = trials.fresh.dataset, trials.again()
+    fresh, again = harness.fresh.dataset, harness.again()
     require(
         fresh.fingerprint == content,
         "two loads give different data. Draw from a generator with a seed of your own, and sort what a folder lists.",
     )
-    require(again.fingerprint == content, "what it kept in its store differs from what it first returned.")
+    require(again.fingerprint == content, "what it stored differs from what it first returned.")
 
 
-def check_splits_are_disjoint(trials: DatasetTrials) -> None:
+def check_splits_are_disjoint(harness: DatasetHarness) -> None:
     """No tensor item, and no pair, of one split occurs in another."""
-    dataset, owner = trials.dataset, dict[bytes, str]()
+    dataset, owner = harness.dataset, dict[bytes, str]()
     for name, split in dataset.splits.items():
         for side in dataset.sides:
             if isinstance(split.items[side], Tensor):
@@ -162,10 +160,10 @@ def _keys(items: Items) -> Iterator[bytes]:
         yield hashlib.blake2b(content, digest_size=16).digest()
 
 
-def check_every_item_has_a_partner(trials: DatasetTrials) -> None:
+def check_every_item_has_a_partner(harness: DatasetHarness) -> None:
     """Every item of either side stands in a pair: one that does not could never be found."""
-    for name, split in trials.dataset.splits.items():
-        for column, side in enumerate(trials.dataset.sides):
+    for name, split in harness.dataset.splits.items():
+        for column, side in enumerate(harness.dataset.sides):
             paired = torch.zeros(split.count(side), dtype=torch.bool)
             paired[split.pairs[:, column]] = True
             alone = (~paired).nonzero().flatten().tolist()
@@ -173,13 +171,13 @@ def check_every_item_has_a_partner(trials: DatasetTrials) -> None:
             require(not alone, f"{name}: {which}. Leave them out, or pair them.")
 
 
-def check_pairs_per_item_are_as_declared(trials: DatasetTrials) -> None:
+def check_pairs_per_item_are_as_declared(harness: DatasetHarness) -> None:
     """Each first-side item has as many pairs as DatasetSpec(pairs_per_item=...) says."""
-    declared = trials.spec.pairs_per_item
+    declared = harness.spec.pairs_per_item
     if not declared:
         raise SkipTest("DatasetSpec declares no pairs_per_item.")
-    side = trials.dataset.sides[0]
-    for name, split in trials.dataset.splits.items():
+    side = harness.dataset.sides[0]
+    for name, split in harness.dataset.splits.items():
         counts = split.pairs[:, 0].bincount(minlength=split.count(side))
         wrong = (counts != declared).nonzero().flatten().tolist()
         if wrong:
@@ -190,14 +188,14 @@ def check_pairs_per_item_are_as_declared(trials: DatasetTrials) -> None:
             )
 
 
-def check_bad_options_are_refused_by_name(trials: DatasetTrials) -> None:
+def check_bad_options_are_refused_by_name(harness: DatasetHarness) -> None:
     """A number or a text that makes no sense is refused with a vlbench error that names it, or does no harm."""
-    for name, value in _bad_values(trials.spec.options):
+    for name, value in _bad_values(harness.spec.options):
         try:
-            trials.load(trials.fresh_store(), **{name: value})
+            harness.load(harness.fresh_store(), **{name: value})
         except VlbenchError as error:
-            told = name in str(error) or str(value) in str(error)
-            require(told, f"-o {name}={value} is refused without naming it: {error}")
+            named = name in str(error) or str(value) in str(error)
+            require(named, f"-o {name}={value} is refused without naming it: {error}")
         except Exception as error:
             raise AssertionError(
                 f"-o {name}={value} ends in {error_text(error)}. Raise vlbench.errors.OptionError, and name the option."
@@ -216,21 +214,21 @@ def _bad_values(options: type) -> Iterator[tuple[str, object]]:
             yield field.name, "no-such-value"
 
 
-def check_global_random_state_is_untouched(trials: DatasetTrials) -> None:
+def check_global_random_state_is_untouched(harness: DatasetHarness) -> None:
     """Loading leaves the global generators of Python, numpy and torch alone."""
-    drawn = trials.fresh.generators
+    drawn = harness.fresh.generators
     require(not drawn, f"it draws from or seeds the global generator of {listed(drawn)}. Make a generator of its own.")
 
 
-def check_process_settings_are_untouched(trials: DatasetTrials) -> None:
+def check_process_settings_are_untouched(harness: DatasetHarness) -> None:
     """Threads, default dtype, grad mode, environment variables and the current folder are as before."""
-    changed = trials.fresh.settings
+    changed = harness.fresh.settings
     require(not changed, f"it changes settings of the process: {listed(changed)}. Put them back, or leave them.")
 
 
-def check_only_the_store_is_written(trials: DatasetTrials) -> None:
+def check_only_the_store_is_written(harness: DatasetHarness) -> None:
     """Files appear in the store that it is given, and nowhere else."""
-    writes = trials.fresh.writes
+    writes = harness.fresh.writes
     require(not writes, f"it writes outside its store: {listed(writes)}. Write below the store it is called with.")
 
 

@@ -1,4 +1,4 @@
-"""The rules that an encoder must keep, each called with :class:`EncoderTrials`."""
+"""The rules that an encoder must keep, each called with :class:`EncoderHarness`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH_TOLERANCE = 1e-4
 """Largest difference, relative to the largest feature, between an item alone and in a batch (float32 sums differ)."""
 
 
-class EncoderTrials:
+class EncoderHarness:
     """One encoder and some items that it reads.
 
     Args:
@@ -57,7 +57,6 @@ class EncoderTrials:
 
     @cached_property
     def encoder(self) -> Any:
-        """The encoder."""
         return self.make()
 
     @cached_property
@@ -103,13 +102,12 @@ class EncoderTrials:
 
     @cached_property
     def first(self) -> Tensor:
-        """Features of the items."""
         return self.features(self.items)
 
 
-def check_declaration_is_kept(trials: EncoderTrials) -> None:
+def check_it_is_as_declared(harness: EncoderHarness) -> None:
     """It has a width, a module in eval mode and an identity, and two of it are the same to the last weight."""
-    encoder, other = trials.encoder, trials.make()
+    encoder, other = harness.encoder, harness.make()
     missing = [name for name in ("width", "module", "identity", "inputs") if not hasattr(encoder, name)]
     require(not missing, f"it has no {', '.join(missing)}. See vlbench.Encoder.")
     require(isinstance(encoder.module, nn.Module), f"module is a {type(encoder.module).__name__}, not a torch module.")
@@ -121,28 +119,29 @@ def check_declaration_is_kept(trials: EncoderTrials) -> None:
     require(same, "two of it have other weights and the same identity. Draw weights from a generator with a seed.")
 
 
-def check_shape_is_as_declared(trials: EncoderTrials) -> None:
+def check_shape_is_as_declared(harness: EncoderHarness) -> None:
     """Features are finite float32 of shape [item, width]."""
-    features, width = trials.first, trials.encoder.width
+    features, width = harness.first, harness.encoder.width
     shape = list(features.shape)
-    expected = [len(trials.items), width]
+    expected = [len(harness.items), width]
     require(shape == expected, f"features of {expected[0]} items have shape {shape}; width={width} says {expected}.")
     require(features.dtype == torch.float32, f"features are {features.dtype}, expected float32.")
     require(bool(features.isfinite().all()), "a feature is not finite.")
 
 
-def check_features_are_deterministic(trials: EncoderTrials) -> None:
+def check_features_are_deterministic(harness: EncoderHarness) -> None:
     """The same items give the same features again, bit for bit."""
     require(
-        torch.equal(trials.features(trials.items), trials.first),
-        "two passes over the same items differ. A frozen encoder is run once and kept: leave dropout and noise out.",
+        torch.equal(harness.features(harness.items), harness.first),
+        "two passes over the same items differ. Features of a frozen encoder are computed once and cached: leave "
+        "dropout and noise out.",
     )
 
 
-def check_features_do_not_depend_on_the_batch(trials: EncoderTrials) -> None:
+def check_features_do_not_depend_on_the_batch(harness: EncoderHarness) -> None:
     """An item has the same features alone as among others, but for rounding."""
-    alone = torch.cat([trials.features(trials.items[at : at + 1]) for at in range(len(trials.items))])
-    difference = float((alone - trials.first).abs().max() / trials.first.abs().max().clamp_min(1e-12))
+    alone = torch.cat([harness.features(harness.items[at : at + 1]) for at in range(len(harness.items))])
+    difference = float((alone - harness.first).abs().max() / harness.first.abs().max().clamp_min(1e-12))
     require(
         difference <= BATCH_TOLERANCE,
         f"features alone and in a batch differ by {difference:.1e} of the largest. Take batch statistics and padding "
@@ -150,9 +149,9 @@ def check_features_do_not_depend_on_the_batch(trials: EncoderTrials) -> None:
     )
 
 
-def check_gradients_reach_what_can_be_trained(trials: EncoderTrials) -> None:
+def check_gradients_reach_what_can_be_trained(harness: EncoderHarness) -> None:
     """Weights, and inputs where they are numbers such as pixels, get gradients that are finite and not all zero."""
-    module, inputs = _trainable(trials)
+    module, inputs = _trainable(harness)
     leaves = _leaves(module, inputs)
     gradients = torch.autograd.grad(module(inputs).square().sum(), list(leaves.values()), allow_unused=True)
     named = dict(zip(leaves, gradients, strict=True))
@@ -170,9 +169,9 @@ def _require_gradient(gradients: list[Tensor | None], what: str, why: str) -> No
     require(finite, f"a gradient of its {what} is not finite.")
 
 
-def check_it_can_be_differentiated_twice(trials: EncoderTrials) -> None:
+def check_it_can_be_differentiated_twice(harness: EncoderHarness) -> None:
     """Gradients have gradients: methods that match the student's training need them."""
-    module, inputs = _trainable(trials)
+    module, inputs = _trainable(harness)
     leaves = list(_leaves(module, inputs).values())
     gradients = torch.autograd.grad(module(inputs).square().sum(), leaves, create_graph=True, allow_unused=True)
     total = torch.stack([gradient.square().sum() for gradient in gradients if gradient is not None]).sum()
@@ -184,10 +183,10 @@ def check_it_can_be_differentiated_twice(trials: EncoderTrials) -> None:
         ) from error
 
 
-def _trainable(trials: EncoderTrials) -> tuple[nn.Module, Tensor]:
+def _trainable(harness: EncoderHarness) -> tuple[nn.Module, Tensor]:
     """A copy of the module, as the harness copies it to train, and inputs that ask for gradients where they can."""
-    module = copy.deepcopy(trials.encoder.module).requires_grad_(True)
-    inputs = trials.encoder.inputs(trials.items)
+    module = copy.deepcopy(harness.encoder.module).requires_grad_(True)
+    inputs = harness.encoder.inputs(harness.items)
     if inputs.is_floating_point():
         inputs = inputs.detach().clone().requires_grad_(True)
     return module, inputs
@@ -202,11 +201,11 @@ def _leaves(module: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
     return leaves
 
 
-def check_global_state_is_untouched(trials: EncoderTrials) -> None:
+def check_global_state_is_untouched(harness: EncoderHarness) -> None:
     """Making it leaves global generators, threads, default dtype, environment variables and the folder alone."""
-    trials.make()
-    trials.make()  # what the first imports is not its doing
-    drawn, changed = listed(trials.drawn), listed(trials.changed)
+    harness.make()
+    harness.make()  # what the first imports is not its doing
+    drawn, changed = listed(harness.drawn), listed(harness.changed)
     require(
         not drawn,
         f"it draws from or seeds the global generator of {drawn}. Build layers under torch.random.fork_rng().",
@@ -215,7 +214,7 @@ def check_global_state_is_untouched(trials: EncoderTrials) -> None:
 
 
 ENCODER_CHECKS: tuple[Check, ...] = (
-    check_declaration_is_kept,
+    check_it_is_as_declared,
     check_shape_is_as_declared,
     check_features_are_deterministic,
     check_features_do_not_depend_on_the_batch,

@@ -1,4 +1,4 @@
-"""One observed run of a method on toys: what the checks look at."""
+"""Observed runs of a method on toys, for the checks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,26 @@ from vlbench.methods.context import Context
 from vlbench.methods.method import Method
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec, resolve
+from vlbench.students.build import StudentConfig
 from vlbench.testing.scaling import count
-from vlbench.testing.side_effects import GENERATORS, SETTINGS, GuardedSplits, changes, restored_global_state, watched
+from vlbench.testing.side_effects import (
+    GENERATORS,
+    SETTINGS,
+    GuardedSplits,
+    changes,
+    recorded_side_effects,
+    restored_global_state,
+)
 from vlbench.testing.toys import COUNTS, toy_context, toy_dataset
 
 PAIRS = Budget(7)
-"""The budget of a trial, where a check does not need another."""
+"""The budget of an observed run, where a check does not need another."""
 ALL = Budget(COUNTS["train"])
 """The largest budget that toys allow: one pair of each train image."""
 
 
-class InterruptedTrial(KeyboardInterrupt):
-    """What a trial that is to be killed dies of."""
+class RunStopped(KeyboardInterrupt):
+    """Ends a run that is to be killed."""
 
 
 class CountingObserver:
@@ -38,21 +46,17 @@ class CountingObserver:
     def __init__(self, stop_after: int | None = None) -> None:
         self.steps, self._stop_after = 0, stop_after
 
-    def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
-        """Ignored."""
+    def phase(self, name: str, total: int | None = None, detail: str = "") -> None: ...
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count."""
         del note
         self.steps += steps
         if self._stop_after is not None and self.steps >= self._stop_after:
-            raise InterruptedTrial
+            raise RunStopped
 
-    def done(self, message: str = "") -> None:
-        """Ignored."""
+    def done(self, message: str = "") -> None: ...
 
-    def message(self, text: str) -> None:
-        """Ignored."""
+    def message(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class ObservedRun:
         writes: files written outside its folder and the cache.
         connections: attempts to reach the network.
         touched: accesses to splits that it did not declare.
-        steps: how often it told of a step.
+        steps: how many steps it reported.
     """
 
     artifact: Artifact
@@ -95,7 +99,7 @@ class MethodHarness:
 
     def __init__(self, spec: MethodSpec, folder: Path, options: Mapping[str, object]) -> None:
         self.spec, self.folder, self._options = spec, folder, {**spec.quick, **options}
-        self._trials: dict[tuple[Budget, int], ObservedRun | Exception] = {}
+        self._harness: dict[tuple[Budget, int], ObservedRun | Exception] = {}
         self.dataset = toy_dataset()
 
     def method(self) -> Method:
@@ -111,15 +115,15 @@ class MethodHarness:
         """A new folder with neither cache nor checkpoint."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def trial(self, budget: Budget = PAIRS, *, seed: int = 0) -> ObservedRun:
+    def observed(self, budget: Budget = PAIRS, *, seed: int = 0) -> ObservedRun:
         """A run in a folder of its own; made once, and an exception is raised again."""
         key = (budget, seed)
-        if key not in self._trials:
+        if key not in self._harness:
             try:
-                self._trials[key] = self.run(self.fresh_folder(), budget, seed=seed)
+                self._harness[key] = self.run(self.fresh_folder(), budget, seed=seed)
             except Exception as error:
-                self._trials[key] = error
-        found = self._trials[key]
+                self._harness[key] = error
+        found = self._harness[key]
         if isinstance(found, Exception):
             raise found
         return found
@@ -132,6 +136,7 @@ class MethodHarness:
         seed: int = 0,
         cache: Path | None = None,
         stop_after: int | None = None,
+        student: StudentConfig | None = None,
     ) -> ObservedRun:
         """A run on a fresh copy of the toy data, observed.
 
@@ -141,9 +146,10 @@ class MethodHarness:
             seed: of the run.
             cache: what the run shares with others.
             stop_after: kill the run after so many steps.
+            student: the reference student; two heads on frozen encoders by default.
 
         Raises:
-            InterruptedTrial: it was killed.
+            RunStopped: it was killed.
             ArtifactError: it returned something else than its family makes.
         """
         method, dataset, observer = self.method(), toy_dataset(), CountingObserver(stop_after)
@@ -151,10 +157,12 @@ class MethodHarness:
         guarded = dataclasses.replace(dataset, splits=trap)
         cache = cache or folder / "cache"
         sees_val = self.spec.sees_val
-        view, context = toy_context(guarded, folder, seed=seed, sees_val=sees_val, observer=observer, cache=cache)
+        view, context = toy_context(
+            guarded, folder, seed=seed, sees_val=sees_val, observer=observer, cache=cache, student=student
+        )
         trap.forbidden = ("test",) if sees_val else ("val", "test")
         options, encoders = repr(method.options), _encoders(context)
-        with restored_global_state(), watched((folder, cache)) as seen:
+        with restored_global_state(), recorded_side_effects((folder, cache)) as seen:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}
             artifact = method.condense(view, budget, context)
@@ -169,17 +177,20 @@ class MethodHarness:
 
     def count(self, images: int) -> dict[str, int]:
         """What a run on so many train images does; see :mod:`vlbench.testing.scaling`."""
-        self.trial()  # what the first run imports is not its doing
+        self.observed()  # what the first run imports is not its doing
         dataset, method = toy_dataset(counts={"train": images, "val": 20, "test": 20}), self.method()
 
+        # Made before: what the harness copies and encodes is not the method's doing. It is called twice.
+        given = [toy_context(dataset, self.fresh_folder(), sees_val=self.spec.sees_val) for _ in range(2)]
+
         def call() -> None:
-            view, context = toy_context(dataset, self.fresh_folder(), sees_val=self.spec.sees_val)
+            view, context = given.pop()
             method.condense(view, PAIRS, context)
 
         with restored_global_state():
             return count(call)
 
-    def weight(self, artifact: Artifact) -> int:
+    def size_in_bytes(self, artifact: Artifact) -> int:
         """Its bytes, as a budget counts them."""
         return artifact_bytes(artifact, self.dataset.split("train"))
 

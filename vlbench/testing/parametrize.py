@@ -50,18 +50,18 @@ def parametrize_with_checks(
         given = given_to(subject, options)
         if given:
             check_options(subject, given)
-        trials = functools.cache(functools.partial(subject.trials, given))
+        harness = functools.cache(functools.partial(subject.harness, given))
         for check in subject.checks():
             name = check_name(check)
             known.add(name)
             marks = [pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else []
-            cases.append(pytest.param(_call(check, trials), marks=marks, id=f"{subject.name}-{name}"))
+            cases.append(pytest.param(_call(check, harness), marks=marks, id=f"{subject.name}-{name}"))
     _check_known(reasons, known)
     return pytest.mark.parametrize("check", cases)
 
 
-def _call(check: Check, trials: Callable[[], Any]) -> Callable[[], None]:
-    return lambda: call_check(check, trials())
+def _call(check: Check, harness: Callable[[], Any]) -> Callable[[], None]:
+    return lambda: call_check(check, harness())
 
 
 def _check_known(names: Iterable[str], known: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a check is, and how it went. Light: this module imports no torch."""
+"""Checks and their results. Light: this module imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unittest import SkipTest
 from vlbench.errors import VlbenchError
 
 Check = Callable[[Any], None]
-"""One rule, called with the trials of one method, data set, encoder or suite.
+"""One rule, called with the harness of one method, dataset, encoder or suite.
 
 It raises AssertionError with what is wrong and what to do, or SkipTest with why it does not apply.
 """
@@ -27,15 +27,15 @@ _PYTHON = Path(sysconfig.get_path("stdlib"))
 _DEPENDENCIES = frozenset(
     ("torch", "numpy", "scipy", "sklearn", "PIL", "faiss", "timm", "peft", "transformers", "sentence_transformers")
 )
-"""Those whose frames stand between a plugin's line and an error."""
+"""Libraries whose frames may lie between a plugin's line and an error."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How a method, data set, encoder, suite or plugin fared in one check.
+    """The result of one check of a method, dataset, encoder, suite or plugin.
 
     Attributes:
-        kind: ``method``, ``data set``, ``encoder``, ``suite`` or ``plugin``.
+        kind: ``method``, ``dataset``, ``encoder``, ``suite`` or ``plugin``.
         name: what it is called.
         check: the rule, without ``check_``.
         status: ``passed``, ``failed`` (the rule is broken, or the plugin raised) or ``skipped`` (it does not apply, or
@@ -59,9 +59,9 @@ def check_name(check: Check) -> str:
     return check.__name__.removeprefix("check_")
 
 
-def require(kept: bool, message: str) -> None:
-    """Say that a rule is broken unless it is kept."""
-    if not kept:
+def require(holds: bool, message: str) -> None:
+    """Raise AssertionError unless a rule holds."""
+    if not holds:
         raise AssertionError(message)
 
 
@@ -72,32 +72,32 @@ def listed(texts: Sequence[str], most: int = 3) -> str:
     return ", ".join(distinct[:most]) + more
 
 
-def call_check(check: Check, trials: Any) -> None:
+def call_check(check: Check, harness: Any) -> None:
     """Call a check, on one thread: toys are so small that more threads only wait for each other."""
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else 0
     try:
         if torch:
             torch.set_num_threads(1)
-        check(trials)
+        check(harness)
     finally:
         if torch:
             torch.set_num_threads(threads)
 
 
-def run_checks(kind: str, name: str, checks: Sequence[Check], trials: Any) -> Iterator[CheckResult]:
-    """Run checks one after the other. An error of the plugin's own is told once, by the first check that meets it."""
+def run_checks(kind: str, name: str, checks: Sequence[Check], harness: Any) -> Iterator[CheckResult]:
+    """Run checks one after the other. An error of the plugin is reported once, by the first check that meets it."""
     met: dict[str, str] = {}
     for check in checks:
         started = time.perf_counter()
-        status, message = _outcome(check, trials, met)
+        status, message = _outcome(check, harness, met)
         rule = (check.__doc__ or "").strip().splitlines()[0]
         yield CheckResult(kind, name, check_name(check), status, message, rule, time.perf_counter() - started)
 
 
-def _outcome(check: Check, trials: Any, met: dict[str, str]) -> tuple[Status, str]:
+def _outcome(check: Check, harness: Any, met: dict[str, str]) -> tuple[Status, str]:
     try:
-        call_check(check, trials)
+        call_check(check, harness)
     except SkipTest as skip:
         return "skipped", str(skip)
     except (Exception, SystemExit) as error:
@@ -113,8 +113,8 @@ def _outcome(check: Check, trials: Any, met: dict[str, str]) -> tuple[Status, st
 
 def error_text(error: BaseException) -> str:
     """``KeyError: 'lost' (every_nth.py:12: return table["lost"])``, of the innermost line outside libraries."""
-    told = str(error) if isinstance(error, VlbenchError) else f"{type(error).__name__}: {error}"
-    text, frame = told.rstrip(": "), _own_frame(error)
+    text = str(error) if isinstance(error, VlbenchError) else f"{type(error).__name__}: {error}"
+    text, frame = text.rstrip(": "), _own_frame(error)
     if frame is None:
         return text
     code = f": {frame.line}" if frame.line else ""

@@ -1,4 +1,4 @@
-"""Seeing what a method does beside its work: global state, files, network, data it must not touch."""
+"""Observing side effects of a plugin: global state, files, network, data it must not touch."""
 
 from __future__ import annotations
 
@@ -95,17 +95,14 @@ class GuardedSplits(dict[str, Split]):
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As of a dict."""
         self._note(name)
         return super().get(name, default)
 
     def values(self) -> Any:
-        """As of a dict."""
         self._note(*self)
         return super().values()
 
     def items(self) -> Any:
-        """As of a dict."""
         self._note(*self)
         return super().items()
 
@@ -126,8 +123,8 @@ class NetworkBlockedError(OSError):
 
 
 @dataclass
-class Seen:
-    """What happened under :func:`watched`.
+class SideEffects:
+    """What happened under :func:`recorded_side_effects`.
 
     Attributes:
         allowed: folders in which files may be written.
@@ -153,12 +150,12 @@ _FILE_EVENTS: dict[str, tuple[tuple[int, int | None], ...]] = {
 _NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-_seen: Seen | None = None
+_seen: SideEffects | None = None
 _installed = False
 
 
 @contextlib.contextmanager
-def watched(allowed: Sequence[Path]) -> Iterator[Seen]:
+def recorded_side_effects(allowed: Sequence[Path]) -> Iterator[SideEffects]:
     """Note writes outside some folders and refuse the network, in this process, as far as Python sees it.
 
     It listens to Python's audit events, so files that compiled code writes by itself are not seen. Byte code that an
@@ -168,7 +165,7 @@ def watched(allowed: Sequence[Path]) -> Iterator[Seen]:
     if not _installed:
         sys.addaudithook(_hook)  # an audit hook stays for good; without a watch it returns at once
         _installed = True
-    seen = Seen(tuple(Path(os.path.realpath(folder)) for folder in allowed))
+    seen = SideEffects(tuple(Path(os.path.realpath(folder)) for folder in allowed))
     _seen = seen
     try:
         yield seen
@@ -205,7 +202,7 @@ def _changed_paths(event: str, arguments: tuple[Any, ...]) -> list[str]:
     return paths
 
 
-def _is_outside(path: str, seen: Seen) -> bool:
+def _is_outside(path: str, seen: SideEffects) -> bool:
     real = Path(os.path.realpath(path))
     if real.is_relative_to("/dev") or real.is_relative_to("/proc"):
         return False
@@ -221,7 +218,7 @@ def _importing() -> bool:
     return False
 
 
-def _refuse(seen: Seen, event: str, arguments: tuple[Any, ...]) -> None:
+def _refuse(seen: SideEffects, event: str, arguments: tuple[Any, ...]) -> None:
     address = arguments[0] if event.startswith("socket.get") else arguments[-1]
     if isinstance(address, str | bytes) and not event.startswith("socket.get"):
         return  # a socket of this machine's file system

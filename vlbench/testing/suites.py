@@ -1,4 +1,4 @@
-"""The rules that a suite must keep, each called with :class:`SuiteTrials`. Nothing is loaded or trained."""
+"""The rules that a suite must keep, each called with :class:`SuiteHarness`. Nothing is loaded or trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vlbench.testing.results import Check, require
 
 
 @dataclass(frozen=True)
-class SuiteTrials:
+class SuiteHarness:
     """One suite, and the registry that knows the names in it."""
 
     spec: SuiteSpec
@@ -23,19 +23,18 @@ class SuiteTrials:
 
     @cached_property
     def protocol(self) -> Protocol:
-        """Read and checked."""
         return load_protocol(self.spec.name, self.registry)
 
 
-def check_protocol_is_valid(trials: SuiteTrials) -> None:
+def check_protocol_is_valid(harness: SuiteHarness) -> None:
     """The TOML file is inside the package, and every key and value in it is allowed."""
-    named = trials.protocol.name
-    require(named == trials.spec.name, f"the file says name = {named!r}, it is declared as {trials.spec.name!r}.")
+    named = harness.protocol.name
+    require(named == harness.spec.name, f"the file says name = {named!r}, it is declared as {harness.spec.name!r}.")
 
 
-def check_names_are_declared(trials: SuiteTrials) -> None:
+def check_names_are_declared(harness: SuiteHarness) -> None:
     """Its data set, encoders and rows are declared by some plugin, and take the options it gives."""
-    protocol, registry = trials.protocol, trials.registry
+    protocol, registry = harness.protocol, harness.registry
     try:
         dataset = registry.get("dataset", protocol.data)
         parse_options(dataset.options, protocol.data_options, owner=f"data set {protocol.data!r}")

@@ -99,7 +99,7 @@ TOY_RECIPE = Recipe(steps=60, batch=20, rate=0.1)
 
 
 def toy_builder(dataset: PairDataset, cache: Path) -> StudentBuilder:
-    """Builds toy students; keeps features under ``cache``."""
+    """Builds toy students; features are cached under ``cache``."""
     return StudentBuilder(dataset, lambda config: ToyEncoder(config.encoder.removeprefix("toy-")), Cache(cache))
 
 
@@ -111,12 +111,21 @@ def toy_context(
     sees_val: bool = False,
     observer: Observer | None = None,
     cache: Path | None = None,
+    student: StudentConfig | None = None,
 ) -> tuple[TrainView, Context]:
-    """What :meth:`vlbench.Method.condense` is given beside a budget.
+    """What :meth:`vlbench.Method.condense` takes, but for the budget.
 
-    Checkpoints lie in ``folder/work``, and what is kept between runs in ``cache`` (by default ``folder/cache``).
+    Args:
+        dataset: a toy dataset.
+        folder: for checkpoints, in ``folder/work``.
+        seed: root of the seed tree.
+        sees_val: whether the view has the val split too.
+        observer: receives progress; nothing is printed by default.
+        cache: folder of what runs share; by default ``folder/cache``.
+        student: the reference student; by default ``toy_student()``, whose encoders are frozen. With
+            ``toy_student(train="all")`` the image encoder is trained, as in suites such as scenes-encoder.
     """
-    config = toy_student()
+    config = student or toy_student()
     reference = Reference("toy", config, TOY_RECIPE, f"toy {config} {TOY_RECIPE}")
     view = TrainView(dataset, sees_val=sees_val)
     builder = toy_builder(dataset, cache or folder / "cache")

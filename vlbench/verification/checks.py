@@ -115,6 +115,8 @@ def claimable(record: Record) -> Iterator[str]:
         yield "made on a mock data set, which no board shows"
     if not record.scores:
         yield "there are no scores"
+    if record.message:
+        yield "a finished run has no message"
 
 
 def _command(record: Record) -> Iterator[str]:

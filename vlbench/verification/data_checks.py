@@ -33,6 +33,10 @@ CAPTION_TOLERANCE = 1e-4
 """Cosine by which a caption may be farther from a learned text than the nearest one."""
 
 
+NAMES_BASELINES = 4
+"""Schema of the first records that name the baselines of their suite."""
+
+
 def open_artifact(folder: Path) -> Artifact:
     """A stranger's artifact.
 
@@ -87,12 +91,12 @@ def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
         yield str(error)
 
 
-def protocol_checks(record: Record, work: Session) -> list[ClaimCheck]:
-    """Whether the protocol here is the one that was followed."""
-    return [verdict("protocol", list(_protocol(record, work)), f"{record.suite} {record.protocol_hash}")]
+def protocol_checks(record: Record, version: int, work: Session) -> list[ClaimCheck]:
+    """Whether the protocol here is the one that was followed; ``version`` is the schema the record was written in."""
+    return [verdict("protocol", list(_protocol(record, version, work)), f"{record.suite} {record.protocol_hash}")]
 
 
-def _protocol(record: Record, work: Session) -> Iterator[str]:
+def _protocol(record: Record, version: int, work: Session) -> Iterator[str]:
     protocol = work.protocol
     if record.protocol_hash != protocol.hash:
         yield f"protocol {record.protocol_hash}, here {record.suite} is {protocol.hash}"
@@ -102,8 +106,10 @@ def _protocol(record: Record, work: Session) -> Iterator[str]:
         yield f"methods saw the student {record.reference!r}, here they see {protocol.reference!r}"
     if record.baseline and record.method not in protocol.rows.always:
         yield f"{record.method} is no baseline of the suite"
-    if protocol.rows.always and record.baselines[:1] != [protocol.rows.reference_row]:
-        yield f"recovered counts from {record.baselines[:1]}, in the suite from {protocol.rows.reference_row!r}"
+    if version >= NAMES_BASELINES and sorted(record.baselines) != sorted(protocol.rows.always):
+        yield f"baselines are {', '.join(record.baselines)}; the suite's are {', '.join(protocol.rows.always)}"
+    if version >= NAMES_BASELINES and "".join(record.baselines[:1]) != protocol.rows.reference_row:
+        yield f"recovered counts from {record.baselines[0]!r}, in the suite from {protocol.rows.reference_row!r}"
     grid = [asdict(recipe) for recipe in protocol.training.grid]
     for part in _parts(record):
         if set(part.scores) != set(work.students) or set(part.chosen) != set(work.students):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vlbench.runs.session import Session
 
 ONLY_THIS_ROW = {"rows.always": "[]", "rows.full": "false"}
-"""Overrides that leave out the rows beside the one asked for; they change no score."""
+"""Overrides that leave out all rows but the requested one; they change no score."""
 
 
 class Drift(NamedTuple):
@@ -44,7 +44,7 @@ class Drift(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A record, and the files beside it: a run's folder, or one that a bundle was unpacked to."""
+    """A record, and the files next to it: a run's folder, or one that a bundle was unpacked to."""
 
     record: Record
     folder: Path
@@ -124,7 +124,10 @@ def request_of(record: Record, registry: Registry, *, suite: str, device: str, o
         registry.get("suite", record.suite)
     suite = suite or record.suite
     students = other_students(record.scores, suite, registry)
-    return RunRequest(suite, (record.seed,), device, options, overrides, out, students=students)
+    isolate = bool(registry.plugin_files)  # a stranger's code, perhaps
+    return RunRequest(
+        suite, (record.seed,), device, options, overrides, out, students=students, isolate=isolate
+    )  # fmt: skip
 
 
 def _defaults(options_type: type) -> dict[str, Any]:
@@ -201,7 +204,7 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
 
 
 def leave_evidence(source: Source, replayed: Replayed) -> None:
-    """Write down beside the record whether it was rebuilt; otherwise it keeps the badge it had."""
+    """Write down next to the record whether it was rebuilt; otherwise it keeps the badge it had."""
     before = read_evidence(source.folder)
     checks = [
         ClaimCheck(check.name.replace("retrained", "replayed"), check.outcome, check.detail)

@@ -19,7 +19,7 @@ from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
 from vlbench.records.evidence import ORIGIN, RE_EVALUATED, SELF_REPORTED, write_evidence, write_origin
 from vlbench.records.ranks import FILE_NAME as RANKS
-from vlbench.records.record import FILE_NAME, Environment, FoundRecord, Record, parse_record
+from vlbench.records.record import FILE_NAME, SCHEMA, Environment, FoundRecord, Record, parse_record
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.verification.bundle import LARGEST, MANIFEST, unpack
 from vlbench.verification.checks import ClaimCheck, record_checks, verdict
@@ -89,7 +89,7 @@ def verify(
         registry: knows suites, data sets and encoders; the method is not needed. Where it is declared, family,
             options and ``deterministic`` are compared with its declaration.
         retrain: also train the students again; otherwise the claim stays self-reported.
-        observer: told of phases.
+        observer: receives progress.
         keep: folder of runs in which to unpack the claim, with the evidence, if no check fails. It gets a folder of
             its own, named after the run and the bundle's hash, so that no run that is there is touched.
 
@@ -167,11 +167,12 @@ class _Findings:
         self.comparisons: list[Comparison] = []
         self.environment = Environment()
         self.flags: list[str] = []
+        self.version = SCHEMA
 
     def read(self, folder: Path, claimed_id: str, registry: Registry) -> Record | None:
         """The record, checked by itself and against its ranks; None where its form is wrong."""
         try:
-            record, version = read_stranger(folder / FILE_NAME)
+            record, self.version = read_stranger(folder / FILE_NAME)
         except DataError as error:
             self.checks.append(ClaimCheck("schema", "failed", str(error)))
             return None
@@ -181,7 +182,7 @@ class _Findings:
         if not _failed(self.checks) and claimed_id != record.id:
             self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
         if not _failed(self.checks):
-            self.checks += rank_checks(record, version, folder)
+            self.checks += rank_checks(record, self.version, folder)
         return record
 
     def look(
@@ -218,7 +219,7 @@ class _Findings:
         from vlbench.verification.data_checks import data_checks, protocol_checks
 
         self.environment = work.environment()
-        self.checks += protocol_checks(record, work)
+        self.checks += protocol_checks(record, self.version, work)
         if not _failed(self.checks):
             self.checks += data_checks(record, artifact, work)
             queries = verdict("queries", list(cluster_problems(folder, work)), "ranks are of the test split's queries")

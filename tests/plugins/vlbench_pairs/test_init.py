@@ -332,3 +332,15 @@ def test_models_in_the_cache_of_the_hub_are_taken(here: Path, monkeypatch: pytes
     assert choose_encoder(registry, "image").label == "timm:resnet18"
     text = choose_encoder(registry, "text")
     assert text.label == "sentence-transformers:sentence-transformers/all-MiniLM-L6-v2"
+
+
+def test_what_was_left_out_stands_in_the_record(here: Path) -> None:
+    json_lines(here / "mine")
+    (here / "mine" / "images" / NAMES[3]).write_bytes(b"broken")
+    assert invoke("init", here / "mine", "--to", "own.toml").exit_code == 0
+    done = invoke("run", "--suite", "own.toml", "--method", "random", "--budget", 10, "--json",
+                  "--set", "training.seeds=1", "--set", "rows.always=[]", "--set", "rows.full=false")  # fmt: skip
+    (record,) = json.loads(done.stdout)
+    (note,) = [warning for warning in record["warnings"] if "skip_bad" in warning]
+    assert note.startswith(f"left out, as skip_bad asks: 1 ({NAMES[3]})")
+    assert str(here / "cache") not in note

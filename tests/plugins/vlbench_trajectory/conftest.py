@@ -11,7 +11,15 @@ from vlbench.testing.toys import TOY_RECIPE, toy_builder, toy_dataset, toy_stude
 from vlbench_trajectory.options import VLDDOptions
 from vlbench_trajectory.vldd import VLDD
 
-FAST = {"experts": 2, "outer_steps": 30, "expert_steps": 48, "interval": 12, "span": 2, "start_range": 2}
+FAST = {
+    "experts": 2,
+    "expert_rate": 0.1,
+    "outer_steps": 30,
+    "expert_steps": 48,
+    "interval": 12,
+    "span": 2,
+    "start_range": 2,
+}
 
 
 class ToyRun:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+import vlbench
 from vlbench import Budget, SeedTree, TrainView
 from vlbench.artifacts import artifact_bytes
 from vlbench.errors import OptionError
@@ -23,6 +24,7 @@ from vlbench_trajectory.settings import resolve
 from vlbench_trajectory.vldd import VLDD
 
 SPEC = vlbench_methods()[0]
+QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "1"}
 
 
 @parametrize_with_checks([SPEC])
@@ -233,6 +235,25 @@ def test_the_paper_preset_runs(toy_run):
     assert len(artifact) == 12
     assert Budget(12).pairs == len(artifact.start)
     assert TrainView(run.dataset).fingerprint == artifact.fingerprint
+
+
+def test_the_published_rates_learn_in_the_space_they_are_meant_for(tmp_path):
+    record = vlbench.run(
+        method="vldd", budget=50, suite="scenes-mini", out=tmp_path, overrides=QUICK,
+        options={"preset": "paper", "experts": 2, "outer_steps": 24},
+    )  # fmt: skip
+    curve = record.curves["matching_loss"]
+    assert record.settings["item_rate"] == 1000.0
+    assert record.settings["step_rate"] == 0.01
+    assert max(curve) < 3
+    assert sum(curve[-8:]) < 0.9 * sum(curve[:8])
+
+
+def test_a_data_set_smaller_than_a_batch_has_slow_experts():
+    tiny = resolve(VLDDOptions(), Task("heads", pairs=10, items=40))
+    small = resolve(VLDDOptions(), Task("heads", pairs=10, items=600))
+    assert tiny.expert_rate < 0.1 * small.expert_rate
+    assert tiny.start_range + tiny.span <= tiny.expert_steps // tiny.interval
 
 
 def test_pixels_that_shall_stay_leave_the_real_ones_less(toy_run):

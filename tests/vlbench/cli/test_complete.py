@@ -56,7 +56,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("words", "expected"),
     [
         (("le",), ["leaderboard", "leaks"]),
-        (("run", "--method", "k-"), ["k-center"]),
+        (("run", "--method", "k-c"), ["k-center"]),
         (("run", "--method", "vldd", "--suite", "scenes-"), ["scenes-encoder", "scenes-mini", "scenes-vit"]),
         (("run", "--suite", "./my"), ["<file>"]),
         (("run", "--executor", ""), ["processes", "serial"]),
@@ -67,7 +67,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("show", "runs/v"), ["runs/vldd-100"]),
         (("score", ""), ["random-100", "vldd-100"]),
         (("replay", "v"), ["vldd-100"]),
-        (("run", "--method", "random,k-"), ["random,k-center"]),
+        (("run", "--method", "random,k-c"), ["random,k-center"]),
         (("prepare", "scenes-m"), ["scenes-mini"]),
         (("leaderboard", "runs/r"), ["runs/random-100"]),
         (("leaderboard", "elsewhere/"), ["<file>"]),

@@ -10,6 +10,7 @@ import pytest
 
 import vlbench
 from vlbench.errors import PluginError
+from vlbench.records.record import PluginRow, read_record
 
 METHODS = """
 import vlbench
@@ -143,10 +144,10 @@ def test_hostile_observers_scores_and_executors_change_no_number(
     }
     assert told["size"]["text_to_image"].mean == 100
     assert not {"raises", "not_finite"} & set(told)
-    assert told["median-rank"] == run(tmp_path / "plain", files[:1])["plugin_scores"]["convnet"]["median-rank"]
+    assert told["median-rank"] == run(tmp_path / "plain", files[:1]).plugin_scores["convnet"]["median-rank"]
     assert any("score 'not_finite' of plugin 'hostile_of_harmless' returned nan" in line for line in lines.told)
     of = "of plugin 'hostile_of_harmless' raised"
-    assert f"observer 'unborn' {of} KeyError: 'lost' It is told no more" in lines.told[0]
+    assert f"observer 'unborn' {of} KeyError: 'lost' It gets no more reports" in lines.told[0]
     assert sum(f"observer 'Broken' {of} SystemExit: 3" in told for told in lines.told) == 1
 
 
@@ -161,17 +162,17 @@ def test_an_executor_that_leaves_rows_out_or_runs_one_twice_is_named(
 
 def test_a_record_tells_the_plugins_and_the_code_of_its_method(files: list[str], tmp_path: Path) -> None:
     first = run(tmp_path / "a", files)
-    assert {"name": "hostile_of_harmless", "distribution": "", "version": "", "status": "ok"} in first["plugins"]
-    assert len(first["method_code"]) == 16
+    assert PluginRow(name="hostile_of_harmless", status="ok") in first.plugins
+    assert len(first.method_code) == 16
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     moved = elsewhere / "methods_of_harmless.py"
     moved.write_text(METHODS)
-    assert run(tmp_path / "b", [str(moved)])["method_code"] == first["method_code"]
+    assert run(tmp_path / "b", [str(moved)]).method_code == first.method_code
     moved.write_text(f"{METHODS}# changed\n")
     lines = Lines()
-    assert run(tmp_path / "a", [str(moved)], observer=lines)["created"] == first["created"]
+    assert run(tmp_path / "a", [str(moved)], observer=lines).created == first.created
     assert any("finished before" in told and "by other code of the method" in told for told in lines.told)
-    assert run(tmp_path / "c", [str(moved)])["method_code"] != first["method_code"]
+    assert run(tmp_path / "c", [str(moved)]).method_code != first.method_code
     chance = next((tmp_path / "a").glob("chance*/record.json"))
-    assert json.loads(chance.read_text())["method_code"] == ""
+    assert read_record(chance).method_code == ""

@@ -176,8 +176,8 @@ def test_a_default_outside_of_its_own_range_is_refused() -> None:
 
 def test_every_number_that_a_shipped_plugin_asks_for_has_a_range() -> None:
     registry = load_registry()
-    for kind in ("method", "data set", "encoder"):
-        for name, spec in registry.declared(kind).items():
+    for kind in ("method", "dataset", "encoder"):
+        for name, spec in registry.all(kind).items():
             for row in describe(spec.options):
                 if re.match(r"(list of )?(int|float)\b", row.type):
                     assert "at least" in row.type or "above" in row.type, (kind, name, row)
@@ -188,7 +188,7 @@ def test_every_number_that_a_shipped_plugin_asks_for_has_a_range() -> None:
 )
 def test_impossible_options_of_matching_are_refused_before_anything_runs(option: str) -> None:
     name, value = option.split("=")
-    for spec in load_registry().methods.values():
+    for spec in load_registry().all("method").values():
         if name in {row.name for row in describe(spec.options)}:
             with pytest.raises(OptionError, match=f"{name}='{value}' is outside of its range. Allowed: "):
                 parse_options(spec.options, {name: value}, owner="x")

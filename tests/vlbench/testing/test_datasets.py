@@ -134,7 +134,7 @@ def test_a_count_that_is_not_declared_is_skipped_and_not_passed():
         (blank_caption, "data_has_the_agreed_form", "val: text: item 3 is blank"),
         (own_fingerprint, "fingerprint_is_stable", "Pass on vlbench.fingerprint(sides, splits)"),
         (other_each_time, "fingerprint_is_stable", "two loads give different data"),
-        (other_from_its_store, "fingerprint_is_stable", "what it kept in its store differs"),
+        (other_from_its_store, "fingerprint_is_stable", "what it stored differs"),
         (leaks_an_image, "splits_are_disjoint", "image 2 of test is in train as well"),
         (image_alone, "every_item_has_a_partner", "val: 8 of 16 items of image are in no pair (the first is [8])"),
         (traceback_for_a_bad_folder, "bad_options_are_refused_by_name", "-o folder=no-such-value ends in FileNotFound"),

@@ -149,8 +149,8 @@ def test_an_encoder_that_keeps_all_rules_passes_every_check(encoder, side):
 @pytest.mark.parametrize(
     ("encoder", "check", "words"),
     [
-        (Training, "declaration_is_kept", "Call .eval() on it"),
-        (OtherWeightsEachTime, "declaration_is_kept", "other weights and the same identity"),
+        (Training, "it_is_as_declared", "Call .eval() on it"),
+        (OtherWeightsEachTime, "it_is_as_declared", "other weights and the same identity"),
         (WrongWidth, "shape_is_as_declared", "have shape [6, 16]; width=17 says [6, 17]"),
         (Doubles, "shape_is_as_declared", "torch.float64, expected float32"),
         (Noisy, "features_are_deterministic", "leave dropout and noise out"),

@@ -190,12 +190,17 @@ class ComparesAllPairsInNumpy(Good):
         return super().select(features, size, generator)
 
 
-class LoopsOverAllPairs(Good):
-    def select(self, features, size, generator):
-        for _ in features:
-            for _ in features:
-                pass
-        return super().select(features, size, generator)
+class KnowsFrozenEncodersOnly(GoodVectors):
+    def condense(self, train, budget, context):
+        count, _ = context.full_set().tower_inputs(torch.arange(2))["image"].shape
+        return super().condense(train, budget, context) if count == 2 else None
+
+
+class RefusesTrainedEncoders(GoodVectors):
+    def condense(self, train, budget, context):
+        if not context.student.towers["image"].frozen:
+            raise vlbench.errors.OptionError("frozen encoders only")
+        return super().condense(train, budget, context)
 
 
 class OverrunsAll(Good):
@@ -335,8 +340,8 @@ def _inside_an_empty_folder(tmp_path, monkeypatch):
 def _nothing_is_counted_where_growth_is_not_the_matter(request, monkeypatch):
     """Counting takes most of the time of a check."""
     method = request.node.callspec.params.get("method") if hasattr(request.node, "callspec") else None
-    if method not in (Good, GoodVectors, ComparesAllPairs, ComparesAllPairsInNumpy, LoopsOverAllPairs):
-        monkeypatch.setattr("vlbench.testing.harness.MethodHarness.count", lambda trials, images: {})
+    if method not in (Good, GoodVectors, ComparesAllPairs, ComparesAllPairsInNumpy):
+        monkeypatch.setattr("vlbench.testing.harness.MethodHarness.count", lambda harness, images: {})
 
 
 @pytest.mark.parametrize("method", [Good, GoodVectors])
@@ -355,16 +360,16 @@ def test_a_deterministic_method_passes_when_declared():
         (DrawsWhenMade, "construction_only_stores_options", "draws from random (Python)"),
         (OverrunsAll, "budget_is_never_exceeded", "Call budget.check_available(available) first"),
         (ForgetsTheSeedInAKey, "order_of_runs_is_irrelevant", "The key of context.cached(...) must name all"),
-        (ComparesAllPairs, "cost_grows_as_declared", "elements that torch reads and writes grow faster"),
-        (ComparesAllPairsInNumpy, "cost_grows_as_declared", "bytes that Python and numpy hold grow faster"),
-        (LoopsOverAllPairs, "cost_grows_as_declared", "lines of its Python grow faster"),
+        (ComparesAllPairs, "scaling_is_as_declared", "elements that torch reads and writes grow faster"),
+        (ComparesAllPairsInNumpy, "scaling_is_as_declared", "bytes that Python and numpy hold grow faster"),
         (RoundsUp, "budget_is_never_exceeded", "asked for 1 pairs, it returned 2"),
-        (TakesMoreBytes, "budget_of_bytes_is_kept", "what its own 20 pairs weigh, it returned"),
-        (TakesAThirdOfTheBytes, "budget_of_bytes_is_kept", "not half of it. What fits is told by"),
+        (TakesMoreBytes, "budget_of_bytes_is_kept", "the size of its own 20 pairs, it returned"),
+        (TakesAThirdOfTheBytes, "budget_of_bytes_is_kept", "not half of it. Ask budget.pairs_that_fit"),
         (TakesAPairForAByte, "budget_of_bytes_is_kept", "asked for 1 byte, it returned 1 pairs"),
         (StumblesOverBytes, "budget_of_bytes_is_kept", "IndexError: list index out of range (test_methods.py:"),
         (StumblesOverManyBytes, "budget_of_bytes_is_kept", "Keep no more pairs than there are candidates"),
         (Twice, "result_is_valid", "an index occurs twice"),
+        (KnowsFrozenEncodersOnly, "result_is_valid_where_the_encoder_is_trained", "too many values to unpack"),
         (ReturnsOwnClass, "artifact_survives_save_and_load", "a saved ExtraPairs comes back as DistilledPairs"),
         (Shuffled, "result_teaches", "chance is 25"),
         (IgnoresSeed, "same_seed_gives_same_bytes", "two runs with the same seed differ"),
@@ -397,9 +402,16 @@ def test_a_method_that_breaks_one_rule_fails_that_check(method, check, words):
     assert words in found[check]
 
 
-@pytest.mark.parametrize("method", [ComparesAllPairs, ComparesAllPairsInNumpy, LoopsOverAllPairs])
+@pytest.mark.parametrize("method", [ComparesAllPairs, ComparesAllPairsInNumpy])
 def test_a_cost_that_is_declared_is_no_fault(method):
-    assert failures(method, cost="quadratic") == {}
+    assert failures(method, scaling="quadratic") == {}
+
+
+def test_a_method_may_refuse_a_student_whose_encoder_is_trained():
+    results = {result.check: result for result in check_method(spec(RefusesTrainedEncoders))}
+    trained = results.pop("result_is_valid_where_the_encoder_is_trained")
+    assert (trained.status, {result.status for result in results.values()}) == ("skipped", {"passed"})
+    assert "frozen encoders only" in trained.message
 
 
 def test_a_method_that_refuses_bytes_by_name_is_told_so_and_does_not_fail():

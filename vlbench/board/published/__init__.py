@@ -1,6 +1,11 @@
 """Numbers of the literature, with their sources and how they were made. They are shown, never ranked.
 
-``results.csv`` and ``protocols.csv`` are described in ``README.md`` beside them.
+``results.csv`` and ``protocols.csv`` are described in ``README.md`` next to them.
+
+Examples:
+    >>> import vlbench
+    >>> sorted(vlbench.board.published.published("flickr30k")[0].numbers)[:2]
+    ['IR@1', 'IR@10']
 """
 
 from __future__ import annotations
@@ -59,7 +64,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Manner:
+class PublishedProtocol:
     """How the numbers of a protocol were made; ``checkpoint`` is the rule by which the reported epoch was chosen."""
 
     protocol: str
@@ -98,9 +103,9 @@ def published(data_set: str) -> tuple[Published, ...]:
 
 
 @cache
-def protocols() -> dict[str, Manner]:
+def protocols() -> dict[str, PublishedProtocol]:
     """Key -> how numbers under it were made."""
-    return {line["protocol"]: Manner(**line) for line in _lines("protocols.csv")}
+    return {line["protocol"]: PublishedProtocol(**line) for line in _lines("protocols.csv")}
 
 
 def data_set_of(suite: str) -> str | None:

@@ -1,0 +1,15 @@
+"""The board as a page of its own, and as the tables of a notebook."""
+
+from __future__ import annotations
+
+import vlbench
+
+
+@vlbench.hookimpl
+def vlbench_formats() -> list[vlbench.Declaration]:
+    """One file that needs nothing else, and a part of a page."""
+    page, cell = "A page of its own, with plots, pairs and curves: --out it.", "Tables for the cell of a notebook."
+    return [
+        vlbench.Declaration("html", "vlbench_html.page:render_html", page),
+        vlbench.Declaration("notebook", "vlbench_html.notebook:render_notebook", cell),
+    ]

@@ -1,0 +1,1 @@
+"""The pairs of a finished run in the forms that other tools read."""
