@@ -1,6 +1,6 @@
-"""vlbench: which method makes the training set that teaches a fresh student the most?
+"""vlbench: shrink an image-text dataset to a few hundred pairs, train new models on them, and compare methods fairly.
 
-The names in ``__all__`` are all that a plugin or a notebook needs, beside :mod:`vlbench.testing`; nothing else is
+The names in ``__all__`` and :mod:`vlbench.testing` are all that a plugin or a notebook needs; nothing else is
 promised. What only some need stands in a module of its own: :mod:`vlbench.students` for methods that train students,
 :mod:`vlbench.matching` for those that learn pairs, :mod:`vlbench.artifacts` for what they store, :mod:`vlbench.data`
 for readers of a user's files. Each is imported when it is first used, so that ``import vlbench`` stays light.

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 
 class Observer(Protocol):
-    """Whoever wants to know how a run is going. It sees text and counts only, and cannot change anything."""
+    """Receives the progress of a run: text and counts only, so that it cannot change anything."""
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
         """A phase of ``total`` steps begins (None if unknown); the one before it, if any, is over."""

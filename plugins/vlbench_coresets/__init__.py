@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import vlbench
 from vlbench_coresets.options import (
     ClusterOptions,
@@ -16,101 +18,78 @@ from vlbench_coresets.options import (
 @vlbench.hookimpl
 def vlbench_methods() -> list[vlbench.MethodSpec]:
     """Selectors of real pairs."""
-    return [*_first(), *_second()]
+    return [*_greedy(), *_by_score(), *_by_cluster()]
 
 
-def _first() -> list[vlbench.MethodSpec]:
+def _greedy() -> list[vlbench.MethodSpec]:
     return [
-        vlbench.MethodSpec(
-            name="random",
-            target="vlbench_coresets.random_pairs:RandomPairs",
-            family="selection",
-            summary="Pairs drawn uniformly, one of each image.",
-            options=SelectorOptions,
+        _spec(
+            "random", "random_pairs:RandomPairs", SelectorOptions,
+            "Pairs drawn uniformly, one of each image.",
         ),
-        vlbench.MethodSpec(
-            name="mean-caption",
-            target="vlbench_coresets.random_pairs:RandomPairs",
-            family="selection",
-            summary="Images drawn uniformly, each with the mean of its captions' vectors as text.",
-            options=MeanCaptionOptions,
+        _spec(
+            "mean-caption", "random_pairs:RandomPairs", MeanCaptionOptions,
+            "Images drawn uniformly, each with the mean of its captions' vectors as text.",
         ),
-        vlbench.MethodSpec(
-            name="herding",
-            target="vlbench_coresets.herding:Herding",
-            family="selection",
-            summary="Pairs whose running mean stays closest to the mean of all.",
-            options=SelectorOptions,
+        _spec(
+            "herding", "herding:Herding", SelectorOptions,
+            "Pairs whose running mean stays closest to the mean of all.",
             paper="Welling 2009, Herding dynamical weights to learn",
         ),
-        vlbench.MethodSpec(
-            name="k-center",
-            target="vlbench_coresets.kcenter:KCenter",
-            family="selection",
-            summary="Farthest first: each next pair is the one farthest from all chosen.",
-            options=SelectorOptions,
+        _spec(
+            "herding-mean", "herding:Herding", MeanCaptionOptions,
+            "Herded images, each with the mean of its captions' vectors as text.",
+            paper="Welling 2009, Herding dynamical weights to learn",
+        ),
+        _spec(
+            "k-center", "kcenter:KCenter", SelectorOptions,
+            "Farthest first: each next pair is the one farthest from all chosen.",
             paper="Sener and Savarese 2018, Active learning for convolutional neural networks: a core-set approach",
         ),
-        vlbench.MethodSpec(
-            name="forgetting",
-            target="vlbench_coresets.forgetting:Forgetting",
-            family="selection",
-            summary="Pairs that a training run forgets least often.",
-            options=ForgettingOptions,
+    ]  # fmt: skip
+
+
+def _by_score() -> list[vlbench.MethodSpec]:
+    return [
+        _spec(
+            "forgetting", "forgetting:Forgetting", ForgettingOptions,
+            "Pairs that a training run forgets least often.",
             paper="Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning",
             quick={"passes": 2},
         ),
-    ]
-
-
-def _second() -> list[vlbench.MethodSpec]:
-    return [
-        vlbench.MethodSpec(
-            name="herding-mean",
-            target="vlbench_coresets.herding:Herding",
-            family="selection",
-            summary="Herded images, each with the mean of its captions' vectors as text.",
-            options=MeanCaptionOptions,
-            paper="Welling 2009, Herding dynamical weights to learn",
+        _spec(
+            "length", "length:Length", LengthOptions,
+            "Pairs with the longest captions.",
         ),
-        vlbench.MethodSpec(
-            name="clip-score",
-            target="vlbench_coresets.clip_score:ClipScore",
-            family="selection",
-            summary="Pairs whose image and caption agree most under a two-tower student.",
-            options=SelectorOptions,
+        _spec(
+            "clip-score", "clip_score:ClipScore", SelectorOptions,
+            "Pairs whose image and caption agree most under a two-tower student.",
             paper="Hessel et al. 2021, CLIPScore",
         ),
-        vlbench.MethodSpec(
-            name="semdedup",
-            target="vlbench_coresets.semdedup:SemDeDup",
-            family="selection",
-            summary="Pairs least like another one of their cluster.",
-            options=DedupOptions,
+    ]  # fmt: skip
+
+
+def _by_cluster() -> list[vlbench.MethodSpec]:
+    return [
+        _spec(
+            "semdedup", "semdedup:SemDeDup", DedupOptions,
+            "Pairs least like another one of their cluster.",
             paper="Abbas et al. 2023, SemDeDup",
         ),
-        vlbench.MethodSpec(
-            name="k-means",
-            target="vlbench_coresets.kmeans:KMeans",
-            family="selection",
-            summary="The real pair nearest to each of as many cluster centres.",
-            options=ClusterOptions,
+        _spec(
+            "k-means", "kmeans:KMeans", ClusterOptions,
+            "The real pair nearest to each of as many cluster centres.",
             paper="PDS, ICLR 2026, arXiv 2602.19756: its selection half",
         ),
-        vlbench.MethodSpec(
-            name="facility-location",
-            target="vlbench_coresets.facility:FacilityLocation",
-            family="selection",
-            summary="Pairs that together lie near all others.",
-            options=SelectorOptions,
+        _spec(
+            "facility-location", "facility:FacilityLocation", SelectorOptions,
+            "Pairs that together lie near all others.",
             paper="Nemhauser, Wolsey and Fisher 1978; lazy evaluation by Minoux 1978",
-            scaling="quadratic",
         ),
-        vlbench.MethodSpec(
-            name="length",
-            target="vlbench_coresets.length:Length",
-            family="selection",
-            summary="Pairs with the longest captions.",
-            options=LengthOptions,
-        ),
-    ]
+    ]  # fmt: skip
+
+
+def _spec(name: str, target: str, options: type, summary: str, **more: Any) -> vlbench.MethodSpec:
+    return vlbench.MethodSpec(
+        name=name, target=f"vlbench_coresets.{target}", family="selection", summary=summary, options=options, **more
+    )

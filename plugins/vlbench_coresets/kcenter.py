@@ -8,6 +8,9 @@ from torch import Generator, Tensor
 
 import vlbench
 
+BLOCK = 16
+"""Pairs whose distances to all are computed in one pass over the features."""
+
 
 class KCenter(vlbench.Selector):
     """Greedy k-center (Gonzalez 1985; Sener and Savarese 2018), on both sides' unit embeddings, concatenated."""
@@ -20,18 +23,22 @@ class KCenter(vlbench.Selector):
 def k_center(features: Float[Tensor, "n dim"], size: int, generator: Generator) -> Int[Tensor, " size"]:
     """Farthest first: a drawn pair, then always the one farthest from all chosen (Euclidean distance), each pair once.
 
-    Memory is O(n): only the distance to the nearest chosen pair is kept. The largest of these distances is at most
-    twice that of the best set of that size (Gonzalez 1985).
+    Reading the features takes the time, so a pass over them gives the distances to the next pick and to the pairs that
+    may follow it: those farthest by now. A new pass is due when another pair has become the farthest. Memory is O(n).
+    The largest distance to a chosen pair is at most twice that of the best set of that size (Gonzalez 1985).
     """
     chosen = torch.empty(size, dtype=torch.long)
     norms = features.square().sum(1)  # [n]
     nearest = torch.full_like(norms, torch.inf)  # squared distance to the nearest chosen pair
-    taken = torch.zeros(len(features), dtype=torch.bool)
+    known: dict[int, Tensor] = {}  # position -> squared distances [n]
     for step in range(size):
-        chosen[step] = nearest.argmax() if step else torch.randint(len(features), (), generator=generator)
-        center = features[chosen[step]]
-        distance = torch.addmv(norms + norms[chosen[step]], features, center, alpha=-2)
-        taken[chosen[step]] = True
-        # A taken pair is below every distance, so that copies of chosen pairs are still taken before it.
-        nearest = torch.minimum(nearest, distance.clamp_min_(0)).masked_fill_(taken, -1)
+        pick = int(nearest.argmax() if step else torch.randint(len(features), (), generator=generator))
+        if pick not in known:
+            following = nearest.topk(min(BLOCK, len(nearest))).indices.tolist() if step else []
+            at = torch.tensor(list(dict.fromkeys([pick, *following]))[:BLOCK])
+            distances = torch.addmm(norms + norms[at, None], features[at], features.T, alpha=-2).clamp_min_(0)
+            known = dict(zip(at.tolist(), distances, strict=True))
+        torch.minimum(nearest, known[pick], out=nearest)
+        nearest[pick] = -1  # below every distance, so that copies of chosen pairs are still taken before it
+        chosen[step] = pick
     return chosen

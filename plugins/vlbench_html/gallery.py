@@ -1,4 +1,4 @@
-"""Small pictures of what a run kept or learned, as ``data:`` addresses."""
+"""Small pictures of what a run chose or learned, as ``data:`` addresses."""
 
 from __future__ import annotations
 

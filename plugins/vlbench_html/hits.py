@@ -1,4 +1,4 @@
-"""Which test queries a run's students found, from the ranks kept beside its record, and the examples of them."""
+"""Which test queries a run's students found, from the ranks next to its record, and the examples of them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LARGEST_FILE = 1 << 20
 
 
 def hits(record: FoundRecord, student: str, pictures: Pictures) -> list[dict[str, Any]] | None:
-    """What became of the queries of each direction; None where no ranks of the student were kept, or none can be read.
+    """What became of the queries of each direction; None where the student has no ranks that can be read.
 
     Returns:
         for each direction: ``queries`` and ``students``, how many; ``bands``, percent of queries by rank; ``always``,
         queries that every student ranked first, and ``never``, those that none ranked among the first ten, as
         ``{"count": ..., "such_as": [...], "shown": [...]}``: numbers of queries in the test split, and for the first
-        of them where the run kept it, the ``caption`` and the number of the ``picture`` of their pair.
+        of them where the run stored it, the ``caption`` and the number of the ``picture`` of their pair.
     """
     import numpy
 
@@ -72,7 +72,7 @@ def _some(queries: list[int], examples: Mapping[int, dict[str, Any]]) -> dict[st
 
 
 def _examples(folder: Path, pictures: Pictures) -> dict[str, dict[int, dict[str, Any]]]:
-    """Direction -> query -> its pair as the page shows it; empty where the run kept none, or none that can be read."""
+    """Direction -> query -> its pair as the page shows it; empty where the run has none that can be read."""
     import numpy
 
     try:

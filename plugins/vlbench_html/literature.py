@@ -10,7 +10,7 @@ from vlbench_html.markup import Html, element, scrollable
 
 _WARNING = (
     "Copied from papers, not measured here. Protocols differ in what is trained and in how the reported epoch was "
-    "chosen, so these numbers stand beside the board, not in it."
+    "chosen, so these numbers stand apart from the board."
 )
 
 

@@ -26,8 +26,8 @@ def command(file: Path) -> None:
     for name, total in seconds.most_common():
         click.echo(f"{total:10.1f} s  {times[name]:4d} x  {name}")
     statuses = Counter(entry["status"] for entry in entries if "record" in entry)
-    told = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    click.echo(f"Records: {told or 'none'}.")
+    text = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    click.echo(f"Records: {text or 'none'}.")
 
 
 def durations(entries: Iterable[dict[str, Any]]) -> tuple[Counter[str], Counter[str]]:

@@ -16,7 +16,7 @@ POLL_S = 0.1
 def side_by_side(count: int, run: Callable[[int], None], commands: Sequence[Sequence[str]]) -> None:
     """Run row 0 here, which fills what rows share, and each other row by its command; then ask for what was made.
 
-    A row whose process failed is run again here, so that its error is told as ever.
+    A row whose process failed is run again here, so that its error is reported as usual.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     most = min(workers(cores), max(1, count - 1))

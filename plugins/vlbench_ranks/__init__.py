@@ -1,4 +1,4 @@
-"""Scores that look at whole ranks rather than at the first ten: told in records beside recall, never ranked by."""
+"""Scores that look at whole ranks rather than at the first ten: stored in records, never ranked by."""
 
 from __future__ import annotations
 

@@ -81,6 +81,8 @@ class _ImageEncoder(Encoder):
     `inputs` takes uint8 images and gives pixels in [0, 1]; `module` normalises them and gives features [n, width].
     """
 
+    inputs_on_device = True
+
     def __init__(self, name: str, build: Callable[[], nn.Module], width: int) -> None:
         path = WEIGHTS / f"{name}.safetensors"
         with torch.random.fork_rng(devices=[]):  # new layers are filled from the global generator, which is not ours

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from vlbench import MethodSpec, hookimpl
 from vlbench_trajectory import options
 
-_QUICK_PATHS = {"experts": 2, "expert_rate": 0.1, "expert_steps": 24, "inner_steps": 4, "outer_steps": 8, "averaged": 1}
-_QUICK = {"outer_steps": 8}
+_QUICK_PATHS: Mapping[str, float] = {
+    "experts": 2,
+    "expert_rate": 0.1,
+    "expert_steps": 24,
+    "inner_steps": 4,
+    "outer_steps": 8,
+    "averaged": 1,
+}
+_QUICK: Mapping[str, float] = {"outer_steps": 8}
 _ADVICE = "Try lower item_rate and vector_rate, or more outer_steps."
 _VLDD = "Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024."
 
@@ -25,12 +33,12 @@ def _followers_of_experts() -> list[MethodSpec]:
               "Learn pixels and text vectors whose students follow experts' paths: bi-trajectory matching."),
         _spec("tesla", "tesla:TESLA", options.PathOptions, _QUICK_PATHS,
               "Cui et al.: Scaling up dataset distillation to ImageNet-1K with constant memory. ICML 2023.",
-              "The same with TESLA's gradient, which leaves out how a step moves those after it."),
+              "vldd with TESLA's gradient, which leaves out how a step moves those after it."),
         _spec("lors", "lors:LoRS", options.SoftOptions, _QUICK_PATHS, "LoRS: low-rank similarity mining. ICML 2024.",
-              "The same with soft targets that are learned: how much each image matches the other texts."),
+              "vldd with learned soft targets: how much each image matches the other texts."),
         _spec("repblend", "repblend:RepBlend", options.SoftOptions, _QUICK_PATHS,
               "RepBlend: representation blending. NeurIPS 2025.",
-              "LoRS on heads alone, with representations of pairs blended in every student step."),
+              "lors on heads alone, with representations of pairs blended in every student step."),
         _spec("ptm-st", "ptm_st:PTMST", options.PhaseOptions, _QUICK_PATHS, "PTM-ST. ICLR 2026, arXiv 2603.25388.",
               "Follow straightened experts, parts of the pairs one after the other."),
     ]  # fmt: skip
@@ -55,7 +63,7 @@ def _minimisers() -> list[MethodSpec]:
     ]  # fmt: skip
 
 
-def _spec(name: str, target: str, kind: type, quick: dict[str, float], paper: str, summary: str) -> MethodSpec:
+def _spec(name: str, target: str, kind: type, quick: Mapping[str, float], paper: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=name, target=f"vlbench_trajectory.{target}", options=kind, family="distillation", summary=summary,
         paper=paper, quick=quick, advice=_ADVICE if "item_rate" in {field.name for field in fields(kind)} else "",

@@ -34,7 +34,7 @@ FEW: dict[str, Any] = {"experts": 16, "expert_rate": 0.1, "expert_steps": 72, "i
 TINY_ITEMS = 256
 """Train items that fit into one batch of an expert. It interpolates them in a step or two at the rates above, after
 which its path stands still, and a student's step is many times as long as the segment it should cover."""
-TINY: dict[str, Any] = {"experts": 16, "expert_rate": 0.002, "expert_steps": 24, "interval": 2}
+TINY: dict[str, Any] = {"expert_rate": 0.002, "expert_steps": 24, "interval": 2, "outer_steps": 40}
 
 LARGE_ENCODER = 1_000_000
 """Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
@@ -68,11 +68,13 @@ def automatic(task: Task) -> Settings:
     """Settings that need no tuning."""
     settings = BY_TRAINED[task.trained]
     if task.items < FEW_ITEMS:
-        settings = dataclasses.replace(settings, **(TINY if task.items < TINY_ITEMS else FEW))
+        settings = dataclasses.replace(settings, **FEW)
     if task.pairs >= MANY_PAIRS:
         settings = dataclasses.replace(settings, **MANY[task.trained])
     if task.trained == "heads" and task.weights >= LARGE_ENCODER:
         settings = dataclasses.replace(settings, share=0.5, outer_steps=120)
+    if task.items < TINY_ITEMS:
+        settings = dataclasses.replace(settings, **TINY)
     return settings
 
 

@@ -68,3 +68,16 @@ def test_the_site_asks_nothing_of_other_machines():
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert "font: false" in settings
     assert "://" not in settings
+
+
+def test_the_glossary_has_at_most_25_words_and_the_readme_links_to_it():
+    rows = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("|---|---|\n")[1].splitlines()
+    assert 10 < len(rows) <= 25
+    assert "](docs/glossary.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tree_of_contributing_names_every_room():
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = [path.parent.name for path in (ROOT / "vlbench").glob("*/__init__.py")]
+    assert rooms
+    assert [room for room in rooms if f"      {room}/ " not in tree] == []

@@ -156,7 +156,7 @@ def _spread_note(rows: list[Row], split: str) -> str:
     parts = [f"Percent on the {split} split"]
     bases = sorted({row.basis for row in rows if row.basis}, reverse=True)
     if bases == ["seeds"]:
-        parts.append("± is half the 95 % interval over seeds alone (no ranks were kept)")
+        parts.append("± is half the 95 % interval over seeds alone (no ranks were stored)")
     elif bases:
         without = dict.fromkeys(row.method for row in rows if row.basis == "seeds")
         but = f" (over seeds alone: {', '.join(without)})" if without else ""

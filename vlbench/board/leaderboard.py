@@ -1,4 +1,4 @@
-"""Records -> table: rows that may be compared stand in one group, beside the rows that give them meaning.
+"""Records -> table: rows that may be compared stand in one group, with the rows that give them meaning.
 
 Comparable is what has the same suite, protocol hash, data, budget, student and encoders of that student. Full data and
 chance have no budget and stand in every group of their suite. Runs that differ in their seed only are one row.
@@ -68,7 +68,7 @@ class Row:
         message: why it did not finish.
         records: the records merged into this row.
         interval: that of mean recall.
-        basis: what it rests on: ``"seeds and images"``, or ``"seeds"`` where ranks were not kept.
+        basis: what it rests on: ``"seeds and images"``, or ``"seeds"`` where ranks were not stored.
         provisional: it has too few seeds to be ranked.
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.

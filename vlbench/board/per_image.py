@@ -19,10 +19,10 @@ TOLERANCE = 1e-6
 
 
 def image_scores(record: FoundRecord, student: str) -> dict[tuple[str, str], Array]:
-    """(direction, ``R@K``) -> float64 [student seed, image] of one student, from the ranks beside a record.
+    """(direction, ``R@K``) -> float64 [student seed, image] of one student, from the ranks next to a record.
 
     The mean over images is the seed's recall. A second-side query counts with its image; where images have unequally
-    many queries, each is worth what it moves the recall by (the ratio's linearisation). Empty where no ranks were kept.
+    many queries, each is worth what it moves the recall by (the ratio's linearisation). Empty without ranks.
 
     Raises:
         DataError: the ranks do not reproduce the record's scores, or cannot be read.
@@ -43,7 +43,7 @@ def image_scores(record: FoundRecord, student: str) -> dict[tuple[str, str], Arr
         means = values.mean(1).tolist()
         if len(means) != len(seeds) or any(abs(a - b) > TOLERANCE for a, b in zip(means, seeds, strict=True)):
             raise DataError(
-                f"{str(folder / FILE_NAME)!r} does not reproduce {direction} {cut} of the record beside it. "
+                f"{str(folder / FILE_NAME)!r} does not reproduce {direction} {cut} of the record next to it. "
                 "Run the command again to replace both, or delete the ranks: intervals then rest on seeds alone."
             )
     return found

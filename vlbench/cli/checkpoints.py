@@ -18,7 +18,7 @@ from vlbench.cli.shared import echo_json, echo_rows, opened
 @click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, run: Path, every: int, published: bool, suite: str, as_json: bool) -> None:
-    """Measure what picking the best test epoch buys.
+    """Measure what picking the best test epoch gains.
 
     Trains the run's students again and scores val and test along the way. The last step and the one that is best on val
     may be ranked; the best on test is what released scripts report, and stands here to show its bias.

@@ -16,7 +16,7 @@ from vlbench.cli.shared import echo_json, echo_rows, opened
 @click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, run: Path, suite: str, as_json: bool) -> None:
-    """Tell what each side of a distilled set contributes: that side as learned, the other as it started.
+    """Score each side of a distilled set on its own: that side as learned, the other as it started.
 
     Where there are soft targets: the start with them (targets only), and both learned sides without (targets off).
     """

@@ -20,7 +20,10 @@ from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
 @click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, run: Path, suite: str, target: Path | None, as_json: bool) -> None:
-    """Ask whether made pairs are nearer to test items than real train items are. A flag, not a verdict."""
+    """Check whether learned pairs look copied from test items: are they nearer to them than real train items are?
+
+    A flag is a reason to look, not a verdict.
+    """
     from vlbench.analysis.leaks import audit
 
     with opened(context, [run], suite) as (finished,):

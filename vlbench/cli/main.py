@@ -10,6 +10,7 @@ import click
 import vlbench
 from vlbench.cli.groups import LazyGroup
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
+from vlbench.threads import wait_passively
 
 SECTIONS = {
     "Run": {
@@ -41,6 +42,7 @@ SECTIONS = {
         "curve": "Show how students learn from more random pairs.",
         "strength": "Show how a lead depends on the student.",
         "leaks": "Check whether learned pairs look copied from test items.",
+        "perf": "Time the parts of a run beside what they cannot do without.",
     },
 }
 COMMANDS = {name: summary for commands in SECTIONS.values() for name, summary in commands.items()}
@@ -49,6 +51,11 @@ START = "Start with:  vlbench run --method vldd --budget 500"
 
 class Main(LazyGroup):
     """The commands of vlbench, then those of plugins; an expected error is one message and exit code 1."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As click does, with threads that do not spin."""
+        wait_passively()
+        return super().main(*args, **more)
 
     def sections(self, ctx: click.Context) -> dict[str, dict[str, str]]:
         from vlbench.registry.listing import listed

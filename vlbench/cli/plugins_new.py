@@ -8,7 +8,7 @@ import click
 
 from vlbench.cli.shared import load, readable_path
 
-FAMILIES = ("selection", "distillation", "dataset", "encoder", "suite")
+FAMILIES = ("selection", "distillation", "dataset", "encoder", "suite", "student", "score", "observer", "executor")
 
 
 @click.command("new")
@@ -23,7 +23,7 @@ FAMILIES = ("selection", "distillation", "dataset", "encoder", "suite")
 )
 @click.pass_context
 def command(context: click.Context, name: str, family: str, out: Path) -> None:
-    """Write a package for a method, data set, encoder or suite called NAME.
+    """Write a package for a method, data set, encoder, suite, student, score, observer or executor called NAME.
 
     It installs, passes its own tests and runs at once. Change it from there.
     """

@@ -23,7 +23,7 @@ from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
 def command(
     context: click.Context, runs: tuple[Path, ...], seeds: int, suite: str, target: Path | None, as_json: bool
 ) -> None:
-    """Show how a lead depends on the student: weak or strong, tuned or not, and as the released scripts train it.
+    """Show how a lead depends on the student: weak or strong, tuned or not, or trained as the released scripts do.
 
     RUNS are of one suite and one budget; those of the suite's baselines must be among them.
     """

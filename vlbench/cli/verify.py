@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context, bundle: Path, *, no_retrain: bool, suite: str, device: str, keep: Path | None, as_json: bool
 ) -> None:
-    """Check a claim without its method: form, hashes, budget, arithmetic, then students trained again.
+    """Score someone's result again, without their code: form, hashes, budget, arithmetic, then students trained again.
 
     The exit code is 0 if nothing failed and, without --no-retrain, the students agree.
     """

@@ -1,4 +1,4 @@
-"""Where a user's data sets lie, as ``vlbench prepare`` was told: suite -> folder, kept beside the cache."""
+"""Where a user's datasets lie, as given to ``vlbench prepare``: suite -> folder, stored in the cache's folder."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ class Encoder(ABC):
         module: inputs [item, ...] -> features [item, width]; what normalises pixels stands inside it.
         identity: a short text that names what is computed: name, settings and a hash of the weights. It is part of
             cache keys, and of the artifact where vectors of this encoder are learned.
+        inputs_on_device: whether ``inputs`` takes a tensor of items that lies on a GPU. Where it does, 8-bit items move
+            there as they are, a quarter of the bytes.
 
     Examples:
         >>> import torch, vlbench
@@ -39,6 +41,7 @@ class Encoder(ABC):
     width: int
     module: nn.Module
     identity: str
+    inputs_on_device: bool = False
 
     def advice(self, shape: Sequence[int]) -> str:
         """What to change in a suite where the encoder cannot take items of a shape, or gives features of another form.

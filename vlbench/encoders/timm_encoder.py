@@ -36,6 +36,8 @@ class TimmEncoder(Encoder):
         DataError: weights that cannot be loaded, or belong to another model.
     """
 
+    inputs_on_device = True
+
     def __init__(self, options: TimmOptions) -> None:
         model = _create(options)
         _load_weights(model, options)

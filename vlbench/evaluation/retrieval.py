@@ -69,6 +69,7 @@ def _nearest(queries: Array, gallery: Array, known: Array) -> tuple[Array, Array
     """
     size = len(gallery)
     degree = np.bincount(known[0], minlength=len(queries))
+    faiss.omp_set_num_threads(torch.get_num_threads())  # of the calling thread alone
     index = faiss.IndexFlatIP(gallery.shape[1])
     index.add(gallery)
     found, neighbours = index.search(queries, min(CUTS[-1] + int(degree.max()), size))

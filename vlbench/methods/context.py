@@ -84,7 +84,7 @@ class Context:
         student: the reference student.
         recipe: of a short training of it on all train pairs, as the protocol says.
         tower_inputs: what the reference student's trained parts read, of the train split.
-        observer: told of phases and steps.
+        observer: receives phases and steps.
         curves: what the method reported step by step, by name; stored in the record.
         resolved: the settings that the method resolved by itself, by name; stored in the record.
         work: folder of the method's checkpoint; None where none is stored.

@@ -13,6 +13,7 @@ from vlbench.students.build import StudentConfig
 from vlbench.students.heads import HeadConfig
 from vlbench.students.lora import LoraConfig
 from vlbench.students.losses import INFO_NCE
+from vlbench.students.precision import FLOAT32
 from vlbench.students.student import TowerConfig
 from vlbench.students.training import Recipe
 
@@ -140,10 +141,10 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
 
 
 def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
-    """What a protocol's hash is of. Of a path in the options of data and encoders the last part counts.
+    """The part of a suite that its hash is made of. Of a path in the options only the last part counts.
 
-    The same files in another folder make the same protocol; what is in them is told by the data set's fingerprint and
-    by the encoders' identities, which a record holds and the board compares.
+    The same files in another folder make the same protocol; their content is compared by the dataset's
+    fingerprint and the encoders' identities, which a record holds.
     """
     counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     students = {
@@ -197,12 +198,13 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    _check_keys(rest, {"temperature", "learn_temperature", "loss"}, where)
+    _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision"}, where)
     return StudentConfig(
         towers,
         float(rest.get("temperature", 0.07)),
         bool(rest.get("learn_temperature", False)),
         rest.get("loss", INFO_NCE),
+        rest.get("precision", FLOAT32),
     )
 
 

@@ -1,4 +1,4 @@
-"""How far a claim has been checked: evidence that verify and replay leave beside a record, and a board shows."""
+"""How far a claim has been checked: evidence that verify and replay leave next to a record, and a board shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVIDENCE = "verification.json"
 
 
 def read_evidence(folder: Path) -> dict[str, Any]:
-    """The evidence beside a record; empty if there is none, or if it is of another record than the one there."""
+    """The evidence next to a record; empty if there is none, or if it is of another record than the one there."""
     try:
         evidence = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
         digest = hashlib.sha256((folder / "record.json").read_bytes()).hexdigest()
@@ -27,7 +27,7 @@ def read_evidence(folder: Path) -> dict[str, Any]:
 
 
 def write_evidence(folder: Path, evidence: Mapping[str, Any]) -> None:
-    """Leave evidence beside a record."""
+    """Leave evidence next to a record."""
     write_whole(folder / EVIDENCE, (json.dumps(evidence, indent=1, allow_nan=False) + "\n").encode())
 
 

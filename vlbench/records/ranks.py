@@ -1,4 +1,4 @@
-"""The rank of every query, kept beside the record as ``ranks.parquet``.
+"""The rank of every query, stored next to the record as ``ranks.parquet``.
 
 Columns: student, student_seed (its number in the run), direction, query, rank (1 is best, ties counted against the
 model; 2147483647 for a query without a match), cluster (the test image, or other first-side item, of the query).
@@ -78,10 +78,10 @@ Block = tuple[tuple[str, int, str], "Array", "Array"]
 
 
 def read_ranks(folder: Path) -> list[Block] | None:
-    """Ranks by student, student seed and direction, queries in the order of the file; None where none were kept.
+    """Ranks by student, student seed and direction, queries in the order of the file; None where none were stored.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or tells of one student seed in two places.
+        DataError: the file cannot be read, lacks a column, or names one student seed in two places.
 
     Examples:
         >>> import vlbench
@@ -114,8 +114,10 @@ def _blocks(path: Path) -> Iterator[Block]:
     codes, names = {}, {}
     for name in ("student", "direction"):
         column = table[name].combine_chunks().dictionary_encode()
-        codes[name], names[name] = column.indices.to_numpy(), column.dictionary.to_pylist()
-    seeds, rank, cluster = (table[name].to_numpy() for name in ("student_seed", "rank", "cluster"))
+        codes[name], names[name] = numpy.from_dlpack(column.indices), column.dictionary.to_pylist()
+    # Not by to_numpy, which imports pandas: half a second for a board.
+    numbers = ("student_seed", "rank", "cluster")
+    seeds, rank, cluster = (numpy.from_dlpack(table[name].combine_chunks()) for name in numbers)
     changed = (numpy.diff(codes["student"]) != 0) | (numpy.diff(codes["direction"]) != 0) | (numpy.diff(seeds) != 0)
     starts = [0, *(numpy.flatnonzero(changed) + 1)]
     for start, stop in zip(starts, [*starts[1:], len(rank)], strict=True):

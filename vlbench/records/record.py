@@ -1,6 +1,6 @@
 """A record: everything asked and everything observed in one run. This file declares every field, its unit and version.
 
-``record.json`` beside an artifact holds one. The JSON Schema, reading, writing and comparison follow from the types
+``record.json`` next to an artifact holds one. The JSON Schema, reading, writing and comparison follow from the types
 here; :mod:`vlbench.records.upgrade` brings records of older schemas into this form. A field that holds its default is
 not written, and a field that is not declared is refused.
 """

@@ -28,7 +28,7 @@ def _version(table: Mapping[str, Any]) -> int:
 
 
 def _from_1(table: Table) -> Table:
-    """Schema 2 keeps the rank of every query beside the record and names the student that methods saw.
+    """Schema 2 keeps the rank of every query next to the record and names the student that methods saw.
 
     Under schema 1 that was the first one scored; everything that schema 1 has means the same.
     """

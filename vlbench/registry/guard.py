@@ -18,7 +18,7 @@ _END_S = 1.0
 
 @dataclass
 class Contained:
-    """What foreign code did beside its work.
+    """Side effects of plugin code.
 
     Attributes:
         state: of the process before.

@@ -38,7 +38,7 @@ def vlbench_methods() -> list[MethodSpec]:  # type: ignore[empty-body]  # pluggy
 
 @hookspec
 def vlbench_datasets() -> list[DatasetSpec]:  # type: ignore[empty-body]
-    """Data sets, and readers of data sets that a user has on disk."""
+    """Datasets, and readers of datasets that a user has on disk."""
 
 
 @hookspec
@@ -53,7 +53,7 @@ def vlbench_students() -> list[StudentSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def vlbench_scores() -> list[Declaration]:  # type: ignore[empty-body]
-    """Metrics told in records beside the ranked ones."""
+    """Metrics that records store next to the ranked ones."""
 
 
 @hookspec
@@ -78,4 +78,4 @@ def vlbench_executors() -> list[Declaration]:  # type: ignore[empty-body]
 
 @hookspec
 def vlbench_observers() -> list[Declaration]:  # type: ignore[empty-body]
-    """Who is told of phases and finished records."""
+    """Observers, which receive phases and finished records."""

@@ -33,15 +33,15 @@ def listed(kind: str, plugin_files: Iterable[object] = ()) -> dict[str, str]:
     files = [str(path) for path in plugin_files]
     if files:
         return _names(files).get(kind, {})
-    kept = default_cache() / "names.json"
+    cached = default_cache() / "names.json"
     key = _key()
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        found: Any = json.loads(kept.read_text(encoding="utf-8"))
+        found: Any = json.loads(cached.read_text(encoding="utf-8"))
         if found["key"] == key:
             return dict(found["names"][kind])
     names = _names([])
     with contextlib.suppress(OSError):
-        write_whole(kept, json.dumps({"key": key, "names": names}).encode())
+        write_whole(cached, json.dumps({"key": key, "names": names}).encode())
     return names.get(kind, {})
 
 

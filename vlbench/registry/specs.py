@@ -94,7 +94,7 @@ class NeededFile:
 class DatasetSpec:
     """A data set or a reader; ``target`` is called with (options, store: Path) and returns a ``PairDataset``.
 
-    ``store`` is a folder where it may keep what is dear to make again. A data set of files the user brings has an
+    ``store`` is a folder for what is expensive to make again. A dataset of files the user brings has an
     option ``root``, which ``--data DIR`` sets: the folder its relative paths count from.
 
     Attributes:
@@ -334,7 +334,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),
     "file": (_pattern(rf"{_MODULE}:[^:\\]+\.toml"), "'package:file.toml'"),
 }
-"""Field of a declaration -> what fits, and how an error calls it."""
+"""Field name -> (validator, description used in error messages)."""
 
 
 def _check(spec: Spec) -> None:

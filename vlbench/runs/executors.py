@@ -1,4 +1,4 @@
-"""How the rows of one command are run. Whoever runs them decides when, not what, and sees nothing of them."""
+"""How the jobs of one command are run. An executor decides when they run, and sees nothing of them."""
 
 from __future__ import annotations
 

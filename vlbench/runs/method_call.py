@@ -40,6 +40,7 @@ class Condensed:
         settings: name -> value that the method resolved by itself.
         warnings: texts for the record.
         bytes: the artifact's coded size; 0 until it is checked.
+        device_peak_bytes: peak of a GPU's memory meanwhile; None without one.
     """
 
     artifact: Artifact
@@ -50,6 +51,7 @@ class Condensed:
     settings: Mapping[str, Setting]
     warnings: list[str] = field(default_factory=list)
     bytes: int = 0
+    device_peak_bytes: int | None = None
 
 
 def run_method(session: Session, job: Job, folder: Path) -> Condensed:
@@ -71,7 +73,10 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
         except BaseException as error:  # sys.exit, and exceptions that are made to pass every handler
             raise MethodQuitError(f"the method raised {type(error).__name__}: {error}{line_of(error)}") from error
     curves, settings = _reported(context)
-    return Condensed(artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _side_effects(seen))
+    return Condensed(
+        artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _side_effects(seen),
+        device_peak_bytes=meter.device_peak_bytes,
+    )  # fmt: skip
 
 
 def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setting]]:

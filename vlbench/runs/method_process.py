@@ -133,6 +133,7 @@ def _read(made: Path, code: int, wall_s: float) -> Condensed:
         seconds=min(max(0.0, float(about["seconds"])), before_s + wall_s),
         before_s=before_s,
         peak_bytes=max(0, int(about["peak_bytes"])),
+        device_peak_bytes=None if about["device_peak_bytes"] is None else max(0, int(about["device_peak_bytes"])),
         curves={str(name): [float(value) for value in values] for name, values in about["curves"].items()},
         settings=_settings(about["settings"]),
         warnings=[str(text)[:1000] for text in about["warnings"]],

@@ -1,4 +1,4 @@
-"""Whoever is told how a run goes: the command's own observer, and those that plugins declare."""
+"""Observers of a run: the command's own, and those that plugins declare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObserverGroup:
-    """An observer that passes on to plugins what they may know. One that raises is named and told no more.
+    """An observer that passes phases and records on to plugins. One that raises is named and dropped.
 
     Args:
         registry: knows the observers that plugins declare.
@@ -60,7 +60,7 @@ class ObserverGroup:
 
     def _dismiss(self, name: str, error: PluginError) -> None:
         self._others.pop(name, None)
-        self._own.message(f"{error} It is told no more; the run goes on.")
+        self._own.message(f"{error} It gets no more reports; the run goes on.")
 
 
 class Reporter:

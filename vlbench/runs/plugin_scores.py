@@ -1,4 +1,4 @@
-"""Scores that plugins declare: told in the record beside the ranked ones, which they cannot touch."""
+"""Scores that plugins declare. The record stores them; they cannot change the ranked ones."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def declared_scores(
         registry: knows the scores.
         ranks: student -> ranks of each of its seeds.
         counts: items on either side of test, first side first.
-        message: told which score failed, and of which plugin; it is left out.
+        message: called with which score failed, and of which plugin; it is left out.
     """
     first, second = counts
     galleries = {direction(first, second): counts[second], direction(second, first): counts[first]}
-    told: dict[str, dict[str, dict[str, Measure]]] = {student: {} for student in ranks}
+    found: dict[str, dict[str, dict[str, Measure]]] = {student: {} for student in ranks}
     for name in registry.all("score"):
         try:
             values = {student: _summaries(registry, name, seeds, galleries) for student, seeds in ranks.items()}
@@ -42,8 +42,8 @@ def declared_scores(
             message(f"{error} It is left out of the record.")
             continue
         for student, summaries in values.items():
-            told[student][name] = summaries
-    return told
+            found[student][name] = summaries
+    return found
 
 
 def _summaries(

@@ -135,6 +135,7 @@ def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost
         train_s=scored.train_s,
         score_s=scored.score_s,
         peak_rss_bytes=condensed.peak_bytes,
+        device_peak_bytes=condensed.device_peak_bytes,
     )
 
 

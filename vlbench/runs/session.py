@@ -28,6 +28,7 @@ from vlbench.runs.observers import ObserverGroup, Reporter
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
 from vlbench.students.losses import INFO_NCE
+from vlbench.students.precision import FLOAT32
 from vlbench.students.student import TowerConfig
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Session:
     Args:
         registry: who knows what names mean.
         request: suite, seed, device and options.
-        observer: told of phases.
+        observer: receives phases.
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
@@ -189,8 +190,9 @@ class Session:
         """The student that methods see."""
         name, warmup = self.protocol.reference, self.protocol.training.warmup
         config = self.protocol.students[name]
-        # The usual loss has no name in it, so that what was kept before there was another one is found.
-        student = {key: value for key, value in asdict(config).items() if (key, value) != ("loss", INFO_NCE)}
+        # What is usual has no name in it, so that what was cached before there was another choice is found.
+        usual = (("loss", INFO_NCE), ("precision", FLOAT32))
+        student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 
     def environment(self) -> Environment:

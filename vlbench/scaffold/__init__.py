@@ -1,1 +1,1 @@
-"""Writing the package of a new plugin from templates, which lie beside this file."""
+"""Write the package of a new plugin from the templates in this folder."""

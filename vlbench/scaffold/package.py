@@ -24,8 +24,8 @@ def write_package(name: str, family: str, out: Path, registry: Registry) -> list
     """Write ``out/name`` and return its files, relative to it.
 
     Args:
-        name: of the method, dataset, encoder or suite; also of the plugin.
-        family: ``selection`` or ``distillation``, for a method; ``dataset``, ``encoder`` or ``suite``.
+        name: of what it declares; also of the plugin.
+        family: ``selection`` or ``distillation``, for a method, or another kind of declaration.
         out: an existing folder.
         registry: knows the names that are taken.
 

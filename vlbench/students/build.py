@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 
@@ -32,6 +33,7 @@ class StudentConfig:
         towers: side -> tower.
         temperature: similarities are divided by it.
         learn_temperature: it is trained too, from there on, as the branch ``temperature``.
+        precision: ``float32``; ``tf32`` and ``bf16`` for trained encoders, see :mod:`vlbench.students.precision`.
         loss: ``info-nce`` or ``wbce``, see :mod:`vlbench.students.losses`.
     """
 
@@ -39,10 +41,15 @@ class StudentConfig:
     temperature: float = 0.07
     learn_temperature: bool = False
     loss: str = INFO_NCE
+    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ProtocolError(f"loss = {self.loss!r} is not allowed. Allowed: {', '.join(LOSSES)}.")
+        if self.precision not in PRECISIONS:
+            raise ProtocolError(f"precision = {self.precision!r} is not allowed. Allowed: {', '.join(PRECISIONS)}.")
+        if self.precision == "bf16" and all(tower.train == "frozen" for tower in self.towers.values()):
+            raise ProtocolError("precision = 'bf16' is for a trained encoder, and none is trained here. Leave it out.")
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ class StudentBuilder:
             temperature=config.temperature,
             learn_temperature=config.learn_temperature,
             objective=config.loss,
+            precision=config.precision,
             device=self.device,
         )
 
@@ -155,7 +163,7 @@ class StudentBuilder:
         if isinstance(items, list):
             tokens = tower.encoder.inputs(items)
             return lambda index: tokens[index.cpu()]
-        return lambda index: tower.encoder.inputs(take(items, index))
+        return lambda index: inputs_on(tower.encoder, take(items, index), self.device)
 
     def _live_taker(self, tower: Tower, items: Items) -> Callable[[Tensor, int], Tensor]:
         """Entries with the frozen encoder's dropout on, by masks that only the seed decides."""
@@ -163,7 +171,7 @@ class StudentBuilder:
 
         @torch.no_grad()
         def tower_inputs(index: Tensor, seed: int) -> Tensor:
-            batch = tower.encoder.inputs(take(items, index)) if inputs is None else inputs[index.cpu()]
+            batch = inputs_on(tower.encoder, take(items, index), self.device) if inputs is None else inputs[index.cpu()]
             with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
                 torch.manual_seed(seed)
                 tower.encoder.module.train()
@@ -206,12 +214,22 @@ def take(items: Items, index: Tensor) -> Items:
     return [items[i] for i in index.tolist()] if isinstance(items, list) else items[index.cpu()]
 
 
+def inputs_on(encoder: Encoder, items: Items, device: str) -> Tensor:
+    """What an encoder reads of items [item, ...], on a device."""
+    if isinstance(items, Tensor) and encoder.inputs_on_device and device != "cpu":
+        pinned = items.pin_memory() if device.startswith("cuda") else items
+        items = pinned.to(device, non_blocking=True)
+    return encoder.inputs(items).to(device)
+
+
 @torch.no_grad()
 def encode(encoder: Encoder, items: Items, device: str = "cpu") -> Tensor:
     """Features of items in chunks -> float32 [item, width] on the CPU."""
     encoder.module.eval().to(device)
+    if device.startswith("cuda"):
+        use_tf32(False)
     chunks = [
-        encoder.module(encoder.inputs(items[at : at + CHUNK]).to(device)).float().cpu()
+        encoder.module(inputs_on(encoder, items[at : at + CHUNK], device)).float().cpu()
         for at in range(0, len(items), CHUNK)
     ]
     return torch.cat(chunks)

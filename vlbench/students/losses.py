@@ -1,4 +1,4 @@
-"""What students minimise: losses of a batch's similarities, against hard or soft targets.
+"""What students minimise: losses of a batch's similarities, against hard or soft targets, and their gradients.
 
 Targets T [n, n] say how much entry i of the first side matches entry j of the second, from 0 to 1; without them T is
 the identity: i matches i alone.
@@ -47,3 +47,45 @@ def wbce(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = No
 
 LOSSES: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {INFO_NCE: info_nce, "wbce": wbce}
 """Name in a protocol -> loss of logits [n, n] and targets [n, n]."""
+
+
+def info_nce_gradient(
+    logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None
+) -> tuple[Float[Tensor, ""], Float[Tensor, "n n"]]:
+    """:func:`info_nce`, and its gradient by the logits: (sum_j w_ij p(j | i) + sum_i w_ij q(i | j)) / 2 - w_ij."""
+    rows, columns = logits.softmax(1), logits.softmax(0)
+    to_rows, to_columns = (_log_sum(logits, shares, axis) for axis, shares in ((1, rows), (0, columns)))
+    if targets is None:
+        loss = (to_rows + to_columns).mean() / 2 - logits.diagonal().mean()
+        gradient = rows.add_(columns)
+        gradient.diagonal().sub_(2)
+        return loss, gradient.div_(2 * len(logits))
+    weights = targets / targets.sum().clamp_min(torch.finfo(targets.dtype).tiny)
+    by_row, by_column = weights.sum(1), weights.sum(0)
+    loss = (by_row @ to_rows + by_column @ to_columns) / 2 - (weights * logits).sum()
+    gradient = rows.mul_(by_row[:, None]).add_(columns.mul_(by_column)).div_(2).sub_(weights)
+    return loss, gradient
+
+
+def _log_sum(logits: Float[Tensor, "n n"], shares: Float[Tensor, "n n"], axis: int) -> Float[Tensor, " n"]:
+    """log sum exp along an axis, from its softmax: a logit less the logarithm of its share, at the largest."""
+    return logits.amax(axis) - shares.amax(axis).log()
+
+
+def wbce_gradient(
+    logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None
+) -> tuple[Float[Tensor, ""], Float[Tensor, "n n"]]:
+    """:func:`wbce`, and its gradient by the logits: sigmoid(logits) - T, over twice the size of the entry's group."""
+    if targets is None:
+        targets = torch.eye(len(logits), dtype=logits.dtype, device=logits.device)
+    matching = (targets > 0.5).to(logits.dtype)
+    shares = sum(group / group.sum().clamp_min(1) for group in (matching, 1 - matching)) / 2
+    loss = (F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * shares).sum()
+    return loss, logits.sigmoid().sub_(targets).mul_(shares)
+
+
+LOGIT_GRADIENTS: dict[str, Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]] = {
+    INFO_NCE: info_nce_gradient,
+    "wbce": wbce_gradient,
+}
+"""Name in a protocol -> loss of logits [n, n] and targets [n, n], and its gradient by the logits [n, n]."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -22,16 +23,20 @@ from torch.nn import functional as F
 from vlbench.encoders.base import Encoder
 from vlbench.errors import ProtocolError
 from vlbench.seeds import SeedTree
+from vlbench.students.closed_form import head_gradient
 from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, build_head, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.precision import FLOAT32, computing
 
 Parameters = dict[str, Tensor]
 """Branch name -> flat vector [parameter]."""
 
 TEMPERATURE = "temperature"
 """Branch of a learned temperature: the logarithm of 1 / temperature, as in CLIP."""
+_STARTING = threading.Lock()
+"""A head's weights are drawn in its module and copied from there: one student at a time."""
 TRAINED = ("frozen", "lora", "all")
 STANDARDISE = ("none", "global", "element")
 
@@ -109,6 +114,7 @@ class Tower:
         width: features per item.
         space: names the space of the encoder's feature vectors, as artifacts do: ``features:<identity>``.
         head: the part of ``trained`` that maps features to embeddings.
+        linear: whether what is trained is one matrix on frozen features.
         branches: branch name -> layout of its flat vector.
 
     Examples:
@@ -140,6 +146,7 @@ class Tower:
         # Statistics of normalisation layers stay those of pretraining; Student.training turns dropout on.
         self.trained.eval()
         self.head = head
+        self.linear = self.frozen and isinstance(head, nn.Linear)
         self.branches = {name: FlatParameters(self.trained, members) for name, members in groups.items() if members}
 
     def _groups(self, adapters: list[str]) -> dict[str, list[str]]:
@@ -151,8 +158,9 @@ class Tower:
 
     def start(self, generator: torch.Generator) -> Parameters:
         """Initial flat vectors: pretrained encoder weights, shared adapters, a fresh head."""
-        start_head(self.head, self.config.head, generator)
-        return {name: flat.gather(self.trained) for name, flat in self.branches.items()}
+        with _STARTING:
+            start_head(self.head, self.config.head, generator)
+            return {name: flat.gather(self.trained) for name, flat in self.branches.items()}
 
     def encode_frozen(self, inputs: Tensor) -> Tensor:
         """Encoder inputs (such as pixels in [0, 1]) -> tower_inputs. Differentiable in ``inputs``."""
@@ -173,11 +181,13 @@ class Tower:
 
     def embed(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
         """Entries -> embeddings of unit length [item, embedding], as a function of the flat vectors."""
+        if self.linear:  # the module is not touched, so that students can be trained at the same time
+            return F.normalize(F.linear(tower_inputs, parameters[self.side].view(-1, self.width)), dim=-1)
         named: dict[str, Tensor] = {}
         for name, flat in self.branches.items():
             named.update(flat.named(parameters[name]))
         out: Tensor = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
-        return F.normalize(out, dim=-1)
+        return F.normalize(out.float() if out.dtype == torch.bfloat16 else out, dim=-1)
 
     def to(self, device: str | torch.device) -> Tower:
         """Move everything to a device, in place."""
@@ -196,7 +206,9 @@ class Student:
         towers: side name -> tower.
         temperature: similarities are divided by it, or by what is learned from there on.
         objective: name of the loss.
+        two_linear_heads: whether that is all that is trained. Such students may be trained at the same time.
         device: where tower_inputs and parameters live.
+        precision: of a trained encoder's passes, see :mod:`vlbench.students.precision`.
 
     Examples:
         >>> from pathlib import Path
@@ -220,14 +232,17 @@ class Student:
         learn_temperature: bool = False,
         objective: str = INFO_NCE,
         device: str = "cpu",
+        precision: str = FLOAT32,
     ) -> None:
-        self.name, self.temperature, self.objective, self.device = name, temperature, objective, device
+        self.name, self.temperature, self.objective = name, temperature, objective
+        self.device, self.precision = device, precision
         self.towers = {side: tower.to(device) for side, tower in towers.items()}
         first, second = towers
         self.sides: tuple[str, str] = (first, second)
         self.branches = {name: (side, flat.size) for side in towers for name, flat in towers[side].branches.items()}
         if learn_temperature:
             self.branches[TEMPERATURE] = (first, 1)
+        self.two_linear_heads = all(tower.linear for tower in towers.values())
 
     @property
     def has_dropout(self) -> bool:
@@ -263,7 +278,9 @@ class Student:
 
     def embed(self, side: str, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
         """Entries of a side -> unit embeddings [item, embedding]."""
-        return self.towers[side].embed(tower_inputs, parameters)
+        tower = self.towers[side]
+        with computing(FLOAT32 if tower.frozen else self.precision, self.device):
+            return tower.embed(tower_inputs, parameters)
 
     def loss(
         self,
@@ -293,12 +310,32 @@ class Student:
     def gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None
     ) -> tuple[Parameters, Tensor]:
-        """Gradient of the loss for every branch, and the loss, both without graph."""
+        """Gradient of the loss for every branch, and the loss, both without graph.
+
+        Of linear heads on frozen encoders it is written out, see :mod:`vlbench.students.closed_form`.
+        """
+        if self.two_linear_heads:
+            return self._head_gradient(tower_inputs, parameters, targets)
         leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
         with torch.enable_grad():  # whatever the caller has switched off
             loss = self.loss(tower_inputs, leaves, targets=targets)
             gradients = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, gradients, strict=True)), loss.detach()
+
+    def _head_gradient(
+        self, tower_inputs: dict[str, Tensor], parameters: Parameters, targets: Tensor | None
+    ) -> tuple[Parameters, Tensor]:
+        weights = {side: parameters[side].view(-1, self.towers[side].width) for side in self.sides}
+        learned = TEMPERATURE in self.branches
+        found = head_gradient(
+            {side: tower_inputs[side] for side in self.sides},
+            weights,
+            temperature=parameters[TEMPERATURE].detach().neg().exp() if learned else self.temperature,
+            objective=self.objective,
+            targets=targets,
+        )
+        gradient = {side: weight.view(-1) for side, weight in found.weights.items()}
+        return gradient | ({TEMPERATURE: found.log_scale} if found.log_scale is not None else {}), found.loss
 
 
 def flatten(parameters: Parameters, branches: Iterable[str] | None = None) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
 from vlbench.finite import is_finite, which_not_finite
+from vlbench.threads import one_thread
 
 if TYPE_CHECKING:
     from vlbench.artifacts.soft_targets import Targets
@@ -149,6 +151,7 @@ class TrainingSet:
         _, counts = torch.unique_consecutive(pairs[order, 0], return_counts=True)
         self._order, self._counts = order, counts
         self._starts = torch.cumsum(counts, 0) - counts
+        self._one_each = len(counts) == len(pairs)
         # Shuffling a million items takes longer than a step: once a pass, for as many students as train side by side.
         self._shuffled = lru_cache(maxsize=8)(_shuffled)
 
@@ -169,18 +172,17 @@ class TrainingSet:
         return chosen if passes == "pairs" else self._draw(chosen, seeds, step)
 
     def _draw(self, groups: Tensor, seeds: SeedTree, step: int) -> Tensor:
-        counts = self._counts[groups]
-        offset = torch.zeros(len(groups), dtype=torch.long)
-        if int(counts.max()) > 1:
-            draw = torch.rand(len(groups), generator=seeds.generator("member", step))
-            offset = (draw * counts).long()
+        if self._one_each:
+            return self._order[groups]
+        draw = torch.rand(len(groups), generator=seeds.generator("member", step))
+        offset = (draw * self._counts[groups]).long()
         return self._order[self._starts[groups] + offset]
 
     def tower_inputs(self, positions: Tensor, seed: int | None = None) -> Entries:
         """Entries of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
-        tower_inputs = {}
+        tower_inputs, items = {}, self.pairs[positions]
         for column, side in enumerate(self.sides):
-            index = self.pairs[positions, column]
+            index = items[:, column]
             live = seed is not None and side in self.live
             tower_inputs[side] = self.live[side](index, seed) if live else self.take(side, index)  # type: ignore[arg-type]
         return tower_inputs
@@ -226,6 +228,12 @@ def train(
         >>> sorted(vlbench.students.train(context.student, context.full_set(), recipe, context.seeds.child("expert")))
         ['image', 'text']
     """
+    # So little work a step that threads would wait longer for each other than they compute.
+    with one_thread() if student.two_linear_heads else nullcontext():
+        return _train(student, data, recipe, seeds, observe)
+
+
+def _train(student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree, observe: Observe | None) -> Parameters:
     parameters = student.start(seeds.child("start"))
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}
     rates, length = first_rates(recipe, data.rates, list(parameters)), recipe.length(data)
@@ -236,7 +244,7 @@ def train(
             observe(step, positions, tower_inputs, parameters)
         tower_inputs = _add_noise(student, tower_inputs, recipe.noise, seeds, step)
         tower_inputs = _augment(student, tower_inputs, recipe.augment, seeds, step)
-        with student.training(seeds.integer("dropout", step)):
+        with student.training(seeds.integer("dropout", step) if student.has_dropout else 0):
             gradient, _ = student.gradient(tower_inputs, parameters, targets=data.targets(positions))
         shrink = recipe.shrink(step, length)
         if recipe.clip:

@@ -19,7 +19,7 @@ from typing import Any
 from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.registry import KINDS, Plugin, Registry
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, SuiteSpec, resolve
+from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, StudentSpec, SuiteSpec, resolve
 from vlbench.registry.suggestions import unknown_name
 from vlbench.testing.results import Check, CheckResult, require, run_checks
 
@@ -209,9 +209,22 @@ def check_target_can_be_imported(spec: Any) -> None:
         resolve(spec.target)
 
 
+def check_student_can_be_built(student: tuple[StudentSpec, Registry]) -> None:
+    """Its towers have keys and values that a suite may have, and encoders that are declared and take their options."""
+    from vlbench.protocol.protocol import parse_student
+
+    spec, registry = student
+    config = parse_student(spec.table(), f"student {spec.name!r}")
+    for side, tower in config.towers.items():
+        encoder = registry.get("encoder", tower.encoder)
+        parse_options(encoder.options, tower.options, owner=f"student {spec.name!r}: {side}: encoder {tower.encoder!r}")
+
+
 def _checks(kind: str) -> tuple[Check, ...]:
     if kind == "plugin":
         return (check_plugin_is_loaded, check_listing_imports_nothing_heavy)
+    if kind == "student":
+        return (check_student_can_be_built,)
     if kind not in _CHECKS:
         return (check_target_can_be_imported,)
     module, name = _CHECKS[kind]
@@ -221,6 +234,8 @@ def _checks(kind: str) -> tuple[Check, ...]:
 
 def _harness(subject: Subject, options: Options) -> Any:
     spec = subject.spec
+    if isinstance(spec, StudentSpec):
+        return spec, subject.registry
     if subject.kind not in _CHECKS:
         return spec
     if isinstance(spec, SuiteSpec):

@@ -17,7 +17,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Comparison:
-    """A claimed mean recall beside that of students trained here.
+    """A claimed mean recall and that of students trained here.
 
     Attributes:
         student: whose.

@@ -20,7 +20,7 @@ SINCE = 2
 
 
 def rank_checks(record: Record, version: int, folder: Path) -> list[ClaimCheck]:
-    """Whether the ranks beside a record reproduce its scores; ``version`` is the schema it was written in."""
+    """Whether the ranks next to a record reproduce its scores; ``version`` is the schema it was written in."""
     try:
         blocks = read_ranks(folder)
     except DataError as error:

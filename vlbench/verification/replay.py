@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vlbench.runs.session import Session
 
 ONLY_THIS_ROW = {"rows.always": "[]", "rows.full": "false"}
-"""Overrides that leave out the rows beside the one asked for; they change no score."""
+"""Overrides that leave out all rows but the requested one; they change no score."""
 
 
 class Drift(NamedTuple):
@@ -43,7 +43,7 @@ class Drift(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A record, and the files beside it: a run's folder, or one that a bundle was unpacked to."""
+    """A record, and the files next to it: a run's folder, or one that a bundle was unpacked to."""
 
     record: Record
     folder: Path
@@ -198,7 +198,7 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
 
 
 def leave_evidence(source: Source, replayed: Replayed) -> None:
-    """Write down beside the record that it was reproduced, or that it was tried and was not."""
+    """Write down next to the record that it was reproduced, or that it was tried and was not."""
     before = read_evidence(source.folder)
     checks = [
         ClaimCheck(check.name.replace("retrained", "replayed"), check.outcome, check.detail)

@@ -81,7 +81,7 @@ def verify(
         request: ``device``, and ``suite``: a TOML file with the protocol, or the declared one that the record names.
         registry: knows suites, data sets and encoders; the method is not needed.
         retrain: also train the students again; otherwise the claim stays self-reported.
-        observer: told of phases.
+        observer: receives progress.
         keep: folder of runs in which to unpack the claim, with the evidence, if no check fails.
 
     Raises:

@@ -15,6 +15,7 @@ import vlbench.cli.main
 from vlbench import Budget, DistilledPairs, Selection
 from vlbench.artifacts.artifact import load_artifact
 from vlbench.progress import SilentObserver
+from vlbench.records.record import Record
 from vlbench.registry.loader import load_registry
 from vlbench.runs.pipeline import run_many
 from vlbench.runs.request import RunRequest
@@ -61,7 +62,7 @@ class Pipeline:
         self.overrides = COMMON | (OWN if ours else LITERATURE | stand_ins(suite))
         self.suite, self.data, self.folder = suite, None if ours else mocks / suite.split("-")[0], folder
 
-    def run(self, device: str, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    def run(self, device: str, methods: tuple[str, ...]) -> dict[str, Record]:
         options = {key: text for key, text in OPTIONS.items() if key.split(".")[0] in methods}
         request = RunRequest(
             self.suite, device=device, out=self.folder / device, options=options, overrides=self.overrides,
@@ -70,10 +71,10 @@ class Pipeline:
         records = run_many(
             load_registry(), methods=methods, budgets=[Budget(5)], request=request, observer=SilentObserver()
         )
-        return {record["method"]: record for record in records}
+        return {record.method: record for record in records}
 
-    def artifact(self, device: str, record: dict[str, Any]) -> Selection | DistilledPairs:
-        return load_artifact(self.folder / device / record["id"])
+    def artifact(self, device: str, record: Record) -> Selection | DistilledPairs:
+        return load_artifact(self.folder / device / record.id)
 
 
 @pytest.fixture
@@ -98,8 +99,8 @@ def test_methods_learn_and_choose_on_a_gpu_what_they_do_on_the_cpu(
         with context as device:
             own_cache(device)
             made[device] = small.run(device, METHODS)
-        problems = {name: record.get("message") for name, record in made[device].items()}
-        assert {record["status"] for record in made[device].values()} == {"finished"}, (device, problems)
+        problems = {name: record.message for name, record in made[device].items()}
+        assert {record.status for record in made[device].values()} == {"finished"}, (device, problems)
     there, here = ({name: small.artifact(device, of[name]) for name in METHODS} for device, of in made.items())
     for name in METHODS:
         assert_near(here[name], there[name])

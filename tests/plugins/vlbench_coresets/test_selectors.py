@@ -62,6 +62,32 @@ def test_k_center_equals_the_quadratic_version(seed):
     assert chosen == brute_force_k_center(data.numpy(), 25, chosen[0])
 
 
+def one_pass_a_pick(data, size, generator):
+    """Farthest first as it is defined: distances to each pick alone."""
+    norms, chosen = data.square().sum(1), []
+    nearest = torch.full_like(norms, torch.inf)
+    for step in range(size):
+        chosen.append(int(nearest.argmax() if step else torch.randint(len(data), (), generator=generator)))
+        distance = torch.addmv(norms + norms[chosen[-1]], data, data[chosen[-1]], alpha=-2).clamp_min(0)
+        nearest = torch.minimum(nearest, distance)
+        nearest[chosen] = -1
+    return chosen
+
+
+@pytest.mark.parametrize(("count", "width", "size"), [(3000, 64, 200), (500, 3, 500), (40, 8, 40), (1, 4, 1)])
+def test_k_center_picks_what_one_pass_a_pick_gives(count, width, size):
+    data = torch.nn.functional.normalize(features(count, width), dim=1)
+    ours = k_center(data, size, torch.Generator().manual_seed(5)).tolist()
+    assert ours == one_pass_a_pick(data, size, torch.Generator().manual_seed(5))
+
+
+def test_k_center_reads_its_features_less_than_once_a_pick(monkeypatch):
+    passes, addmm = [], torch.addmm
+    monkeypatch.setattr(torch, "addmm", lambda *a, **k: passes.append(1) or addmm(*a, **k))
+    k_center(features(5000, 64), 100, torch.Generator())
+    assert len(passes) < 50
+
+
 def test_k_center_starts_at_a_drawn_pair():
     data = features()
     assert len({int(k_center(data, 1, torch.Generator().manual_seed(seed))) for seed in range(20)}) > 10

@@ -147,7 +147,7 @@ def test_hostile_observers_scores_and_executors_change_no_number(
     assert told["median-rank"] == run(tmp_path / "plain", files[:1]).plugin_scores["convnet"]["median-rank"]
     assert any("score 'not_finite' of plugin 'hostile_of_harmless' returned nan" in line for line in lines.told)
     of = "of plugin 'hostile_of_harmless' raised"
-    assert f"observer 'unborn' {of} KeyError: 'lost' It is told no more" in lines.told[0]
+    assert f"observer 'unborn' {of} KeyError: 'lost' It gets no more reports" in lines.told[0]
     assert sum(f"observer 'Broken' {of} SystemExit: 3" in told for told in lines.told) == 1
 
 

@@ -1,4 +1,4 @@
-"""``vlbench plugins new``: all five families are made, installed together, pass their own tests and run."""
+"""``vlbench plugins new``: all families are made, installed together, pass their own tests and run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_everything_that_was_made_runs_at_once(made: Path):
 
 def test_modules_are_short_and_no_placeholder_is_left(made: Path):
     texts = [path for path in made.rglob("*") if path.suffix in (".py", ".toml", ".md", ".yml")]
-    assert len(texts) >= 6 * len(FAMILIES) - 1
+    assert len(texts) >= 4 * len(FAMILIES)
     for path in texts:
         text = path.read_text(encoding="utf-8")
         assert not re.search("@[A-Z]+@", text), path

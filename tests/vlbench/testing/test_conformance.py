@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import vlbench
+from vlbench.registry.loader import load_registry
 from vlbench.registry.registry import Plugin, Registry
 from vlbench.registry.specs import MethodSpec
 from vlbench.testing import check_method, check_plugin, parametrize_with_checks
@@ -143,3 +144,29 @@ def test_toy_encoders_are_the_same_each_time_and_leave_the_global_generator_alon
     state = torch.get_rng_state()
     assert ToyEncoder("image").identity == ToyEncoder("image").identity != ToyEncoder("text").identity
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"head": {"kind": "mlp"}}, "head 'mlp' does not exist"),
+        ({"encoder": "no-such-encoder"}, "no encoder called 'no-such-encoder'"),
+        ({"heads": {"kind": "linear"}}, "heads"),
+        ({"train": "some"}, "train = 'some' is not allowed"),
+        ({"options": {"depth": 3}}, "depth"),
+    ],
+)
+def test_a_student_that_cannot_be_built_fails_its_check(change, told):
+    image = {"encoder": "scenes-convnet"} | change
+    spec = vlbench.StudentSpec("broken", {"image": image, "text": {"encoder": "scenes-text"}}, "Two heads.")
+    registry = load_registry()
+    registry.add("student", spec, "mine")
+    (result,) = check_plugin("broken", registry)
+    assert (result.status, result.check) == ("failed", "student_can_be_built")
+    assert told in result.message
+
+
+def test_the_students_that_ship_can_be_built():
+    registry = load_registry()
+    for name in registry.all("student"):
+        assert {result.status for result in check_plugin(name, registry)} == {"passed"}

@@ -36,7 +36,7 @@ class Sample:
     Attributes:
         units: the score of every unit, in percent.
         images: float64 [unit, image]: what each test image with its captions adds, so that the mean over images is
-            the unit's score; None where ranks were not kept.
+            the unit's score; None where ranks were not stored.
     """
 
     units: tuple[float, ...]
@@ -129,7 +129,7 @@ def _combine(value: float, units: Sequence[tuple[float, float]], image: tuple[fl
     """The sum of the parts, as variance and degrees of freedom each.
 
     Three seeds that happen to lie close together would leave all weight to the images, and with it their many degrees
-    of freedom. So beside the images the seeds weigh what their variance may be, not what it looks like.
+    of freedom. So where images count too, the seeds weigh as their variance may be, not as it looks.
     """
     from scipy.special import chdtri
 

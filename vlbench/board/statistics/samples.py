@@ -47,13 +47,13 @@ def is_provisional(runs: Sequence[FoundRecord], student: str) -> bool:
 
 
 def samples(runs: Sequence[FoundRecord], student: str) -> dict[str, Sample]:
-    """Column -> units of finished runs that differ in their seed, on the test images where ranks were kept.
+    """Column -> units of finished runs that differ in their seed, on the test images where ranks were stored.
 
     A unit is a run; where the seed changes nothing and there are fewer than three runs, a fresh student. Empty where
     there are not two units: one run of a method that draws says nothing about its next.
 
     Raises:
-        DataError: ranks beside a record are damaged.
+        DataError: ranks next to a record are damaged.
     """
     pooled = len(runs) < DISTILLATION_SEEDS and deterministic(runs)
     units: dict[str, list[float]] = {}
@@ -67,7 +67,7 @@ def samples(runs: Sequence[FoundRecord], student: str) -> dict[str, Sample]:
 
 
 def _images(runs: Sequence[FoundRecord], student: str, *, pooled: bool) -> dict[str, Array]:
-    """Column -> float64 [unit, image]; empty where one of the runs kept no ranks."""
+    """Column -> float64 [unit, image]; empty where one of the runs stored no ranks."""
     of_runs = [image_scores(run, student) for run in runs]
     if not all(of_runs) or len({values.shape[1] for of_run in of_runs for values in of_run.values()}) > 1:
         return {}
