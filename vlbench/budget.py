@@ -58,7 +58,7 @@ class Budget:
             pairs = int(str(text).replace("_", "").strip())
         except ValueError:
             raise BudgetError(
-                f"budget {str(text)!r} is not a whole number of pairs, nor a size in bytes. {_HOW}."
+                f"budget {str(text)[:60]!r} is not a whole number of pairs, nor a size in bytes. {_HOW}."
             ) from None
         if isinstance(text, bool) or pairs < 1:
             raise BudgetError(f"budget {text} is below 1 pair. Give a positive number of pairs, as in --budget 500.")

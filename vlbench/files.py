@@ -1,23 +1,34 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and how a damaged one is put out of the way."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NEW = ".new-"
+"""How the name of a file begins that is being written; the process and the machine that write it follow."""
+DAMAGED = ".damaged"
+"""How the name of a file or folder ends that was set aside."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
+@contextlib.contextmanager
+def fresh_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of ``path`` when the block ends without an error, and vanishes otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=fresh_prefix())
     fresh = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         fresh.chmod(0o644)
@@ -26,7 +37,38 @@ def write_whole(path: Path, content: bytes) -> None:
         fresh.unlink(missing_ok=True)
 
 
-@contextmanager
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    with fresh_file(path) as file:
+        file.write(content)
+
+
+def fresh_prefix() -> str:
+    """How the name of a file begins that this process is writing: who reads it knows whether anyone still writes it."""
+    return f"{NEW}{os.getpid()}-{host_name()}-"
+
+
+def host_name() -> str:
+    """This machine, as it stands in names of files."""
+    return re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname())[:40] or "host"
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder, so that nothing reads it again; one set aside before it is replaced.
+
+    Returns:
+        its new path.
+    """
+    target = path.with_name(path.name + DAMAGED)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
+    path.rename(target)
+    return target
+
+
+@contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A new folder to write into, which becomes ``path`` when the block ends without an error.
 
@@ -34,7 +76,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         OSError: at the end, if ``path`` is there and not an empty folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
+    fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=fresh_prefix()))
     try:
         yield fresh
         fresh.chmod(0o755)

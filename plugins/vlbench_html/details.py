@@ -71,6 +71,7 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "message": row.message,
         "rank": wording.rank_text(row),
         "badge": row.badge,
+        "claim": row.origin,
         "provisional": row.provisional,
         "baseline": row.baseline,
         "columns": [{"name": name, **asdict(score)} for name, score in row.scores.items()],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.board import found_and_missed, read_ranks
+from vlbench.board import damage, found_and_missed, read_ranks
 from vlbench.errors import DataError
 from vlbench_html.gallery import Pictures
 
@@ -76,7 +76,7 @@ def _examples(folder: Path, pictures: Pictures) -> dict[str, dict[int, dict[str,
     import numpy
 
     try:
-        if (folder / "hits.json").stat().st_size > LARGEST_FILE:
+        if (folder / "hits.json").stat().st_size > LARGEST_FILE or damage(folder, "hits.json", "hits.npy"):
             return {}
         kept = json.loads((folder / "hits.json").read_text(encoding="utf-8"))
         drawn = any(one["picture"] is not None for of_name in kept.values() for one in of_name.values())
@@ -91,5 +91,5 @@ def _examples(folder: Path, pictures: Pictures) -> dict[str, dict[int, dict[str,
             }
             for name, of_name in kept.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except Exception:  # a stranger's files may make their readers raise anything
         return {}

@@ -31,7 +31,8 @@ def row_id(group: Group, row: Row) -> str:
         row.method,
     ]
     parts = "-".join(_slug(text) for text in (row.method, group.budget_name, group.suite))
-    return f"{parts}-{_hash([*key, dict(options), row.status == 'finished'], 8)}"
+    of_claim = [row.origin, row.records[0].seed] if row.origin and row.records else []
+    return f"{parts}-{_hash([*key, dict(options), row.status == 'finished', *of_claim], 8)}"
 
 
 def _slug(text: str) -> str:

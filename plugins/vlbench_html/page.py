@@ -60,7 +60,9 @@ def _summary(table: Table) -> Html:
         (len(records), "run"),
     ]
     words = [f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts]
-    return element("p", {"class": "summary"}, " · ".join([*words, *([f"latest {latest}"] if latest else [])]))
+    line = element("p", {"class": "summary"}, " · ".join([*words, *([f"latest {latest}"] if latest else [])]))
+    left = [element("p", {"class": "summary"}, f"Left out: {folder}: {reason}") for folder, reason in table.left_out]
+    return join([line, *left])
 
 
 def _filters(table: Table) -> Html:

@@ -57,7 +57,7 @@ class _Scale:
         self.marks = {
             row.method: row.scores[MEAN_RECALL].mean
             for row in rows
-            if row.method in (group.floor, FULL) and row.baseline
+            if row.method in (group.floor, FULL) and row.baseline and not row.origin
         }
 
     def x(self, score: float) -> float:
@@ -150,8 +150,12 @@ def _method(row: Row, name: str) -> Html:
     if row.status != "finished":
         badges.append(_badge(row.status, row.message))
     if row.badge:
-        badges.append(_badge(row.badge, "How far others checked this claim."))
-    details = wording.details_text(replace(row, badge=""))
+        badges.append(_badge(row.badge, wording.PROVES.get(row.badge, "")))
+    if row.origin:
+        badges.append(_badge(row.origin, "A stranger's: time, date and curves are claimed."))
+    if row.flags:
+        badges.append(_badge("resembles test", wording.flags_text(row)))
+    details = wording.details_text(replace(row, badge="", origin="", flags=()))
     return element(
         "th",
         {"scope": "row", "class": "method", "data-v": row.method},

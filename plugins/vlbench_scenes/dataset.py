@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -27,12 +26,17 @@ def load(options: ScenesOptions, store: Path) -> vlbench.PairDataset:
         store: folder in which the data set is kept once it is made (about 95 MB for the large one).
     """
     path = store / f"{options.size}-{options.seed}-{_FORM}.npz"
-    if not path.exists():
-        _write(path, generate_scenes(options.seed, FULL_SIZES if options.size == "full" else MINI_SIZES))
+    sizes = FULL_SIZES if options.size == "full" else MINI_SIZES
+    splits, fingerprint = vlbench.data.made_once(
+        path, lambda file: _write(file, generate_scenes(options.seed, sizes)), _read
+    )
+    return vlbench.PairDataset("scenes", ("image", "text"), splits, fingerprint)
+
+
+def _read(path: Path) -> tuple[dict[str, vlbench.Split], str]:
     with np.load(path, allow_pickle=False) as stored:
-        print_ = str(stored["fingerprint"])
         splits = {name: _split(stored[f"{name}.images"], stored[f"{name}.captions"]) for name in FULL_SIZES}
-    return vlbench.PairDataset("scenes", ("image", "text"), splits, print_)
+        return splits, str(stored["fingerprint"])
 
 
 def _split(images: np.ndarray, captions: np.ndarray) -> vlbench.Split:
@@ -42,16 +46,11 @@ def _split(images: np.ndarray, captions: np.ndarray) -> vlbench.Split:
     return vlbench.Split({"image": torch.from_numpy(images), "text": texts}, pairs)
 
 
-def _write(path: Path, made: dict[str, SceneSplit]) -> None:
+def _write(file: IO[bytes], made: dict[str, SceneSplit]) -> None:
     arrays: dict[str, np.ndarray] = {}
     for name, split in made.items():
         arrays[f"{name}.images"] = split.images
         arrays[f"{name}.captions"] = np.frombuffer(json.dumps(split.captions).encode(), dtype=np.uint8)
     splits = {name: _split(arrays[f"{name}.images"], arrays[f"{name}.captions"]) for name in made}
     arrays["fingerprint"] = np.array(vlbench.fingerprint(("image", "text"), splits))
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".npz")
-    with os.fdopen(handle, "wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
-        file.flush()
-        os.fsync(file.fileno())
-    Path(fresh).replace(path)
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle

@@ -96,4 +96,5 @@ def runs(study_plugin: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
             method=method, budget=PAIRS, suite="scenes-mini", out=out, overrides=quick, plugins=[study_plugin]
         )
         made[method] = out / record.id
+        (made[method] / "SHA256SUMS").unlink()  # tests change the artifact, as a stranger does who leaves no hashes
     return made

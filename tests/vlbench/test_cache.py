@@ -1,6 +1,7 @@
 """Cache entries appear whole, under their full key, and are only what was asked for."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.files import fresh_prefix
 
 KEY = {"data": "f", "split": "train", "sizes": [1, 2], "rate": 0.5}
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2], dtype=torch.uint8)}
@@ -67,7 +69,49 @@ def test_a_broken_entry_is_made_again(cache, file, content):
     assert cache.load("features", KEY) is None
     assert torch.equal(cache.get("features", KEY, lambda: TENSORS)["a"], TENSORS["a"])
     assert cache.load("features", KEY) is not None
-    assert len(names(cache.root / "features")) == 1
+    entry = cache.folder("features", KEY).name
+    assert names(cache.root / "features") == [entry, f"{entry}.damaged"]
+
+
+def at(path, position):
+    """Where a bit is flipped: 0 to 1 along a file."""
+    return min(int(position * path.stat().st_size), path.stat().st_size - 1)
+
+
+@pytest.mark.parametrize("file", ["key.json", "data.safetensors", "SHA256SUMS"])
+@pytest.mark.parametrize("position", [0.0, 0.3, 0.7, 1.0])
+def test_one_flipped_bit_in_an_entry_is_named_and_the_entry_made_again(tmp_path, file, position):
+    said = []
+    cache = Cache(tmp_path, said.append)
+    cache.store("features", KEY, TENSORS)
+    path = cache.folder("features", KEY) / file
+    content = bytearray(path.read_bytes())
+    content[at(path, position)] ^= 1
+    path.write_bytes(content)
+    again = {name: tensor + 1 for name, tensor in TENSORS.items()}
+    assert torch.equal(cache.get("features", KEY, lambda: again)["a"], again["a"])
+    assert [line.split()[1:5] for line in said] == [["features", path.parent.name, "is", "damaged"]]
+    assert torch.equal(cache.load("features", KEY)["a"], again["a"])
+
+
+def test_an_entry_without_hashes_as_version_0_1_wrote_it_is_made_again(cache):
+    cache.store("features", KEY, TENSORS)
+    (cache.folder("features", KEY) / "SHA256SUMS").unlink()
+    again = {name: tensor + 1 for name, tensor in TENSORS.items()}
+    assert torch.equal(cache.get("features", KEY, lambda: again)["a"], again["a"])
+
+
+def test_what_a_killed_process_left_half_written_goes_at_the_next_start(cache):
+    cache.store("features", KEY, TENSORS)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead, alive = fresh_prefix().replace(str(os.getpid()), str(gone.pid)), fresh_prefix()
+    for name in (f"{dead}x", f"{alive}y", ".new-of-version-0-1"):
+        (cache.root / "features" / name).mkdir()
+    day_ago = time.time() - 90_000
+    os.utime(cache.root / "features" / ".new-of-version-0-1", (day_ago, day_ago))
+    Cache(cache.root)
+    assert names(cache.root / "features") == [f"{alive}y", cache.folder("features", KEY).name]
 
 
 def test_get_computes_once(cache):
@@ -89,7 +133,7 @@ def test_a_failure_is_not_stored(cache):
     with pytest.raises(RuntimeError):
         cache.get("features", KEY, fail)
     assert cache.load("features", KEY) is None
-    assert names(cache.root / "features") == []
+    assert not (cache.root / "features").exists()
 
 
 def test_an_entry_that_is_there_stays(cache):

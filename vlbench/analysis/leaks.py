@@ -21,6 +21,8 @@ NEAR = 0.99
 ALARM = 0.001
 """Chance, under the train pairs' distribution, below which so many near pairs are flagged."""
 SHOWN = 12
+LARGE = 500_000_000
+"""Pixel values of a test split that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,16 @@ class Nearest:
     item: np.ndarray
 
 
-def audit(run: Finished) -> dict[str, Any]:
+def audit(run: Finished, *, most: int | None = None) -> dict[str, Any]:
     """Nearest test image and caption of every pair, against the same for the train pairs of the same form.
 
     Similarities are cosines: of pixels around their train mean, and of the frozen encoders' standardised features. A
     text vector that started as a mean of captions is compared with mean captions of train images.
+
+    Args:
+        run: whose artifact is looked at.
+        most: train items that are compared with; all if None. Pictures of which that many are too large to compare in
+            memory at once are then left to their features.
 
     Returns:
         look (``image pixels``, ``image features``, ``text features``) -> ``near`` (pairs nearer than 99 % of train
@@ -48,7 +55,7 @@ def audit(run: Finished) -> dict[str, Any]:
     """
     if not isinstance(run.artifact, DistilledPairs):
         raise DataError(f"{run.record.id} holds real train pairs: there is nothing made that could resemble test.")
-    looks = {**_pixel_looks(run), **_feature_looks(run)}
+    looks = {**_pixel_looks(run, most), **_feature_looks(run, most)}
     return {name: _compare(*look) for name, look in looks.items()}
 
 
@@ -56,7 +63,7 @@ Look = tuple[Nearest, Nearest]
 """Of the pairs, and of train pairs."""
 
 
-def _pixel_looks(run: Finished) -> dict[str, Look]:
+def _pixel_looks(run: Finished, most: int | None) -> dict[str, Look]:
     artifact, dataset = run.artifact, run.work.dataset
     assert isinstance(artifact, DistilledPairs)
     looks = {}
@@ -64,16 +71,18 @@ def _pixel_looks(run: Finished) -> dict[str, Look]:
         items = dataset.split("train").items[side]
         if artifact.spaces[side] != ITEMS or not isinstance(items, Tensor):
             continue
+        if most is not None and items[:1].numel() * dataset.split("test").count(side) > LARGE:
+            continue
         centre = items[:: max(1, len(items) // 2000)].float().mean(0).flatten()
         test = _unit(dataset.split("test").items[side], centre)
         looks[f"{side} pixels"] = (
             nearest_test_items(_unit(artifact.sides[side], centre), test),
-            nearest_test_items(_unit(items, centre), test),
+            nearest_test_items(_unit(_sample(items, most), centre), test),
         )  # fmt: skip
     return looks
 
 
-def _feature_looks(run: Finished) -> dict[str, Look]:
+def _feature_looks(run: Finished, most: int | None) -> dict[str, Look]:
     evaluator, artifact = run.evaluator(), run.artifact
     student = evaluator.student
     assert isinstance(artifact, DistilledPairs)
@@ -87,12 +96,17 @@ def _feature_looks(run: Finished) -> dict[str, Look]:
         )
         ours = F.normalize(made.tower_inputs(torch.arange(len(artifact)))[side])
         averaged = artifact.start is not None and side in artifact.start.mean_sides
-        real = _mean_captions(run, side) if averaged else _all(run, side)
+        real = _sample(_mean_captions(run, side) if averaged else _all(run, side), most)
         looks[f"{side} features"] = (
             nearest_test_items(ours.cpu(), test.cpu()),
             nearest_test_items(F.normalize(real).cpu(), test.cpu()),
         )
     return looks
+
+
+def _sample(items: Tensor, most: int | None) -> Tensor:
+    """At most about so many of the items, evenly spread."""
+    return items if most is None else items[:: max(1, -(-len(items) // most))]
 
 
 def _all(run: Finished, side: str) -> Tensor:

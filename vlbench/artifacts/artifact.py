@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vlbench.artifacts.quantise import unpack
 from vlbench.artifacts.soft_targets import PARTS, Targets, check_targets
+from vlbench.disk.sums import damage
 from vlbench.errors import ArtifactError
 from vlbench.files import write_whole
 
@@ -247,6 +248,8 @@ def _read(folder: Path) -> Artifact:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if bad := damage(folder, "artifact.json", "artifact.safetensors"):
+        raise ArtifactError(f"{bad}. Run the command again.")
     try:
         about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "artifact.safetensors")
@@ -263,7 +266,7 @@ def _read(folder: Path) -> Artifact:
         return DistilledPairs(
             ordered, about["spaces"], about["fingerprint"], about["rates"], start, scales, _targets(about, tensors)
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name}: no readable artifact there ({type(error).__name__}: {error}).") from error
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vlbench.board.leaderboard import Group, Row, Score, Table
     from vlbench.board.picture import read_preview
     from vlbench.data.pictures import to_pil
+    from vlbench.disk.sums import damage
     from vlbench.records.ranks import found_and_missed, read_ranks
     from vlbench.records.record import FoundRecord
 
@@ -29,6 +30,7 @@ __all__ = [
     "Row",
     "Score",
     "Table",
+    "damage",
     "format",
     "found_and_missed",
     "published",
@@ -41,6 +43,7 @@ _MODULES = {
     "vlbench.board.leaderboard": ("Group", "Row", "Score", "Table"),
     "vlbench.board.picture": ("read_preview",),
     "vlbench.data.pictures": ("to_pil",),
+    "vlbench.disk.sums": ("damage",),
     "vlbench.records.ranks": ("found_and_missed", "read_ranks"),
     "vlbench.records.record": ("FoundRecord",),
 }

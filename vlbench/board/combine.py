@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from vlbench.board.leaderboard import DECIDING, Table, build_table
+from vlbench.board.gather import Gathered, drawn, gather, without_doubles
+from vlbench.board.leaderboard import DECIDING, LeftOut, Table, build_table
 from vlbench.errors import DataError
-from vlbench.records.record import FoundRecord, find_records
+from vlbench.records.record import FoundRecord
 
 Key = tuple[str, ...]
 """The deciding fields of a record, as text."""
@@ -16,11 +18,26 @@ Key = tuple[str, ...]
 def read_table(paths: Sequence[Path], *, mixed: bool = False) -> Table:
     """The table of all runs under some paths; of the folder ``runs``, where there is one, if none is given.
 
+    Runs of which no table can be made, whatever is in their folders, stand in its ``left_out`` with the reason.
+
     Raises:
-        DataError: a path does not exist, a record is damaged, or two folders cannot be compared.
+        DataError: a path does not exist, or two folders cannot be compared.
     """
+    return drawn(read_boards(paths, mixed=mixed), table_of)[0]
+
+
+def read_boards(paths: Sequence[Path], *, mixed: bool = False) -> Gathered:
+    """The runs that a table of some paths is made of, and those that are left out; errors as of :func:`read_table`."""
     default = [Path("runs")] if Path("runs").is_dir() else []
-    return build_table(merge({path: find_records([path]) for path in paths or default}, mixed=mixed))
+    boards = {path: gather([path]) for path in paths or default}
+    records = merge({path: board.records for path, board in boards.items()}, mixed=mixed)
+    left = {one.folder: one for board in boards.values() for one in board.left_out}
+    return without_doubles(Gathered(records, list(left.values())))
+
+
+def table_of(records: Sequence[FoundRecord], left_out: Sequence[LeftOut]) -> Table:
+    """The table of some runs, which names those that are left out."""
+    return replace(build_table(records), left_out=tuple(left_out))
 
 
 def merge(boards: Mapping[Path, Sequence[FoundRecord]], *, mixed: bool = False) -> list[FoundRecord]:

@@ -17,6 +17,8 @@ from vlbench.board.leaderboard import UNBUDGETED, Group, Row, Score
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.budget import Budget
 from vlbench.progress import seconds_text
+from vlbench.records.evidence import BADGES
+from vlbench.records.evidence import PROVES as PROVES
 
 DERIVED = {
     START: "the real pairs that it began with",
@@ -58,7 +60,12 @@ def details_text(row: Row) -> str:
     """How many runs are merged, how far they were checked, and the options: what stands under the method's name."""
     runs = f"{row.runs} runs" if row.runs > 1 else ""
     home = "" if row.home is None else f"home {row.home:.1f}"
-    return " ".join(filter(None, [runs, home, row.badge, options_text(row)]))
+    return " ".join(filter(None, [runs, home, row.badge, row.origin, flags_text(row), options_text(row)]))
+
+
+def flags_text(row: Row) -> str:
+    """A warning where the audit found made pairs that resemble test items."""
+    return f"RESEMBLES TEST ({', '.join(row.flags)})" if row.flags else ""
 
 
 def mean_text(score: Score | None) -> str:
@@ -106,9 +113,12 @@ def pairs_text(row: Row) -> str:
 
 def bytes_text(row: Row) -> str:
     """Bytes in decimal units."""
-    if row.bytes is None:
-        return "-"
-    size, unit = row.bytes, "B"
+    return "-" if row.bytes is None else size_text(row.bytes)
+
+
+def size_text(size: float) -> str:
+    """A number of bytes in decimal units."""
+    unit = "B"
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
@@ -118,7 +128,7 @@ def bytes_text(row: Row) -> str:
 
 def time_text(row: Row) -> str:
     """Time to condense, train and score."""
-    return "-" if row.seconds is None else seconds_text(row.seconds)
+    return "-" if row.seconds is None else seconds_text(row.seconds) + ("*" if row.origin else "")
 
 
 def notes(group: Group) -> list[str]:
@@ -141,6 +151,7 @@ def notes(group: Group) -> list[str]:
     for part, text in DERIVED.items():
         names = dict.fromkeys(row.method.partition(part)[0] for row in rows if part in row.method)
         lines += [f"{name}{part}a row: {text}." for name in names]
+    lines += _claim_notes(rows)
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
     return lines + _warnings(rows)
 
@@ -150,6 +161,15 @@ def _warnings(rows: Sequence[Row]) -> list[str]:
     found = [(row.method, text) for row in rows for record in row.records for text in record.warnings]
     lines = dict.fromkeys(text if text.startswith(OF_DATA) else f"{method}: {text}" for method, text in found)
     return [shorten(line, LONGEST) for line in lines]
+
+
+def _claim_notes(rows: list[Row]) -> list[str]:
+    lines = [f"{badge} = {PROVES[badge]}" for badge in BADGES if any(row.badge == badge for row in rows)]
+    if any(row.origin for row in rows):
+        lines.append("* A row of a claim; its time, date and curves are claimed, and nobody can check them here.")
+    if any(row.flags for row in rows):
+        lines.append("RESEMBLES TEST: made pairs lie nearer to test items than train items do. Ask: vlbench leaks.")
+    return lines
 
 
 def _spread_note(rows: list[Row], split: str) -> str:

@@ -10,10 +10,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from vlbench.board.columns import short_names
 from vlbench.board.derived_rows import with_derived_rows
+from vlbench.board.plain import cleaned
 from vlbench.board.statistics.intervals import Sample
 from vlbench.board.statistics.ranking import Difference, rank
 from vlbench.board.statistics.samples import CHANCE, is_provisional, samples, score_interval, summaries
@@ -73,7 +76,9 @@ class Row:
         rank: the places it may have among the ranked rows: ``"2"``, or ``"1-3"`` where it cannot be told from others;
             ``""`` for a row that is not ranked.
         home: mean recall on the student that the pairs were made for, where the row is of another one.
-        badge: how far all its records were checked: self-reported, re-evaluated or reproduced; "" if one was not.
+        badge: how far all its records were checked: self-reported, re-evaluated or rebuilt; "" if one was not.
+        origin: the claim it was unpacked from; "" for one's own runs, with which it is never merged.
+        flags: what the audit found: looks by which the made pairs are nearer to test items than train items are.
 
     Examples:
         >>> import vlbench
@@ -101,6 +106,8 @@ class Row:
     rank: str = ""
     badge: str = ""
     home: float | None = None
+    origin: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,9 +161,16 @@ class Group:
         return CEILING if self.budget is None else str(self.budget)
 
 
+class LeftOut(NamedTuple):
+    """A run that no table was made of, and why."""
+
+    folder: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Table:
-    """All groups, by suite, protocol, budget and student.
+    """All groups, by suite, protocol, budget and student; and the runs that stand in none.
 
     Examples:
         >>> import vlbench
@@ -165,12 +179,13 @@ class Table:
     """
 
     groups: tuple[Group, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def build_table(records: Iterable[FoundRecord]) -> Table:
     """The table of some records; the order in which they are given does not matter."""
     comparable: dict[tuple[str, str, str], list[FoundRecord]] = {}
-    for record in with_derived_rows(records):
+    for record in with_derived_rows(map(cleaned, records)):
         key = (record.suite, record.protocol_hash, record.data_fingerprint)
         comparable.setdefault(key, []).append(record)
     groups = [group for key in sorted(comparable) for group in _groups(comparable[key])]
@@ -257,18 +272,30 @@ def _directions(records: Sequence[FoundRecord], student: str) -> dict[str, str]:
 
 
 def _same_but_seed(records: Sequence[FoundRecord]) -> list[list[FoundRecord]]:
-    """Runs that differ in their seed only; of a run that is there twice, the finished and then the later one."""
-    rows: dict[tuple[Any, ...], dict[int, FoundRecord]] = {}
-    for record in sorted(records, key=lambda r: (r.status == "finished", r.created, r.id)):
-        # A run that did not finish is a row of its own: it must not vanish among those that did.
-        key = (record.method, _canonical(record.options), record.status == "finished")
-        rows.setdefault(key, {})[record.seed] = record
-    finished_seeds = {(key[:2], seed) for key, seeds in rows.items() if key[2] for seed in seeds}
+    """Runs that differ in their seed only; one's own apart from claims, and those that did not finish apart.
+
+    Where a seed is there twice with other results, each of them is a row of its own: no date decides between them.
+    """
+    rows: dict[tuple[Any, ...], dict[int, list[FoundRecord]]] = {}
+    for record in sorted(records, key=lambda r: (r.id, r.origin, msgspec.json.encode(r.scores), r.message)):
+        key = (record.method, _canonical(record.options), bool(record.origin), record.status == "finished")
+        same = rows.setdefault(key, {}).setdefault(record.seed, [])
+        if not any(_is_same_result(record, other) for other in same):
+            same.append(record)
+    finished = {(key[:3], seed) for key, seeds in rows.items() if key[3] for seed in seeds}
     merged = []
     for key, seeds in rows.items():
-        kept = [record for seed, record in sorted(seeds.items()) if key[2] or (key[:2], seed) not in finished_seeds]
-        merged += [kept] if kept else []
-    return merged
+        # A run that did not finish is a row of its own, unless it did elsewhere: it must not vanish among the others.
+        wanted = {seed: runs for seed, runs in sorted(seeds.items()) if key[3] or (key[:3], seed) not in finished}
+        merged.append([runs[0] for runs in wanted.values() if len(runs) == 1])
+        merged += [[run] for runs in wanted.values() if len(runs) > 1 for run in runs]
+    return [runs for runs in merged if runs]
+
+
+def _is_same_result(one: FoundRecord, other: FoundRecord) -> bool:
+    if one.status != "finished":
+        return True
+    return (one.scores, one.artifact_sha256) == (other.scores, other.artifact_sha256)
 
 
 def _row(runs: Sequence[FoundRecord], student: str) -> tuple[Row, Sample | None]:
@@ -296,6 +323,8 @@ def _row(runs: Sequence[FoundRecord], student: str) -> tuple[Row, Sample | None]
         provisional=finished and is_provisional(runs, student),
         home=_home(runs, student) if finished else None,
         badge=weakest(run.badge for run in runs),
+        origin=first.origin,
+        flags=tuple(dict.fromkeys(flag for run in runs for flag in run.flags)),
     )
     return row, sample
 
@@ -348,8 +377,10 @@ def _with_recovered(rows: Sequence[Row], floor_method: str) -> list[Row]:
     ceilings = [row for row in rows if row.method == CEILING and row.scores]
     if not floors or not ceilings:
         return list(rows)
-    floor = _mean_recall(min(floors, key=lambda row: (not row.baseline, len(row.options), _canonical(row.options))))
-    ceiling = _mean_recall(ceilings[0])
+    floor = _mean_recall(
+        min(floors, key=lambda row: (row.origin, not row.baseline, len(row.options), _canonical(row.options)))
+    )
+    ceiling = _mean_recall(min(ceilings, key=lambda row: row.origin))
     if ceiling <= floor:
         return list(rows)
     return [

@@ -13,6 +13,7 @@ import numpy
 from PIL import Image, ImageDraw, ImageFont
 
 from vlbench.data.pictures import to_pil
+from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 from vlbench.records.record import Record, read_record
@@ -109,6 +110,8 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
         >>> pixels.shape, len(captions), source
         ((5, 3, 32, 32), 5, 'own')
     """
+    if bad := damage(folder, "preview.npy", "preview.json"):
+        raise DataError(f"{bad}. Run the command again.")
     try:
         # Mapped, so that a file which claims to be huge is refused by its length and the rest is never read.
         pixels = numpy.load(folder / "preview.npy", mmap_mode="r", allow_pickle=False)
@@ -117,8 +120,10 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
         source = str(preview["caption_source"])
     except FileNotFoundError as error:
         raise DataError(f"{str(folder)!r} has nothing to show: {Path(str(error.filename)).name} is missing.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{str(folder)!r}: the preview is damaged ({error}). Run the command again.") from error
+    except Exception as error:  # numpy's reader of headers raises whatever Python's parser does
+        raise DataError(
+            f"{str(folder)!r}: the preview is damaged ({str(error)[:200]}). Run the command again."
+        ) from None
     if pixels.ndim != 4 or pixels.dtype != numpy.uint8 or pixels.shape[1] not in (1, 3) or len(pixels) == 0:
         found = f"{pixels.dtype} {list(pixels.shape)}"
         raise DataError(f"{str(folder)!r}: preview.npy is {found}, expected uint8 [pair, 3, height, width].")

@@ -7,6 +7,7 @@ import io
 import json
 
 from vlbench.board.leaderboard import Group, Row, Table
+from vlbench.board.plain import cell
 
 _FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "baseline", "status")
 _RANK = ("rank", "provisional", "mean low", "mean high")
@@ -21,8 +22,10 @@ def render_csv(table: Table) -> str:
     columns = list(dict.fromkeys(column for group in table.groups for column in group.columns))
     names = [name for column in columns for name in (column, f"{column} sd")]
     file = io.StringIO()
-    writer = csv.DictWriter(file, [*_FIRST, *names, *_RANK, *_LAST, "badge"], restval="", lineterminator="\n")
-    writer.writeheader()
+    writer = csv.DictWriter(
+        file, [*_FIRST, *names, *_RANK, *_LAST, "badge", "claim", "flags"], restval="", lineterminator="\n"
+    )
+    writer.writerow({name: cell(name) for name in writer.fieldnames})
     for group in table.groups:
         writer.writerows(_line(group, row) for row in group.rows)
     return file.getvalue()
@@ -39,7 +42,14 @@ def _line(group: Group, row: Row) -> dict[str, object]:
     }
     for column, score in row.scores.items():
         line |= {column: score.mean, f"{column} sd": score.sd}
-    line |= {"badge": row.badge, "rank": row.rank, "provisional": str(row.provisional).lower()}
+    line |= {
+        "badge": row.badge,
+        "claim": row.origin,
+        "flags": ", ".join(row.flags),
+        "rank": row.rank,
+        "provisional": str(row.provisional).lower(),
+    }
     line |= dict(zip(_RANK[2:], row.interval or ("", ""), strict=True))
     values = (row.runs, row.seeds, row.recovered, row.home, row.pairs, row.bytes, row.seconds)
-    return line | {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}
+    line |= {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}
+    return {name: cell(value) for name, value in line.items()}

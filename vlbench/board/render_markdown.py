@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from vlbench.board import format as wording
 from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
+from vlbench.board.plain import markdown, plain
 
 
 def render_markdown(table: Table) -> str:
     """One Markdown table per group; baselines in italics below the ranked rows, the best ranked bold."""
-    return "\n\n".join(_group(group) for group in table.groups) or wording.EMPTY
+    parts = [_group(group) for group in table.groups] or [wording.EMPTY]
+    parts += [f"Left out: {markdown(plain(folder))}: {markdown(reason)}" for folder, reason in table.left_out]
+    return "\n\n".join(parts)
 
 
 def _group(group: Group) -> str:
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
     header = ["rank", "method", *columns[:-1], "mean recall", "recovered", "pairs", "size", "time"]
-    lines = [f"**{wording.title(group)}**", "", _line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
+    lines = [
+        f"**{markdown(wording.title(group))}**",
+        "",
+        _line(header),
+        _line(["---", "---", *["---:"] * (len(header) - 2)]),
+    ]
     for row in group.rows:
         mark = "*" if row.baseline else "**" if wording.is_best(row) else ""
         lines.append(_line(_cells(row, columns, mark)))
-    return "\n".join([*lines, "", " ".join(wording.notes(group))]).rstrip()
+    return "\n".join([*lines, "", " ".join(map(markdown, wording.notes(group)))]).rstrip()
 
 
 def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
-    options = wording.options_text(row)
-    name = f"{mark}{wording.label(row)}{mark}" + (f" `{options}`" if options else "")
+    options = markdown(wording.options_text(row))
+    about = " ".join(filter(None, [row.badge, row.origin, markdown(wording.flags_text(row))]))
+    name = f"{mark}{markdown(wording.label(row))}{mark}" + (f" {about}" if about else "")
+    name += f" `{options}`" if options else ""
     values = [
         f"{wording.mean_text(row.scores.get(c))} {wording.spread_text(row.scores.get(c))}".strip() for c in columns
     ]
@@ -36,4 +46,4 @@ def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cells) + " |"

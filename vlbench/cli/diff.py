@@ -20,12 +20,11 @@ def command(old: Path, new: Path, as_json: bool) -> None:
     protocol or data is another.
     """
     from vlbench.board.changes import board_changes
+    from vlbench.board.combine import read_table
     from vlbench.board.console import echo_width
-    from vlbench.board.leaderboard import build_table
     from vlbench.board.render_changes import render_changes
-    from vlbench.records.record import find_records
 
-    changes = board_changes(build_table(find_records([old])), build_table(find_records([new])))
+    changes = board_changes(read_table([old], mixed=True), read_table([new], mixed=True))
     if as_json:
         echo_json(changes)
     else:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vlbench.cli.complete import Name, Run
 from vlbench.cli.shared import load, readable_path
+
+if TYPE_CHECKING:
+    from vlbench.board.leaderboard import LeftOut
+    from vlbench.records.record import FoundRecord
+
+BUILT_IN = "vlbench"
+"""Name of the plugin that declares the core's own formats."""
 
 
 @click.command("leaderboard")
@@ -53,16 +62,24 @@ def command(
 
 
 def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file: bool, mixed: bool) -> str:
-    from vlbench.board.combine import read_table
+    from vlbench.board.combine import read_boards, table_of
     from vlbench.board.console import echo_width
+    from vlbench.board.gather import drawn
     from vlbench.errors import PluginError
     from vlbench.registry.invoke import call
 
     registry = load(context)
     registry.get("format", form)
-    table = read_table(runs, mixed=mixed)
     width, styled = echo_width()
-    text = call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
+
+    def draw(records: Sequence[FoundRecord], left_out: Sequence[LeftOut]) -> object:
+        table = table_of(records, left_out)
+        return call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
+
+    of_plugin = registry.owner("format", form) != BUILT_IN
+    text, found = drawn(read_boards(runs, mixed=mixed), draw, blame=not of_plugin)
+    for folder, reason in found.left_out:
+        click.echo(f"Left out: {folder}: {reason}", err=True)
     if not isinstance(text, str):
         raise PluginError(f"format {form!r} returned {type(text).__name__}. It must return text.")
     return text.rstrip("\n")

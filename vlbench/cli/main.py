@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 import vlbench
+from vlbench.cli.failures import file_error, give_up_output, shortened, stopped_code, terminable
 from vlbench.cli.groups import LazyGroup
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 from vlbench.threads import wait_passively
@@ -29,6 +31,7 @@ SECTIONS = {
     "Find": {
         "methods": "List methods, or describe one with its options.",
         "suites": "List suites, or print the protocol of one.",
+        "cache": "List what is stored between runs, check it, or remove what is unused.",
         "plugins": "List plugins and whether each could be loaded.",
     },
     "Check claims": {
@@ -51,11 +54,6 @@ START = "Start with:  vlbench run --method vldd --budget 500"
 
 class Main(LazyGroup):
     """The commands of vlbench, then those of plugins; an expected error is one message and exit code 1."""
-
-    def main(self, *args: Any, **more: Any) -> Any:
-        """As click does, with threads that do not spin."""
-        wait_passively()
-        return super().main(*args, **more)
 
     def sections(self, ctx: click.Context) -> dict[str, dict[str, str]]:
         from vlbench.registry.listing import listed
@@ -95,7 +93,25 @@ class Main(LazyGroup):
         try:
             return super().invoke(ctx)
         except VlbenchError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(shortened(str(error))) from error
+        except RecursionError as error:
+            raise click.ClickException("a file or a value is nested too deeply to be read.") from error
+        except KeyboardInterrupt as error:
+            click.echo("Stopped. What was finished is kept; give the same command again.", err=True)
+            raise click.exceptions.Exit(stopped_code(error)) from None
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """As click does; threads do not spin, what the file system refuses is one line, SIGTERM is Ctrl-C."""
+        wait_passively()
+        try:
+            with terminable():
+                return super().main(*args, **extra)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            give_up_output()
+            click.echo(f"Error: {shortened(file_error(error))}", err=True)
+            sys.exit(1)
 
 
 @click.group(

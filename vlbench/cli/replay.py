@@ -82,6 +82,8 @@ def _echo_outcome(replayed: Replayed, out: Path) -> None:
         click.echo(f"artifact: {'the same' if replayed.same_artifact else 'not the same'} to the last byte")
     if replayed.same_code is not None:
         click.echo(f"method's code: {'the same' if replayed.same_code else 'not the same'}, by its hash")
-    verdict = "reproduced" if replayed.agrees else "NOT REPRODUCED: a recorded score lies outside"
+    verdict = (
+        "rebuilt" if replayed.rebuilt else "agrees" if replayed.agrees else "DIFFERS: a recorded score lies outside"
+    )
     click.echo(click.style(verdict, bold=True))
     click.echo(f"Written to {readable_path(out / replayed.record.id)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vlbench.cli.complete import Name
+from vlbench.cli.failures import stopped_code
 from vlbench.cli.shared import comma_list, echo_json, key_values, load, no_network, readable_path
 from vlbench.errors import OptionError
 
@@ -159,11 +160,18 @@ def asked_for(
     return chosen
 
 
+MOST_DIGITS = 18
+"""Of a seed."""
+
+
 def _seeds(given: Sequence[str]) -> tuple[int, ...]:
     texts = comma_list(given)
     for text in texts:
-        if not text.isdecimal():
-            raise OptionError(f"--seed {text!r} is not a whole number of at least 0. Give some, as in --seed 0,1,2.")
+        if not text.isdecimal() or len(text) > MOST_DIGITS:
+            raise OptionError(
+                f"--seed {text[:40]!r} is not a whole number of at least 0 and at most {MOST_DIGITS} digits. "
+                "Give some, as in --seed 0,1,2."
+            )
     return tuple(map(int, texts))
 
 
@@ -176,12 +184,12 @@ def _run(
     try:
         with observer() as watching:
             return run_many(registry, methods=methods, budgets=budgets, request=request, observer=watching)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo(
             f"Stopped. Progress is saved in {readable_path(request.out)}. Run the same command to continue.",
             err=True,
         )
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(stopped_code(error)) from None
 
 
 def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
-from vlbench.records.evidence import SELF_REPORTED
+from vlbench.records.evidence import PROVES, SELF_REPORTED
 
 if TYPE_CHECKING:
     from vlbench.verification.checks import ClaimCheck
@@ -50,7 +50,7 @@ def command(
         echo_checks(found.checks)
         click.echo(_conclusion(found))
         if keep is not None and not found.failed:
-            click.echo(f"Unpacked to {readable_path(keep)}, as a run of its own")
+            click.echo(f"Unpacked to {readable_path(Path(found.folder))}, a folder of its own")
     context.exit(int(found.failed or (found.badge == SELF_REPORTED and not no_retrain)))
 
 
@@ -63,4 +63,7 @@ def echo_checks(checks: list[ClaimCheck]) -> None:
 def _conclusion(found: Verification) -> str:
     if found.failed:
         return click.style("REFUSED: a check failed.", fg="red", bold=True)
-    return f"Badge: {click.style(found.badge, bold=True)}"
+    lines = [f"Badge: {click.style(found.badge, bold=True)} = {PROVES[found.badge]}"]
+    if found.flags:
+        lines.append(f"RESEMBLES TEST by {', '.join(found.flags)}: look at it with vlbench leaks.")
+    return "\n".join(lines)

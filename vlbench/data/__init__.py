@@ -16,6 +16,7 @@ from vlbench.lazy import lazy_name
 if TYPE_CHECKING:
     from vlbench.data.images import EncodedImage, cached_images, read_images
     from vlbench.data.pictures import open_picture
+    from vlbench.disk.made import made_once
     from vlbench.registry.drafts import Draft, Suggestion
     from vlbench.registry.specs import NeededFile
 
@@ -25,6 +26,7 @@ __all__ = [
     "NeededFile",
     "Suggestion",
     "cached_images",
+    "made_once",
     "open_picture",
     "read_images",
 ]
@@ -32,6 +34,7 @@ __all__ = [
 _MODULES = {
     "vlbench.data.images": ("EncodedImage", "cached_images", "read_images"),
     "vlbench.data.pictures": ("open_picture",),
+    "vlbench.disk.made": ("made_once",),
     "vlbench.registry.drafts": ("Draft", "Suggestion"),
     "vlbench.registry.specs": ("NeededFile",),
 }

@@ -17,8 +17,9 @@ from torch import Tensor
 from vlbench.artifacts.artifact import Artifact, Selection
 from vlbench.artifacts.coded_size import first_fitting, mean_pair_bytes
 from vlbench.cache import Cache, Key
-from vlbench.errors import ArtifactError, BudgetError, DivergedError
-from vlbench.files import write_whole
+from vlbench.disk.tensors import read_tensors, write_tensors
+from vlbench.errors import ArtifactError, BudgetError, DataError, DivergedError
+from vlbench.files import set_aside
 from vlbench.finite import which_not_finite
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
@@ -278,22 +279,20 @@ class Context:
     def save_checkpoint(self, tensors: dict[str, Tensor]) -> None:
         """Keep a method's state, in place of the last; the next run of the same command finds it."""
         if self.work is not None:
-            from safetensors.torch import save
-
-            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
             # What a run took so far goes with it: the next part's cost is the sum.
             spent_s = self._job.clock.so_far_s if self._job.clock else 0.0
-            content = save(plain, metadata={"spent_s": repr(spent_s)})
-            write_whole(self.work / "checkpoint.safetensors", content)
+            write_tensors(self.work / "checkpoint.safetensors", tensors, {"spent_s": repr(spent_s)})
 
     def load_checkpoint(self) -> dict[str, Tensor] | None:
-        """The state that an interrupted run of the same command kept, or None."""
-        from safetensors import safe_open
-
+        """The state that an interrupted run of the same command stored, or None; a damaged one is set aside."""
         if self.work is None or not (self.work / "checkpoint.safetensors").exists():
             return None
-        with safe_open(self.work / "checkpoint.safetensors", "pt") as kept:
-            if self._job.clock is not None:
-                self._job.clock.before_s = float((kept.metadata() or {}).get("spent_s", 0.0))
-            # Cloned, as in the cache: what is read lies at odd addresses, where sums' last bits come out differently.
-            return {name: kept.get_tensor(name).clone() for name in kept.keys()}  # noqa: SIM118  # it is no dict
+        try:
+            tensors, about = read_tensors(self.work / "checkpoint.safetensors")
+        except DataError as error:
+            aside = set_aside(self.work / "checkpoint.safetensors")
+            self.observer.message(f"{error}. Set aside as {aside.name}; the method begins again.")
+            return None
+        if self._job.clock is not None:
+            self._job.clock.before_s = float(about.get("spent_s", 0.0))
+        return tensors

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import ProtocolError
+from vlbench.protocol.form import check_tables
 from vlbench.protocol.protocol import Protocol, parse_protocol
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
+
+LARGEST = 1 << 20
+"""Bytes of a suite's file."""
 
 
 def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] | None = None) -> Protocol:
@@ -33,19 +37,39 @@ def load_protocol(suite: str, registry: Registry, overrides: Mapping[str, str] |
             raise ProtocolError(
                 f"no suite file {suite!r}. Give the path of a TOML file, or a name from: vlbench suites"
             )
-        where, text = path.name, path.read_text(encoding="utf-8")
+        where, text = path.name, _text(path)
     else:
         where, text = suite, registry.get("suite", suite).read_text()
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProtocolError(f"suite {where} is no valid TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, and nesting without an end
+        raise ProtocolError(f"suite {where} is no valid TOML: {str(error)[:200]}.") from None
+    try:
+        return _protocol(table, registry, where, overrides or {})
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        raise ProtocolError(
+            f"suite {where}: a value is of another type than a suite has there ({type(error).__name__}: {error})."
+        ) from None
+
+
+def _protocol(table: dict[str, Any], registry: Registry, where: str, overrides: Mapping[str, str]) -> Protocol:
+    check_tables(table, where)
     table.setdefault("rows", {})
     _write_out_students(table, registry)
-    for key, value in (overrides or {}).items():
+    for key, value in overrides.items():
         _override(table, key, value)
         _write_out_students(table, registry)
+    check_tables(table, where)
     return parse_protocol(table, where=where, overrides=overrides)
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > LARGEST:
+        raise ProtocolError(f"suite {path.name} is larger than {LARGEST >> 20} MB.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"suite {path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
 
 
 def other_students(scored: Iterable[str], suite: str, registry: Registry) -> tuple[str, ...]:
@@ -82,7 +106,7 @@ def _override(table: dict[str, Any], key: str, text: str) -> None:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 
@@ -91,7 +92,9 @@ def read_ranks(folder: Path) -> list[Block] | None:
         (('convnet', 0, 'image_to_text'), True)
     """
     path = folder / FILE_NAME
-    if not path.exists():
+    if bad := damage(folder, FILE_NAME):
+        raise DataError(f"{bad}. Run the command again.")
+    if not path.exists() and not path.is_symlink():
         return None
     try:
         blocks = list(_blocks(path))
@@ -111,6 +114,7 @@ def _blocks(path: Path) -> Iterator[Block]:
     file = parquet.ParquetFile(pyarrow.BufferReader(path.read_bytes()), pre_buffer=False)
     needed = [name for name in COLUMNS if name != "query"]
     table = file.read(columns=needed, use_threads=False).combine_chunks()
+    _check_types(table)
     codes, names = {}, {}
     for name in ("student", "direction"):
         column = table[name].combine_chunks().dictionary_encode()
@@ -127,6 +131,18 @@ def _blocks(path: Path) -> Iterator[Block]:
             names["direction"][codes["direction"][start]],
         )
         yield key, rank[start:stop], cluster[start:stop]
+
+
+def _check_types(table: Any) -> None:
+    from pyarrow import types
+
+    for name in ("student_seed", "rank", "cluster"):
+        if not types.is_int32(table[name].type) or table[name].null_count:
+            raise ValueError(f"{name} is {table[name].type} with {table[name].null_count} missing, not int32")
+    for name in ("student", "direction"):
+        kind = table[name].type
+        if not types.is_string(kind.value_type if types.is_dictionary(kind) else kind) or table[name].null_count:
+            raise ValueError(f"{name} is {kind} with {table[name].null_count} missing, not text")
 
 
 def found_and_missed(ranks: Array) -> tuple[list[int], list[int]]:

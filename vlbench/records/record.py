@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from vlbench.cache import short_hash
+from vlbench.disk.sums import damage
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 from vlbench.records.evidence import read_evidence
@@ -192,11 +193,14 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
 
 
 class FoundRecord(Record, frozen=True, kw_only=True):
-    """A record and where it was found. These two fields are never written.
+    """A record and where it was found. These fields are never written.
 
     Attributes:
         folder: of the run; None for a row of a table that has no folder of its own.
         badge: how far the record was checked, see :mod:`vlbench.records.evidence`; "" if it was not.
+        origin: the claim it was unpacked from; "" for one's own run.
+        flags: looks by which the audit found made pairs nearer to test items than train items are.
+        artifact_sha256: of the tensors next to it; "" where there are none.
 
     Examples:
         >>> import vlbench
@@ -208,6 +212,9 @@ class FoundRecord(Record, frozen=True, kw_only=True):
 
     folder: Path | None = None
     badge: str = ""
+    origin: str = ""
+    flags: list[str] = []
+    artifact_sha256: str = ""
 
     @classmethod
     def of(cls, record: Record, folder: Path | None = None, badge: str = "") -> Self:
@@ -228,6 +235,8 @@ def read_record(path: Path) -> Record:
         DataError: the file is missing or damaged, has another schema, or a field has a value that is not allowed.
     """
     file = path / FILE_NAME if path.is_dir() else path
+    if file.name == FILE_NAME and (bad := damage(file.parent, FILE_NAME)):
+        raise DataError(f"{bad}. Run the command again to replace it.")
     try:
         return parse_record(msgspec.json.decode(file.read_bytes()))
     except (OSError, msgspec.MsgspecError, RecursionError, DataError) as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
@@ -30,6 +31,7 @@ from vlbench.runs.jobs import (
 )
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
+from vlbench.runs.recover import alone_with, find_run, is_whole, remove_traces, sealing
 from vlbench.runs.request import RunRequest
 from vlbench.runs.rescoring import full_artifact, scored_again
 from vlbench.runs.scoring import score, score_start, write_found
@@ -80,17 +82,23 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
     """
     blank = asked_record(session, job)
     folder = session.request.out / blank.id
-    found = _finished(folder, blank)
-    if found is not None:
-        return _reused(session, job, found, folder)
-    record = _attempt(session, job, blank, folder, alone=alone)
-    if record.status != "finished":
-        session.observer.message(f"{job}: {record.status}: {record.message}")
-    for text in record.warnings[len(session.data_warnings) :]:
-        session.observer.message(f"{job}: {text}")
-    write_record(folder, record)
-    if record.status != "failed":
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    if is_whole(folder) and (found := _reused(session, job, blank, folder)) is not None:
+        return found
+    with alone_with(folder, str(job), session.observer.message):
+        # Another process may have made it meanwhile.
+        return _reused(session, job, blank, folder) or _made(session, job, blank, folder, alone=alone)
+
+
+def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: bool) -> Record:
+    with sealing(folder):
+        record = _attempt(session, job, blank, folder, alone=alone)
+        if record.status != "finished":
+            session.observer.message(f"{job}: {record.status}: {record.message}")
+        for text in record.warnings[len(session.data_warnings) :]:
+            session.observer.message(f"{job}: {text}")
+        write_record(folder, record)
+        if record.status != "failed":
+            remove_traces(folder)
     written = read_record(folder)
     session.observer.record(written)
     return written
@@ -125,22 +133,21 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     if condensed:
         reference = session.evaluator(session.protocol.reference)
         write_preview(folder, artifact, session.dataset.split("train"), reference)
+        write_audit(folder, artifact, session)
     return Made(condensed, scored, start)
 
 
-def _finished(folder: Path, blank: Record) -> Record | None:
-    found = read_record(folder) if (folder / "record.json").exists() else None
-    same = found is not None and found.same_request(blank)
-    return found if found is not None and same and found.status == "finished" else None
-
-
-def _reused(session: Session, job: Job, found: Record, folder: Path) -> Record:
-    """A finished row; on students that it was not scored with, it is scored again."""
-    blank = asked_record(session, job)
+def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record | None:
+    """The finished row that is on disk, if any; what is damaged of it, and students it lacks, are made again."""
+    run = find_run(folder, session.observer.message)
+    found = run.record
+    if found is None or not found.same_request(blank) or found.status != "finished":
+        return None
     other = found.method_code not in ("", blank.method_code)
     by = ", by other code of the method: remove it to run this code" if other else ""
     session.observer.message(f"{job}: finished before, see {folder}{by}")
-    if not all(student in found.scores for student in session.students):
-        found = scored_again(session, job, found, folder)
-        write_record(folder, found)
+    if run.missing or not all(student in found.scores for student in session.students):
+        with sealing(folder):
+            found = scored_again(session, job, found, folder)
+            write_record(folder, found)
     return replace(found, baseline=job.baseline)

@@ -140,3 +140,13 @@ def nearest_texts(artifact: Artifact, train: Split, evaluator: Evaluator, *, mos
         better = value > best
         best[better], nearest[better] = value[better], at[better] + int(part[0])
     return [texts[i] for i in nearest.tolist()], "nearest"
+
+
+@torch.no_grad()
+def text_cosines(artifact: Artifact, texts: Sequence[int], evaluator: Evaluator) -> Tensor:
+    """Cosine of each of the first pairs' text to a train text of one's choice: float32 [text]."""
+    student, tower_inputs = evaluator.student, evaluator.tower_inputs["train"]
+    side = student.sides[1]
+    made = training_set(artifact, student, tower_inputs).tower_inputs(torch.arange(len(texts)))[side]
+    chosen = tower_inputs.take(side, torch.tensor(list(texts)))
+    return F.cosine_similarity(made, chosen.to(made.device), dim=-1)

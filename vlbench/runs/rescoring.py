@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import Artifact, check_artifact, load_artifact
 from vlbench.budget import Budget
 from vlbench.progress import Observer, SilentObserver
 from vlbench.records.record import FILE_NAME, Cost, Record, read_record
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job
+from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import asked_record, command_of, with_scores
 from vlbench.runs.request import AS_RECORDED, RunRequest
 from vlbench.runs.scoring import Scored, chance_scores, score, score_start, write_found
@@ -71,6 +73,10 @@ def scored_again(session: Session, job: Job, found: Record, folder: Path) -> Rec
     artifact = full_artifact(session) if job.method == FULL else load_artifact(folder)
     scored = score(session, artifact, job.seed, label=job.method, students=students)
     write_found(folder, session, scored)
+    if job.has_method:
+        reference = session.evaluator(session.protocol.reference)
+        write_preview(folder, artifact, session.dataset.split("train"), reference)
+        write_audit(folder, artifact, session)
     start = score_start(session, artifact, job.seed, students=students)
     cost = structs.replace(found.cost, train_s=scored.train_s, score_s=scored.score_s)
     record = structs.replace(with_scores(session, found, scored), cost=cost, command=command)

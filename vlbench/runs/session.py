@@ -55,7 +55,7 @@ class Session:
         self.registry, self.request = registry, request
         self.observer = ObserverGroup(registry, observer)
         self.protocol = load_protocol(request.suite, registry, request.overrides)
-        self.cache = Cache(default_cache())
+        self.cache = Cache(default_cache(), self.observer.message)
         self.device = choose_device(request.device)
         self._evaluators: dict[str, Evaluator] = {}
         for method in self.protocol.rows.always:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import vlbench
+from vlbench.disk.sums import file_hash
 from vlbench.errors import DataError
+from vlbench.files import fresh_file
 from vlbench.records.ranks import COLUMNS
 from vlbench.records.ranks import FILE_NAME as RANKS
 from vlbench.records.record import Record
@@ -65,10 +67,11 @@ def pack(folder: Path, target: Path, about: Mapping[str, str]) -> dict[str, Any]
             raise DataError(f"{name} has {size:,} bytes. A bundle holds at most {LARGEST[name]:,} of it.")
     files = {name: _described(folder / name) for name in names}
     manifest = sealed({"bundle": BUNDLE, "files": files, **about})
-    fresh = target.with_name(f".new-{target.name}")
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
+        with (
+            fresh_file(target) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=False) as archive,
+        ):
             archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode())
             for name in names:
                 entry = _entry(name)
@@ -76,11 +79,8 @@ def pack(folder: Path, target: Path, about: Mapping[str, str]) -> dict[str, Any]
                 with archive.open(entry, "w") as into, (folder / name).open("rb") as source:
                     while chunk := source.read(_CHUNK):
                         into.write(chunk)
-        fresh.replace(target)
     except (zipfile.LargeZipFile, RuntimeError):
         raise DataError(f"the files of {folder.name} are too large for one bundle (2 GiB).") from None
-    finally:
-        fresh.unlink(missing_ok=True)
     return manifest
 
 
@@ -120,12 +120,6 @@ def unpack(bundle: Path, folder: Path) -> dict[str, Any]:
     if not same:
         refuse(bundle.name, "some bytes of it belong to no file in it")
     return manifest
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +10,25 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from vlbench.records.record import NO_FAMILY, SCHEMA, Environment, Record, StudentScores, Summary, record_id
+from vlbench.records.fit import record_problem
+from vlbench.records.record import (
+    NO_FAMILY,
+    SCHEMA,
+    Environment,
+    Record,
+    StudentScores,
+    Summary,
+    record_id,
+    record_table,
+)
 from vlbench.records.summary import sample_sd
+from vlbench.verification.names import MOST_CURVES, MOST_POINTS, text_problem, texts
 
 CheckOutcome = Literal["ok", "failed", "open", "claimed"]
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "deterministic", "settings",
+    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "settings",
     "warnings", "resumed", "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""
@@ -52,6 +64,7 @@ def record_checks(record: Record) -> list[ClaimCheck]:
     return [
         ClaimCheck("schema", "ok", f"every field known, as in schema {SCHEMA}"),
         verdict("asked", list(_asked(record)), "finished, by the protocol, and the id is the hash of what was asked"),
+        verdict("texts", list(_texts(record)), "none is endless or holds what is not seen; the date is one"),
         verdict("command", list(_command(record)), "asks for the same"),
         verdict(
             "arithmetic", list(_arithmetic(record)), "recalls rise with K; means and spread are those of the seeds"
@@ -67,6 +80,27 @@ def _asked(record: Record) -> Iterator[str]:
         yield f"{', '.join(missing)} missing"
     elif record.id != (expected := record_id(record)):
         yield f"id is {record.id!r}, what was asked gives {expected!r}"
+    if problem := record_problem(record):
+        yield problem
+
+
+def _texts(record: Record) -> Iterator[str]:
+    for place, text in texts(record_table(record)):
+        if problem := text_problem(text):
+            yield f"{place} {problem}"
+    if record.message:
+        yield "a finished run has no message"
+    if len(record.curves) > MOST_CURVES or sum(map(len, record.curves.values())) > MOST_POINTS:
+        yield f"more than {MOST_CURVES} curves or {MOST_POINTS:,} points"
+    names = [plugin.name for plugin in record.plugins]
+    if len(set(names)) < len(names):
+        yield "a plugin is named twice"
+    try:
+        created = datetime.datetime.fromisoformat(record.created)
+        if created.tzinfo is None or created > datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1):
+            yield f"created is {record.created!r}: in the future, or without a time zone"
+    except (ValueError, OverflowError):
+        yield f"created is {record.created[:40]!r}, no date"
 
 
 def claimable(record: Record) -> Iterator[str]:
@@ -98,6 +132,8 @@ def _command(record: Record) -> Iterator[str]:
     suites = [value for name, value in pairs if name == "--suite"]
     if len(suites) != 1 or not (suites[0] == record.suite or suites[0].endswith(".toml")):
         yield f"--suite is {', '.join(suites) or 'missing'}, the record says {record.suite}"
+    keys = [f"{name} {value.partition('=')[0] if name in ('-o', '--set') else ''}" for name, value in pairs]
+    yield from (f"{key.strip()} is given twice" for key in dict.fromkeys(keys) if keys.count(key) > 1)
     known = {"--method", "--budget", "--seed", "--suite", "--students", "-o", "--set"}
     yield from (f"{name} is unknown" for name, _ in pairs if name not in known)
     for name, value in pairs:

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vlbench.budget import Budget
+from vlbench.disk.sums import file_hash
 from vlbench.errors import DataError, UnknownNameError
 from vlbench.progress import Observer
 from vlbench.protocol.load import other_students
-from vlbench.records.evidence import REPRODUCED, SELF_REPORTED, read_evidence, write_evidence
+from vlbench.records.evidence import REBUILT, SELF_REPORTED, read_evidence, write_evidence
 from vlbench.records.record import FILE_NAME, Record
 from vlbench.runs.jobs import Job, command_words, method_options, option_text
 from vlbench.runs.request import RunRequest
-from vlbench.verification.bundle import file_hash, unpack
-from vlbench.verification.checks import ClaimCheck, record_checks
+from vlbench.verification.bundle import unpack
+from vlbench.verification.checks import CheckOutcome, ClaimCheck, record_checks
 from vlbench.verification.compare import Comparison, retrained_checks
 from vlbench.verification.verify import Verification, read_stranger
 
@@ -66,6 +67,11 @@ class Replayed:
     comparisons: list[Comparison]
     same_artifact: bool | None
     same_code: bool | None
+
+    @property
+    def rebuilt(self) -> bool:
+        """Whether the same code made the same artifact bit by bit, and the scores agree."""
+        return self.agrees and bool(self.same_artifact and self.same_code)
 
     @property
     def agrees(self) -> bool:
@@ -198,17 +204,21 @@ def replay(source: Source, registry: Registry, request: RunRequest, observer: Ob
 
 
 def leave_evidence(source: Source, replayed: Replayed) -> None:
-    """Write down next to the record that it was reproduced, or that it was tried and was not."""
+    """Write down next to the record whether it was rebuilt; otherwise it keeps the badge it had."""
     before = read_evidence(source.folder)
     checks = [
         ClaimCheck(check.name.replace("retrained", "replayed"), check.outcome, check.detail)
         for check in replayed.checks
     ]
+    bits = "same" if replayed.same_artifact else "other" if replayed.same_artifact is not None else "no"
+    code = "same" if replayed.same_code else "other" if replayed.same_code is not None else "no"
+    outcome: CheckOutcome = "ok" if replayed.rebuilt else "failed"
+    checks.append(ClaimCheck("rebuilt", outcome, f"{bits} artifact, {code} code to compare"))
     found = Verification(
         id=source.record.id,
         manifest_sha256=before.get("manifest_sha256", ""),
         record_sha256=file_hash(source.folder / FILE_NAME),
-        badge=REPRODUCED if replayed.agrees else before.get("badge", SELF_REPORTED),
+        badge=REBUILT if replayed.rebuilt else before.get("badge", SELF_REPORTED),
         checks=checks,
         comparisons=replayed.comparisons,
         environment=replayed.record.environment,

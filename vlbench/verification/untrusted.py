@@ -88,7 +88,9 @@ def check_pictures(path: Path) -> None:
             if np.lib.format.read_magic(file) != (1, 0):
                 refuse(path.name, "it is of another version of the format")
             shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
-        except (ValueError, TypeError, OverflowError, SyntaxError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # numpy gives the header to Python's tokenizer and parser
             refuse(path.name, f"no array of ours ({str(error)[:100]})")
         rest = path.stat().st_size - file.tell()
     if kind != np.uint8 or fortran or len(shape) != 4 or math.prod(shape) != rest:
@@ -103,7 +105,7 @@ def check_table(path: Path, columns: tuple[str, ...]) -> None:
     try:
         with ParquetFile(path, thrift_string_size_limit=1 << 20, thrift_container_size_limit=1 << 16) as file:
             about, types = file.metadata, file.schema_arrow
-    except (ArrowException, OSError, ValueError) as error:
+    except (ArrowException, OSError, ValueError, TypeError, MemoryError, RecursionError) as error:
         refuse(path.name, f"no table of ours ({' '.join(str(error).split())[:100]})")
     if tuple(types.names) != columns or about.num_rows > MOST_RANKS:
         refuse(path.name, f"{about.num_rows:,} rows of {', '.join(types.names)[:100]}. Allowed: {MOST_RANKS:,}")

@@ -5,23 +5,26 @@ from __future__ import annotations
 import datetime
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
+from vlbench.disk.sums import drop_sums, file_hash, write_sums
 from vlbench.errors import DataError, NotFiniteError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, SilentObserver
 from vlbench.protocol.load import other_students
-from vlbench.records.evidence import RE_EVALUATED, SELF_REPORTED, write_evidence
+from vlbench.records.evidence import ORIGIN, RE_EVALUATED, SELF_REPORTED, write_evidence, write_origin
 from vlbench.records.ranks import FILE_NAME as RANKS
-from vlbench.records.record import FILE_NAME, SCHEMA, Environment, Record, parse_record
+from vlbench.records.record import FILE_NAME, SCHEMA, Environment, FoundRecord, Record, parse_record
 from vlbench.runs.request import AS_RECORDED, RunRequest
-from vlbench.verification.bundle import LARGEST, MANIFEST, file_hash, unpack
+from vlbench.verification.bundle import LARGEST, MANIFEST, unpack
 from vlbench.verification.checks import ClaimCheck, record_checks, verdict
 from vlbench.verification.compare import Comparison
+from vlbench.verification.declared import method_checks, name_checks
 from vlbench.verification.rank_checks import cluster_problems, equal_ranks, rank_checks
 from vlbench.verification.untrusted import parse_json, refuse
 
@@ -39,11 +42,13 @@ class Verification:
         id: of the run that is claimed.
         manifest_sha256: of the bundle's manifest; "" for what came in no bundle.
         record_sha256: of the record's file.
-        badge: ``self-reported``, ``re-evaluated`` or ``reproduced``.
+        badge: ``self-reported``, ``re-evaluated`` or ``rebuilt``.
         checks: in the order made.
         comparisons: of the claimed scores with those of students trained here.
         environment: where this was found.
         created: when, ISO 8601 in UTC.
+        flags: looks by which the audit found made pairs nearer to test items than train items are.
+        folder: where the claim was unpacked, if anywhere.
     """
 
     id: str
@@ -54,6 +59,8 @@ class Verification:
     comparisons: list[Comparison] = field(default_factory=list)
     environment: Environment = field(default_factory=Environment)
     created: str = ""
+    flags: list[str] = field(default_factory=list)
+    folder: str = ""
 
     @property
     def failed(self) -> bool:
@@ -79,22 +86,38 @@ def verify(
     Args:
         bundle: the file.
         request: ``device``, and ``suite``: a TOML file with the protocol, or the declared one that the record names.
-        registry: knows suites, data sets and encoders; the method is not needed.
+        registry: knows suites, data sets and encoders; the method is not needed. Where it is declared, family,
+            options and ``deterministic`` are compared with its declaration.
         retrain: also train the students again; otherwise the claim stays self-reported.
         observer: receives progress.
-        keep: folder of runs in which to unpack the claim, with the evidence, if no check fails.
+        keep: folder of runs in which to unpack the claim, with the evidence, if no check fails. It gets a folder of
+            its own, named after the run and the bundle's hash, so that no run that is there is touched.
 
     Raises:
         DataError: it is no bundle, or not a whole one.
     """
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)  # where nothing can be unpacked, nothing is trained first
+    try:
+        return _verify(bundle, request, registry, retrain=retrain, observer=observer or SilentObserver(), keep=keep)
+    except (VlbenchError, OSError):
+        raise
+    except Exception as error:  # a stranger's bytes: whatever they make a library raise, it is a refusal
+        refuse(bundle.name, f"reading it raised {type(error).__name__}: {str(error)[:200]}")
+
+
+def _verify(
+    bundle: Path, request: RunRequest, registry: Registry, *, retrain: bool, observer: Observer, keep: Path | None
+) -> Verification:
     with tempfile.TemporaryDirectory(prefix="vlbench-claim-") as name:
         folder = Path(name)
         manifest = unpack(bundle, folder)
         found = _Findings([ClaimCheck("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")])
-        record = found.read(folder, manifest["id"])
+        record = found.read(folder, manifest["id"], registry)
         if record is not None and not _failed(found.checks):
             request = replace(request, suite=request.suite or record.suite)
-            found.look(folder, record, registry, request, observer or SilentObserver(), retrain=retrain)
+            others = _others(registry, record, keep)
+            found.look(folder, record, registry, request, observer, retrain=retrain, others=others)
         result = Verification(
             id=record.id if record else "",
             manifest_sha256=manifest["sha256"],
@@ -104,10 +127,21 @@ def verify(
             comparisons=found.comparisons,
             environment=found.environment,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            flags=found.flags,
         )
-        if keep is not None and not result.failed:
-            _keep(folder, keep / result.id, result)
-    return result
+        if keep is None or result.failed:
+            return result
+        return _unpacked(folder, keep, result, manifest, bundle)
+
+
+def _others(registry: Registry, record: Record, keep: Path | None) -> Sequence[FoundRecord]:
+    """Runs of other seeds that are here, where the claim's method draws."""
+    spec = registry.all("method").get(record.method)
+    if keep is None or (spec is not None and spec.deterministic):
+        return []
+    from vlbench.board.gather import gather
+
+    return gather([keep]).records
 
 
 def read_stranger(path: Path) -> tuple[Record, int]:
@@ -132,9 +166,10 @@ class _Findings:
         self.checks = checks
         self.comparisons: list[Comparison] = []
         self.environment = Environment()
+        self.flags: list[str] = []
         self.version = SCHEMA
 
-    def read(self, folder: Path, claimed_id: str) -> Record | None:
+    def read(self, folder: Path, claimed_id: str, registry: Registry) -> Record | None:
         """The record, checked by itself and against its ranks; None where its form is wrong."""
         try:
             record, self.version = read_stranger(folder / FILE_NAME)
@@ -142,6 +177,8 @@ class _Findings:
             self.checks.append(ClaimCheck("schema", "failed", str(error)))
             return None
         self.checks += record_checks(record)
+        if not _failed(self.checks):
+            self.checks += [*name_checks(record, registry), *method_checks(record, registry)]
         if not _failed(self.checks) and claimed_id != record.id:
             self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
         if not _failed(self.checks):
@@ -150,9 +187,10 @@ class _Findings:
 
     def look(
         self, folder: Path, record: Record, registry: Registry, request: RunRequest, observer: Observer,
-        *, retrain: bool,
+        *, retrain: bool, others: Sequence[FoundRecord],
     ) -> None:  # fmt: skip
         from vlbench.verification.data_checks import artifact_checks, open_artifact
+        from vlbench.verification.twins import twin_problems
 
         try:
             artifact = open_artifact(folder)
@@ -160,6 +198,9 @@ class _Findings:
             self.checks.append(ClaimCheck("artifact", "failed", str(error)))
             return
         self.checks += artifact_checks(record, artifact)
+        if others:
+            twins = list(twin_problems(record, artifact, others))
+            self.checks.append(verdict("seeds", twins, "no other seed here holds the same artifact"))
         if _failed(self.checks):
             return
         try:
@@ -185,6 +226,7 @@ class _Findings:
             self.checks += [queries] if (folder / RANKS).exists() else []
 
     def _retrain(self, work: Session, record: Record, artifact: Artifact, folder: Path) -> None:
+        from vlbench.analysis.flags import audit_flags
         from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
@@ -209,6 +251,7 @@ class _Findings:
             checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")
         shutil.rmtree(folder / "here")
         self.checks += checks
+        self.flags = audit_flags(artifact, work)
 
 
 def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Session:
@@ -223,8 +266,19 @@ def _failed(checks: list[ClaimCheck]) -> bool:
     return any(check.outcome == "failed" for check in checks)
 
 
-def _keep(folder: Path, target: Path, result: Verification) -> None:
-    for path in folder.iterdir():
-        if path.name != MANIFEST:
-            write_whole(target / path.name, path.read_bytes())
+def _unpacked(
+    folder: Path, keep: Path, result: Verification, manifest: Mapping[str, Any], bundle: Path
+) -> Verification:
+    """Put a claim that holds into a folder of its own among the runs; pictures only where they were checked."""
+    target = keep / f"{result.id}-{result.manifest_sha256[:12]}"
+    checked = any(check.name == "preview" and check.outcome == "ok" for check in result.checks)
+    names = [path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST]
+    names = [name for name in names if checked or not name.startswith("preview.")]
+    drop_sums(target)
+    for name in names:
+        write_whole(target / name, (folder / name).read_bytes())
+    result = replace(result, folder=str(target))
+    write_origin(target, manifest, bundle)
     write_evidence(target, result.as_json())
+    write_sums(target, [*names, ORIGIN])
+    return result

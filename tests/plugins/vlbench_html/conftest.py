@@ -55,7 +55,7 @@ def runs(tmp_path: Path, write_run: WriteRun) -> Path:
             write_run("random", 10 + gain + seed, baseline=True, **more)
         write_run("craig", 25 + gain, budget=budget)
     write_run("full", 60.0, budget="full", baseline=True)
-    write_run("chance", 0.5, budget="chance", baseline=True)
+    write_run("chance", 1.5, budget="chance", baseline=True)
     write_run("glister", 0.0, status="failed", scores={}, message="out of memory")
     write_run("vldd", 7.0, suite="flickr30k-vldd", protocol_hash="f")
     return tmp_path / "runs"

@@ -30,7 +30,7 @@ def test_a_replay_gives_the_same_run_and_its_folder_gets_the_badge(claims: Claim
     for part in ("-o offset=3 -o 'weights=[0.25, 1.0]'", "Nothing differs", "28 of 28", "the same to the last byte"):
         assert part in " ".join(result.stdout.split())
     assert "level" not in result.stdout, "an option with its default value is not given"
-    assert read_evidence(run).get("badge", "") == ("reproduced" if form == "folder" else "")
+    assert read_evidence(run).get("badge", "") == ("rebuilt" if form == "folder" else "")
     again = invoke(*plugins(claims), "replay", source, "--out", tmp_path / "again")
     assert again.exit_code == 1
     assert "give another --out" in again.stderr
@@ -78,14 +78,14 @@ def test_scores_under_another_protocol_are_not_compared(claims: Claims, tmp_path
     assert not (tmp_path / "again").exists()
 
 
-def test_a_record_that_claims_more_than_the_run_gives_is_not_reproduced(claims: Claims, tmp_path: Path) -> None:
+def test_a_record_that_claims_more_than_the_run_gives_is_not_rebuilt(claims: Claims, tmp_path: Path) -> None:
     run = Path(shutil.copytree(claims.distilled, tmp_path / claims.distilled.name))
     record = json.loads((run / "record.json").read_text())
     record["scores"], record["start"]["scores"] = record["start"]["scores"], record["scores"]
     (run / "record.json").write_text(json.dumps(record))
     result = invoke(*plugins(claims), "replay", run, "--out", tmp_path / "again")
     assert result.exit_code == 1
-    assert "NOT REPRODUCED" in result.stdout
+    assert "DIFFERS" in result.stdout
     assert read_evidence(run)["badge"] == "self-reported"
 
 

@@ -1,0 +1,241 @@
+"""Kill vlbench, damage its files and lie to it, and count what is trusted that must not be.
+
+    python benchmarks/trust/attack.py kills --times 50        # kill -9 at random moments, then the same command
+    python benchmarks/trust/attack.py leaves                  # each leaf of a record changed, all hashes made anew
+    python benchmarks/trust/attack.py archives --times 360    # bundles with bytes flipped, cut, put in
+    python benchmarks/trust/attack.py records --times 450     # records with a leaf of another type, on one board
+
+The plugin it runs is a distiller of two seconds; the suite is scenes-mini. Nothing outside ``--work`` is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+METHOD = ("vldd", "-o", "experts=2", "-o", "outer_steps=30")
+WRONG = (None, True, -1, 1e308, 7, "x", [], {}, [1, "a"], "\x1b[31m" + "y" * 100_000)
+
+
+def vlbench(*words: object) -> list[str]:
+    """Words of a command."""
+    return [sys.executable, "-m", "vlbench", *map(str, words)]
+
+
+def run_words(out: Path) -> list[str]:
+    """Words of the run that is attacked."""
+    name, *options = METHOD
+    quick = ["--set", "rows.always=[]", "--set", "rows.full=false", "--set", "training.seeds=2"]
+    return vlbench(
+        work, "run", "--method", name, *options, "--budget", 20, "--suite", "scenes-mini", "--out", out, *quick
+    )
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Variables of a process with a cache of its own."""
+    return {**os.environ, "VLBENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Name -> hash of a run's files, but for what the clock measures."""
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
+    record = json.loads((folder / "record.json").read_text())
+    for cost in (record["cost"], record.get("start", {}).get("cost", {})):
+        for name in [name for name in cost if name not in ("pairs", "bytes")]:
+            del cost[name]
+    for name in ("created", "resumed", "command"):
+        record.pop(name, None)
+    found["record.json"] = json.dumps(record, sort_keys=True)
+    return {name: digest for name, digest in found.items() if name != "SHA256SUMS" and not name.startswith(".")}
+
+
+def made(work: Path) -> tuple[Path, float]:
+    """The reference run, and how many seconds it took with an empty cache."""
+    out, begin = work / "reference", time.monotonic()
+    subprocess.run(run_words(out), check=True, env=environment(work / "cache"), capture_output=True)
+    return next(out.glob(f"{METHOD[0]}-*")), time.monotonic() - begin
+
+
+def kills(work: Path, times: int, draw: random.Random) -> Counter[str]:
+    """Kill a run at random moments of its whole length, cold and warm; then the same command once more."""
+    reference, length = made(work)
+    expected, counts = contents(reference), Counter[str]()
+    for number in range(times):
+        out, cache = work / f"out-{number}", work / f"cache-{number}"
+        if number % 2:
+            shutil.copytree(work / "cache", cache)
+        running = subprocess.Popen(run_words(out), env=environment(cache), stderr=-3, stdout=-3)
+        time.sleep(draw.uniform(0.2, length if not number % 2 else 0.8 * length))
+        running.kill()
+        counts["killed alive" if running.wait() else "had ended"] += 1
+        again = subprocess.run(run_words(out), env=environment(cache), capture_output=True, text=True, check=False)
+        same = again.returncode == 0 and contents(next(out.glob(f"{METHOD[0]}-*"))) == expected
+        counts["equal to the last bit" if same else "DIFFERENT"] += 1
+        counts["called damaged"] += "damaged" in again.stderr
+        counts["left half-written"] += len(list(out.rglob(".new-*"))) + len(list(cache.rglob(".new-*")))
+        shutil.rmtree(out)
+        shutil.rmtree(cache)
+    return counts
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Path of every value inside a value, of a list the first two."""
+    if at:
+        yield at
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value[:2]):
+            yield from places(inner, (*at, key))
+
+
+def changed(record: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    """The record with another value in one place."""
+    made = copy.deepcopy(record)
+    at: Any = made
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    return made
+
+
+def near(value: Any) -> list[Any]:
+    """Lies that look like the truth, then values of other types."""
+    if isinstance(value, bool):
+        return [not value, 1]
+    if isinstance(value, int | float):
+        return [value + 1, value * 1.001 + 1e-6, -value, str(value)]
+    if isinstance(value, str):
+        return [f"{value}0", value.upper(), f"{value}\u200b", ""]
+    return [[], {}, None]
+
+
+def leaves(work: Path, times: int, draw: random.Random) -> Counter[str]:
+    """Every leaf of a record changed, its id and all hashes made anew; counts what is accepted, by field."""
+    from vlbench.errors import DataError
+    from vlbench.records.record import parse_record, record_id
+    from vlbench.registry.loader import load_registry
+    from vlbench.verification.bundle import pack
+    from vlbench.verification.verify import verify
+
+    reference, _ = made(work)
+    registry, counts = load_registry(), Counter[str]()
+    record = json.loads((reference / "record.json").read_text())
+    lie = work / "lie"
+    shutil.copytree(reference, lie)
+    tries = [(place, value) for place in places(record) for value in near(at_place(record, place))]
+    for place, value in tries if not times else draw.sample(tries, min(times, len(tries))):
+        made_up = changed(record, place, value)
+        try:
+            made_up["id"] = record_id(parse_record(made_up)) if place != ("id",) else made_up["id"]
+        except (DataError, TypeError):
+            counts["refused"] += 1
+            continue
+        (lie / "record.json").write_text(json.dumps(made_up))
+        pack(lie, work / "lie.zip", {"id": str(made_up["id"]), "vlbench": "x"})
+        try:
+            refused = verify(work / "lie.zip", registry=registry, retrain=False).failed
+        except DataError:
+            refused = True
+        counts["refused" if refused else f"accepted: {'.'.join(str(part) for part in place[:2])}"] += 1
+    return counts
+
+
+def at_place(value: Any, place: tuple[Any, ...]) -> Any:
+    """The value at a path."""
+    for key in place:
+        value = value[key]
+    return value
+
+
+def damaged(content: bytes, draw: random.Random) -> bytes:
+    """Bytes with one damage of a random kind."""
+    made, at = bytearray(content), draw.randrange(len(content))
+    kind = draw.choice(["flip", "cut", "insert", "truncate", "zero"])
+    if kind == "flip":
+        made[at] ^= 1 << draw.randrange(8)
+    elif kind == "cut":
+        del made[at : at + draw.randint(1, 99)]
+    elif kind == "insert":
+        made[at:at] = draw.randbytes(draw.randint(1, 99))
+    elif kind == "truncate":
+        del made[at:]
+    else:
+        made[at : at + 50] = bytes(len(made[at : at + 50]))
+    return bytes(made)
+
+
+def archives(work: Path, times: int, draw: random.Random) -> Counter[str]:
+    """Damaged bundles."""
+    from vlbench.errors import DataError
+    from vlbench.registry.loader import load_registry
+    from vlbench.verification.bundle import pack
+    from vlbench.verification.verify import verify
+
+    reference, _ = made(work)
+    pack(reference, work / "claim.zip", {"id": reference.name, "vlbench": "x"})
+    content, registry, counts = (work / "claim.zip").read_bytes(), load_registry(), Counter[str]()
+    for _ in range(times):
+        made_up = damaged(content, draw)
+        (work / "damaged.zip").write_bytes(made_up)
+        try:
+            failed = verify(work / "damaged.zip", registry=registry, retrain=False).failed
+            counts["refused" if failed else "unchanged" if made_up == content else "ACCEPTED"] += 1
+        except DataError:
+            counts["refused"] += 1
+        except Exception as error:
+            counts[f"TRACEBACK {type(error).__name__}"] += 1
+    return counts
+
+
+def records(work: Path, times: int, draw: random.Random) -> Counter[str]:
+    """Records with one leaf of another type, all on one board, in every form."""
+    reference, _ = made(work)
+    record = json.loads((reference / "record.json").read_text())
+    board, tries = work / "board", list(places(record))
+    shutil.copytree(reference, board / "good")
+    for number in range(times):
+        folder = board / f"{number:04}"
+        folder.mkdir()
+        text = json.dumps(changed(record, draw.choice(tries), draw.choice(WRONG)))
+        (folder / "record.json").write_text(text)
+    counts = Counter[str]({"records": times})
+    for form in ("text", "markdown", "csv", "json", "html"):
+        done = subprocess.run(
+            vlbench("leaderboard", board, "--format", form), capture_output=True, text=True, check=False
+        )
+        counts["boards lost"] += done.returncode != 0 or METHOD[0] not in done.stdout
+        counts["tracebacks"] += "Traceback" in done.stderr
+        counts[f"left out of {form}"] = done.stderr.count("Left out: ")
+    return counts
+
+
+def main() -> None:
+    """Run one attack and print its counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("attack", choices=("kills", "leaves", "archives", "records"))
+    parser.add_argument("--times", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, default=Path("attack"))
+    given = parser.parse_args()
+    work = given.work.resolve() / given.attack
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    os.environ.update(environment(work / "cache"))
+    attack = {"kills": kills, "leaves": leaves, "archives": archives, "records": records}[given.attack]
+    for name, count in attack(work, given.times, random.Random(given.seed)).items():
+        print(f"{count:6}  {name}")
+
+
+if __name__ == "__main__":
+    main()

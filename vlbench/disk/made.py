@@ -1,0 +1,64 @@
+"""A file that is expensive to make: written once, checked on every reading, made again where it went bad."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeVar
+
+from vlbench.disk.sums import file_hash
+from vlbench.files import fresh_file, set_aside, write_whole
+
+T = TypeVar("T")
+
+
+def made_once(path: Path, write: Callable[[IO[bytes]], None], read: Callable[[Path], T]) -> T:
+    """What is read from a file, which is written first where it is not there, or not what its hash says.
+
+    The hash stands in a file of the same name with ``.sha256`` at the end. A file without one is made again: nobody
+    can say whether it is whole. A damaged file is named on standard error and set aside as ``<name>.damaged``.
+
+    Args:
+        path: of the file.
+        write: writes all of it.
+        read: gives what is in it.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import vlbench
+        >>> path = Path(tempfile.mkdtemp()) / "numbers.bin"
+        >>> for _ in range(2):  # written the first time, read both times
+        ...     vlbench.data.made_once(path, lambda file: file.write(bytes([3, 4])), Path.read_bytes)
+        b'\\x03\\x04'
+        b'\\x03\\x04'
+    """
+    if path.exists() and _is_whole(path):
+        # A reader that fails on a whole file has a fault of its own.
+        return read(path)
+    if path.exists():
+        with contextlib.suppress(OSError):
+            aside = set_aside(path)
+            print(f"{path} is not what its hash says, or has none. Set aside as {aside.name}.", file=sys.stderr)
+    with fresh_file(path) as file:
+        write(file)
+    write_whole(_sum(path), f"{file_hash(path)}  {path.name}\n".encode())
+    return read(path)
+
+
+def _sum(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def made_problem(path: Path) -> str:
+    """Why a file of :func:`made_once` is not whole; "" for one that is, and for one that stores no hash."""
+    return "" if not _sum(path).exists() or _is_whole(path) else "it is not what its hash says"
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return _sum(path).read_text(encoding="ascii") == f"{file_hash(path)}  {path.name}\n"
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,71 @@
+"""Whether a claim says of its method what is declared here: family, randomness, and every option with its type."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from vlbench.errors import VlbenchError
+from vlbench.records.record import Record
+from vlbench.registry.options import parse_options
+from vlbench.verification.checks import ClaimCheck, verdict
+from vlbench.verification.names import method_name_problems, name_problems
+
+if TYPE_CHECKING:
+    from vlbench.registry.registry import Registry
+    from vlbench.registry.specs import MethodSpec
+
+MOST_OPTIONS, MOST_VALUES = 64, 256
+
+
+def name_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
+    """Whether no name of a claim can be taken for another."""
+    problems = list(method_name_problems(record.method, registry.all("method")))
+    problems += name_problems(record.suite, "suite")
+    for student in record.scores:
+        problems += name_problems(student, "student")
+    return [verdict("names", problems, "none is reserved, looks like another, or holds what is not seen")]
+
+
+def method_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
+    """Whether the claim's method is what is declared here; ``open`` where it is not declared."""
+    spec = registry.all("method").get(record.method)
+    if spec is not None:
+        return [
+            verdict("method", list(_declared(record, spec)), "family, options and 'deterministic' as declared here")
+        ]
+    if problems := list(_plain_options(record.options)):
+        return [verdict("method", problems)]
+    return [
+        ClaimCheck("method", "open", "not declared here, so not taken as deterministic, and its options not compared")
+    ]
+
+
+def _declared(record: Record, spec: MethodSpec) -> Iterator[str]:
+    for name, declared in (("family", spec.family), ("deterministic", spec.deterministic)):
+        if getattr(record, name) != declared:
+            yield f"{name} is {getattr(record, name)!r}, the method declares {declared!r}"
+    try:
+        parsed: Any = parse_options(spec.options, record.options, owner=f"method {spec.name!r}")
+    except VlbenchError as error:
+        yield str(error)
+        return
+    resolved = json.loads(json.dumps(dataclasses.asdict(parsed), default=str))
+    # As JSON: 1, 1.0 and true are three values.
+    if json.dumps(resolved, sort_keys=True) != json.dumps(record.options, sort_keys=True):
+        given = {name: json.dumps(value, sort_keys=True) for name, value in record.options.items()}
+        names = [name for name, value in resolved.items() if json.dumps(value, sort_keys=True) != given.get(name)]
+        yield f"options are not those of the method as a run records them: {', '.join(names)}"
+
+
+def _plain_options(options: Mapping[str, Any]) -> Iterator[str]:
+    if len(options) > MOST_OPTIONS:
+        yield f"it has {len(options)} options. Allowed: {MOST_OPTIONS}"
+    for name, value in options.items():
+        if not name.isidentifier() or not name.isascii():
+            yield f"option {name[:60]!r} is no name of an option"
+        parts = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
+        if len(parts) > MOST_VALUES or not all(part is None or isinstance(part, str | int | float) for part in parts):
+            yield f"option {name[:60]!r} is neither a value nor a short list of values"
