@@ -17,8 +17,8 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.board import format, published
-    from vlbench.board.leaderboard import Group, Row, Score, Table
     from vlbench.board.picture import read_preview
+    from vlbench.board.table import Group, Row, Score, Table
     from vlbench.data.pictures import to_pil
     from vlbench.disk.sums import damage
     from vlbench.records.ranks import found_and_missed, read_ranks
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "vlbench.board.leaderboard": ("Group", "Row", "Score", "Table"),
+    "vlbench.board.table": ("Group", "Row", "Score", "Table"),
     "vlbench.board.picture": ("read_preview",),
     "vlbench.data.pictures": ("to_pil",),
     "vlbench.disk.sums": ("damage",),

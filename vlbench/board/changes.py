@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlbench.board import format as wording
-from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
+from vlbench.board.statistics.samples import MEAN_RECALL
+from vlbench.board.table import Group, Row, Table
 from vlbench.records.record import FoundRecord
 
 NEW, GONE, CHANGED, MOVED = "new", "gone", "changed", "moved"

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from vlbench.board.gather import Gathered, drawn, gather, without_doubles
-from vlbench.board.leaderboard import DECIDING, LeftOut, Table, build_table
+from vlbench.board.leaderboard import DECIDING, build_table
+from vlbench.board.table import LeftOut, Table
 from vlbench.errors import DataError
 from vlbench.records.record import FoundRecord
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, START
-from vlbench.board.leaderboard import UNBUDGETED, Group, Row, Score
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
+from vlbench.board.table import UNBUDGETED, Group, Row, Score
 from vlbench.budget import Budget
 from vlbench.progress import seconds_text
 from vlbench.records.evidence import BADGES

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from msgspec import json, structs
 
-from vlbench.board.leaderboard import LeftOut
 from vlbench.board.per_image import image_scores
 from vlbench.board.plain import plain
+from vlbench.board.table import LeftOut
 from vlbench.disk.sums import file_hash, read_sums
 from vlbench.errors import DataError
 from vlbench.files import DAMAGED

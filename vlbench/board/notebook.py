@@ -7,7 +7,8 @@ from html import escape
 from pathlib import Path
 
 from vlbench.board.combine import read_table
-from vlbench.board.leaderboard import Table, build_table
+from vlbench.board.leaderboard import build_table
+from vlbench.board.table import Table
 from vlbench.progress import seconds_text
 from vlbench.records.record import FoundRecord
 

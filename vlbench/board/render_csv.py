@@ -6,8 +6,8 @@ import csv
 import io
 import json
 
-from vlbench.board.leaderboard import Group, Row, Table
 from vlbench.board.plain import cell
+from vlbench.board.table import Group, Row, Table
 
 _FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "baseline", "status")
 _RANK = ("rank", "provisional", "mean low", "mean high")

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from vlbench.board.leaderboard import Group, Row, Table
+from vlbench.board.table import Group, Row, Table
 
 
 def render_json(table: Table) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vlbench.board import format as wording
-from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
+from vlbench.board.statistics.samples import MEAN_RECALL
+from vlbench.board.table import Group, Row, Table
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vlbench.board import format as wording
-from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
 from vlbench.board.plain import markdown, plain
+from vlbench.board.statistics.samples import MEAN_RECALL
+from vlbench.board.table import Group, Row, Table
 
 
 def render_markdown(table: Table) -> str:

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from vlbench.board import format as wording
 from vlbench.board.console import as_text
-from vlbench.board.leaderboard import MEAN_RECALL, Group, Row, Table
+from vlbench.board.statistics.samples import MEAN_RECALL
+from vlbench.board.table import Group, Row, Table
 
 
 def render_text(table: Table, *, width: int = 80, styled: bool = False) -> str:

@@ -12,7 +12,7 @@ from vlbench.cli.complete import Name, Run
 from vlbench.cli.shared import load, readable_path
 
 if TYPE_CHECKING:
-    from vlbench.board.leaderboard import LeftOut
+    from vlbench.board.table import LeftOut
     from vlbench.records.record import FoundRecord
 
 BUILT_IN = "vlbench"

@@ -9,11 +9,12 @@ import random
 
 import pytest
 
-from vlbench.board.leaderboard import Table, build_table
+from vlbench.board.leaderboard import build_table
 from vlbench.board.render_csv import render_csv
 from vlbench.board.render_json import render_json
 from vlbench.board.render_markdown import render_markdown
 from vlbench.board.render_text import render_text
+from vlbench.board.table import Table
 from vlbench.records.record import Summary
 from vlbench.records.summary import sample_sd, summarise
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from vlbench.board.leaderboard import Group, Row, build_table
+from vlbench.board.leaderboard import build_table
 from vlbench.board.render_text import render_text
+from vlbench.board.table import Group, Row
 from vlbench.records.record import FoundRecord
 
 from ...conftest import MakeRecord
