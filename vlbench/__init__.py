@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vlbench.runs.run import run, score
     from vlbench.seeds import SeedTree
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "PLUGIN_API",

@@ -12,12 +12,13 @@ NOT_HELD = (
     "--offline: vlbench itself opens no socket, but this system gives it no network of its own, so a program that a "
     "plugin starts may reach the network."
 )
-_PROGRAMS = ("vlbench", "vlbench.exe", "__main__.py")
+_PROGRAMS = ("vlbench", "vlbench.exe")
 
 
 def is_program() -> bool:
     """Whether this process is vlbench's own command; what is done here cannot be undone, so no other is moved."""
-    return Path(sys.argv[0]).name in _PROGRAMS
+    program = Path(sys.argv[0])
+    return program.name in _PROGRAMS or (program.name == "__main__.py" and program.parent.name == "vlbench")
 
 
 def enter_own_network() -> bool:

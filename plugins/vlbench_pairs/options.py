@@ -85,4 +85,4 @@ class FeaturesOptions:
 class PrecomputedOptions:
     """Of features that others computed."""
 
-    width: int = option(help="numbers in a feature")
+    width: int = option(minimum=1, help="numbers in a feature")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -56,7 +57,7 @@ class SampleReader:
         result, labels = Found(), _labels([path for path, _ in paths])
         for order, (path, split) in enumerate(paths, start=base):
             members = list(members_of(path, order, self._stack, skipped=self._skipped))
-            tables = [member for member in members if PurePosixPath(member.file.name).name in METADATA]
+            tables = [member for member in members if member.file.name.rpartition("/")[2] in METADATA]
             found = self._metadata(tables, members, split) if tables else self._beside(members, path, split)
             _label(found, labels[path] if is_archive(path) and len(paths) > 1 else "")
             result.add(found)
@@ -114,7 +115,7 @@ class SampleReader:
             raise DataError(f"{where}: a caption without a picture. Add the picture, or remove the text.")
         record = _json(fields) if fields else {}
         name = str(record["uid"]) if isinstance(record.get("uid"), str) and record["uid"] else picture.file.name
-        own = split or split_of_path(Path(key), folders=3)
+        own = split or _split_of_folder(key.rpartition("/")[0])
         if fields and (texts is None or self._columns.captions):
             columns = Columns("uid", self._columns.captions).found([*record, "uid"], where, [record])
             return replace(named_row(name, record, columns, split=own, where=where), partial=False), picture
@@ -174,6 +175,12 @@ def _by_suffix(members: Sequence[Member], *, last: bool) -> dict[str, Sample]:
         if head:  # .DS_Store and the like have none
             samples.setdefault(f"{folder}{slash}{head}", {})[suffix.lower()] = member
     return samples
+
+
+@cache
+def _split_of_folder(folder: str) -> str:
+    """The split that a folder inside tells, or the folders above it."""
+    return split_of_path(Path(folder), folders=2) if folder else ""
 
 
 def _is_picture(suffix: str) -> bool:

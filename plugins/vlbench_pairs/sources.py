@@ -242,7 +242,7 @@ def _damaged(path: Path, error: Exception, count: int, end: int) -> DataError:
 def _of_tar(
     archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, *, full: str, stamp: str, order: int
 ) -> Member:
-    name = str(PurePosixPath(member.name))
+    name = _plain(member.name)
     file = EncodedImage(
         name=name,
         where=f"{path}, member {member.name}",
@@ -252,6 +252,11 @@ def _of_tar(
         size=member.size,
     )
     return Member(f"{full}/{name}", file)
+
+
+def _plain(name: str) -> str:
+    """A member's name without a leading ``./`` and the like."""
+    return str(PurePosixPath(name)) if name.startswith((".", "/")) or "/." in name or "//" in name else name
 
 
 def _in_zip(path: Path, order: int, stack: ExitStack) -> Iterator[Member]:

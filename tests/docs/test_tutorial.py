@@ -62,7 +62,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def mean_recalls(board: str) -> dict[str, float]:
     """Method -> mean recall, in the order of the printed table."""
-    rows = re.findall(r"^([a-z][\w-]*)((?: +[\d.]+){7}) ", board, re.MULTILINE)
+    rows = re.findall(r"^([a-z][\w-]*)(?: of)?(?: [a-z][\w-]*)?((?: +[\d.]+){7}) ", board, re.MULTILINE)
     return {name: float(values.split()[-1]) for name, values in rows}
 
 

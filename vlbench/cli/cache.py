@@ -13,7 +13,7 @@ import click
 from vlbench.cli.shared import echo_rows
 
 if TYPE_CHECKING:
-    from vlbench.disk.inventory import Item
+    from vlbench.inventory import Item
 
 
 @click.command("cache")
@@ -29,7 +29,7 @@ def command(context: click.Context, *, check: bool, prune: bool, unused: int | N
     The folder is that of VLBENCH_CACHE, by default in the user's cache folder.
     """
     from vlbench.cache import default_cache
-    from vlbench.disk.inventory import items
+    from vlbench.inventory import items
 
     if unused is not None and not prune:
         raise click.UsageError("--unused says what --prune removes: give both.")
@@ -42,7 +42,7 @@ def command(context: click.Context, *, check: bool, prune: bool, unused: int | N
 
 
 def _check(found: Sequence[Item]) -> int:
-    from vlbench.disk.inventory import problem, put_aside
+    from vlbench.inventory import problem, put_aside
 
     bad = 0
     for item in found:
@@ -54,7 +54,7 @@ def _check(found: Sequence[Item]) -> int:
 
 
 def _prune(found: Sequence[Item], unused: int | None) -> None:
-    from vlbench.disk.inventory import UNREAD, remove, unused_days
+    from vlbench.inventory import UNREAD, remove, unused_days
 
     gone = [item for item in found if item.state in UNREAD or (unused is not None and unused_days(item) >= unused)]
     for item in gone:

@@ -24,10 +24,10 @@ def command(context: click.Context, run: Path, suite: str, target: Path | None, 
 
     A flag is a reason to look, not a verdict.
     """
-    from vlbench.analysis.leaks import audit
+    from vlbench.runs.leaks import audit
 
     with opened(context, [run], suite) as (finished,):
-        result = audit(finished)
+        result = audit(finished.artifact, finished.work)
         if target is not None:
             from vlbench.analysis.picture import draw_nearest
 

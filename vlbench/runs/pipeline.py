@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
 from vlbench.records.record import Record, read_record, write_record
+from vlbench.runs.audit import write_audit
 from vlbench.runs.child import worker_words
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute

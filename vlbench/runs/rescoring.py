@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from vlbench.analysis.flags import write_audit
 from vlbench.artifacts.artifact import Artifact, check_artifact, load_artifact
 from vlbench.budget import Budget
 from vlbench.progress import Observer, SilentObserver
 from vlbench.records.record import FILE_NAME, Cost, Record, read_record
+from vlbench.runs.audit import write_audit
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import asked_record, command_of, with_scores

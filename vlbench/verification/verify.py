@@ -231,7 +231,7 @@ class _Findings:
             self.checks += [queries] if (folder / RANKS).exists() else []
 
     def _retrain(self, work: Session, record: Record, artifact: Artifact, folder: Path) -> None:
-        from vlbench.analysis.flags import audit_flags
+        from vlbench.runs.audit import audit_flags
         from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems

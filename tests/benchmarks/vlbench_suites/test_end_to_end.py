@@ -95,7 +95,7 @@ def test_a_prepared_suite_runs_without_network_and_without_its_folder_being_name
     assert {key["side"] for key in keys} <= ({"image"} if suite == "flickr30k-vldd" else set())
 
 
-def cached(cache: Path) -> set[str]:
+def kept(cache: Path) -> set[str]:
     return {str(path.relative_to(cache)) for path in cache.rglob("*") if path.is_file()}
 
 

@@ -214,7 +214,7 @@ def test_a_claim_of_the_same_run_is_a_row_of_its_own_and_moves_nothing(tmp_path:
     assert "* A row of a claim" in render_text(read_table([tmp_path / "own"]))
 
 
-def test_of_two_results_of_one_run_the_folder_given_first_stands_and_the_other_is_reported(
+def test_of_two_results_of_one_run_the_first_folder_stands_and_the_other_is_said(
     tmp_path: Path, make_record: MakeRecord
 ) -> None:
     write_record(tmp_path / "one" / "r", make_record("random", 17.0, created="2001"))

@@ -180,17 +180,17 @@ def test_a_plugin_file_that_cannot_be_used_is_an_error_with_its_name(tmp_path: P
 @pytest.mark.parametrize(
     ("limits", "detail"),
     [
-        (">=2", "written for VLBENCH_API >=2, this vlbench has 1."),
-        ("<1,>=0", "written for VLBENCH_API <1,>=0, this vlbench has 1."),
-        ("!=1", "this vlbench has 1."),
-        ("~=1", "Write limits with commas, as in '>=1,<2'."),
+        (">=3", "written for VLBENCH_API >=3, this vlbench has 2."),
+        ("<2,>=0", "written for VLBENCH_API <2,>=0, this vlbench has 2."),
+        ("!=2", "this vlbench has 2."),
+        ("~=2", "Write limits with commas, as in '>=2,<3'."),
         ("", None),
-        (">=1,<2", None),
-        ("== 1", None),
+        (">=2,<3", None),
+        ("== 2", None),
     ],
 )
 def test_plugin_outside_the_range_it_was_written_for_is_refused(tmp_path: Path, limits: str, detail: str) -> None:
-    assert PLUGIN_API == 1
+    assert PLUGIN_API == 2
     text = f"VLBENCH_API = {limits!r}\n" + GOOD.format(name="mine", module="loader_range")
     registry = try_plugins([plugin(tmp_path, "loader_range", text=text)])
     loaded = found(registry, "loader_range")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vlbench.analysis.finished import Finished
 from vlbench.artifacts.artifact import ITEMS, DistilledPairs, Selection
 from vlbench.errors import DataError
 from vlbench.students.training_sets import training_set
+
+if TYPE_CHECKING:
+    from vlbench.artifacts.artifact import Artifact
+    from vlbench.evaluation.evaluate import Evaluator
+    from vlbench.runs.session import Session
 
 NEAR = 0.99
 """A pair is *near* where it is nearer to a test item than this share of train pairs are."""
@@ -33,14 +37,15 @@ class Nearest:
     item: np.ndarray
 
 
-def audit(run: Finished, *, most: int | None = None) -> dict[str, Any]:
+def audit(artifact: Artifact, session: Session, *, most: int | None = None) -> dict[str, Any]:
     """Nearest test image and caption of every pair, against the same for the train pairs of the same form.
 
     Similarities are cosines: of pixels around their train mean, and of the frozen encoders' standardised features. A
     text vector that started as a mean of captions is compared with mean captions of train images.
 
     Args:
-        run: whose artifact is looked at.
+        artifact: of learned pairs.
+        session: protocol, data and students.
         most: train items that are compared with; all if None. Pictures of which that many are too large to compare in
             memory at once are then left to their features.
 
@@ -53,9 +58,9 @@ def audit(run: Finished, *, most: int | None = None) -> dict[str, Any]:
     Raises:
         DataError: the artifact holds real pairs, or the student trains its encoders.
     """
-    if not isinstance(run.artifact, DistilledPairs):
-        raise DataError(f"{run.record.id} holds real train pairs: there is nothing made that could resemble test.")
-    looks = {**_pixel_looks(run, most), **_feature_looks(run, most)}
+    if not isinstance(artifact, DistilledPairs):
+        raise DataError("the artifact holds real train pairs: there is nothing made that could resemble test.")
+    looks = {**_pixel_looks(artifact, session, most), **_feature_looks(artifact, session, most)}
     return {name: _compare(*look) for name, look in looks.items()}
 
 
@@ -63,8 +68,8 @@ Look = tuple[Nearest, Nearest]
 """Of the pairs, and of train pairs."""
 
 
-def _pixel_looks(run: Finished, most: int | None) -> dict[str, Look]:
-    artifact, dataset = run.artifact, run.work.dataset
+def _pixel_looks(artifact: DistilledPairs, session: Session, most: int | None) -> dict[str, Look]:
+    dataset = session.dataset
     assert isinstance(artifact, DistilledPairs)
     looks = {}
     for side in dataset.sides:
@@ -82,8 +87,8 @@ def _pixel_looks(run: Finished, most: int | None) -> dict[str, Look]:
     return looks
 
 
-def _feature_looks(run: Finished, most: int | None) -> dict[str, Look]:
-    evaluator, artifact = run.evaluator(), run.artifact
+def _feature_looks(artifact: DistilledPairs, session: Session, most: int | None) -> dict[str, Look]:
+    evaluator = _evaluator(session)
     student = evaluator.student
     assert isinstance(artifact, DistilledPairs)
     made = training_set(artifact, student, evaluator.tower_inputs["train"])
@@ -96,7 +101,7 @@ def _feature_looks(run: Finished, most: int | None) -> dict[str, Look]:
         )
         ours = F.normalize(made.tower_inputs(torch.arange(len(artifact)))[side])
         averaged = artifact.start is not None and side in artifact.start.mean_sides
-        real = _sample(_mean_captions(run, side) if averaged else _all(run, side), most)
+        real = _sample(_mean_captions(session, side) if averaged else _all(session, side), most)
         looks[f"{side} features"] = (
             nearest_test_items(ours.cpu(), test.cpu()),
             nearest_test_items(F.normalize(real).cpu(), test.cpu()),
@@ -109,24 +114,28 @@ def _sample(items: Tensor, most: int | None) -> Tensor:
     return items if most is None else items[:: max(1, -(-len(items) // most))]
 
 
-def _all(run: Finished, side: str) -> Tensor:
-    tower_inputs = run.evaluator().tower_inputs["train"]
+def _evaluator(session: Session) -> Evaluator:
+    return session.evaluator(session.protocol.reference)
+
+
+def _all(session: Session, side: str) -> Tensor:
+    tower_inputs = _evaluator(session).tower_inputs["train"]
     return tower_inputs.take(side, torch.arange(tower_inputs.counts[side]))
 
 
-def _mean_captions(run: Finished, side: str) -> Tensor:
+def _mean_captions(session: Session, side: str) -> Tensor:
     """Mean vector of every train item of the other side [item, width]."""
-    evaluator, split = run.evaluator(), run.work.dataset.split("train")
+    evaluator, split = _evaluator(session), session.dataset.split("train")
     order = torch.argsort(split.pairs[:, 0], stable=True)
     first = torch.ones(len(order), dtype=torch.bool)
     items = split.pairs[order, 0]
     first[1:] = items[1:] != items[:-1]
     data = training_set(
-        Selection(order[first], run.work.dataset.fingerprint, (side,)),
+        Selection(order[first], session.dataset.fingerprint, (side,)),
         evaluator.student,
         evaluator.tower_inputs["train"],
     )
-    return data.take(side, data.pairs[:, run.work.dataset.sides.index(side)])
+    return data.take(side, data.pairs[:, session.dataset.sides.index(side)])
 
 
 def _unit(items: Tensor, centre: Tensor) -> Tensor:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from vlbench.artifacts.artifact import DistilledPairs
 from vlbench.files import write_whole
+from vlbench.runs.leaks import audit
 
 if TYPE_CHECKING:
     from vlbench.artifacts.artifact import Artifact
-    from vlbench.records.record import Record
     from vlbench.runs.session import Session
 
 FILE_NAME = "audit.json"
@@ -20,7 +20,7 @@ MOST = 4000
 
 
 def audit_flags(artifact: Artifact, session: Session) -> list[str]:
-    """Looks by which the pairs resemble test items, see :func:`vlbench.analysis.leaks.audit`; none for real pairs.
+    """Looks by which the pairs resemble test items, see :func:`vlbench.runs.leaks.audit`; none for real pairs.
 
     While a method is tuned on val, test is not read, and nothing is flagged.
     """
@@ -39,7 +39,4 @@ def write_audit(folder: Path, artifact: Artifact, session: Session) -> None:
 def _audit(artifact: Artifact, session: Session) -> dict[str, Any]:
     if not isinstance(artifact, DistilledPairs) or session.protocol.training.split != "test":
         return {}
-    from vlbench.analysis.finished import Finished
-    from vlbench.analysis.leaks import audit
-
-    return audit(Finished(cast("Record", None), artifact, session), most=MOST)  # an audit asks no record
+    return audit(artifact, session, most=MOST)

@@ -1,0 +1,58 @@
+"""The board of all methods and the search of equal effort: what they would make."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+
+from vlbench.registry.loader import load_registry
+from vlbench.seeds import SeedTree
+
+FIELD = Path(__file__).parents[3] / "benchmarks" / "field"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"field_{name}", FIELD / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_board_has_every_method_and_every_published_preset():
+    rows = load("board").entries(())
+    assert {name for name, options in rows if not options} == set(load_registry().all("method"))
+    assert ("vldd", {"preset": "paper"}) in rows
+    assert ("noise", {"preset": "paper"}) not in rows
+    assert load("board").entries(("paper", "vldd")) == [row for row in rows if not row[1] and row[0] != "vldd"]
+
+
+def test_tries_are_the_defaults_and_then_draws_within_their_ranges():
+    search = load("search")
+    names = sorted(search.RANGES)
+    assert search.draw(names, SeedTree(0), 0) == {}
+    drawn = [search.draw(names, SeedTree(0), index) for index in range(1, 20)]
+    assert drawn[3] == search.draw(names, SeedTree(0), 4)
+    for name, (low, high) in search.RANGES.items():
+        assert all(0.99 * low <= values[name] <= 1.01 * high for values in drawn)
+        assert len({values[name] for values in drawn}) > 5
+
+
+@pytest.mark.parametrize("method", ["covariance"])
+def test_a_stopped_search_goes_on_and_gives_as_many_tries(tmp_path: Path, method: str):
+    search, out = load("search"), tmp_path / "tries.jsonl"
+    words = ["scenes-mini", "--budget", "8", "--method", method, "--seconds", "1", "--out", str(out)]
+    for tries in (1, 2):
+        done = CliRunner().invoke(search.main, [*words, "--tries", str(tries)])
+        assert done.exit_code == 0, done.output
+        assert len(out.read_text().splitlines()) == tries
+    first, second = map(json.loads, out.read_text().splitlines())
+    assert first["options"] == {"seconds": 1.0}
+    assert second["options"].keys() > {"seconds"}
+    assert f"{method:16} val" in done.output
