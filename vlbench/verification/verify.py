@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
 import tempfile
@@ -104,6 +105,10 @@ def verify(
         raise
     except Exception as error:  # a stranger's bytes: whatever they make a library raise, it is a refusal
         refuse(bundle.name, f"reading it raised {type(error).__name__}: {str(error)[:200]}")
+    finally:
+        if keep is not None:
+            with contextlib.suppress(OSError):
+                keep.rmdir()  # where nothing was unpacked, no empty folder stays
 
 
 def _verify(

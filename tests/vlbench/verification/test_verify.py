@@ -187,7 +187,7 @@ Spoil = Callable[[dict[str, torch.Tensor], dict[str, Any]], object]
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda tensors, about: about.pop("target_rank"), "bytes is"),
+        (lambda tensors, about: about.pop("target_rank"), "unknown tensors"),
         (lambda tensors, about: about.update(target_rank=19), "target_rank is 19, targets.left is [20, 20]"),
         (lambda tensors, about: about.update(target_rank=None), "target_rank is None"),
         (lambda tensors, about: tensors.pop("targets.right"), "targets.right"),
