@@ -85,6 +85,7 @@ def _by_cluster() -> list[vlbench.MethodSpec]:
             "facility-location", "facility:FacilityLocation", SelectorOptions,
             "Pairs that together lie near all others.",
             paper="Nemhauser, Wolsey and Fisher 1978; lazy evaluation by Minoux 1978",
+            scaling="quadratic",
         ),
     ]  # fmt: skip
 
