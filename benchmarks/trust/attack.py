@@ -37,10 +37,8 @@ def vlbench(*words: object) -> list[str]:
 def run_words(out: Path) -> list[str]:
     """Words of the run that is attacked."""
     name, *options = METHOD
-    quick = ["--set", "rows.always=[]", "--set", "rows.full=false", "--set", "training.seeds=2"]
-    return vlbench(
-        work, "run", "--method", name, *options, "--budget", 20, "--suite", "scenes-mini", "--out", out, *quick
-    )
+    quick = ["--set", "rows.always=[]", "--set", "rows.full=false"]
+    return vlbench("run", "--method", name, *options, "--budget", 20, "--suite", "scenes-mini", "--out", out, *quick)
 
 
 def environment(cache: Path) -> dict[str, str]:
