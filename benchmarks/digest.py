@@ -10,10 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from msgspec import to_builtins
 from safetensors.numpy import load_file
-
-from vlbench.records.record import read_record
 
 
 def lines(folder: Path) -> list[str]:
