@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 
 def lines(folder: Path) -> list[str]:
-    """One line a tensor and one a student of the run in ``folder``; nothing in them depends on the schema or the time."""
+    """One line a tensor and one a student of the run in ``folder``, the same for records of every schema."""
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     name = " ".join(str(record[field]) for field in ("suite", "method", "budget", "seed"))
     artifact = folder / "artifact.safetensors"
