@@ -84,4 +84,9 @@ def test_budget_rejects_more_pairs_than_the_data_has():
 
 def test_budgets_in_pairs_stand_before_those_in_bytes_each_by_size():
     budgets = [Budget.parse(text) for text in ("10MB", "500", "5MB", "7")]
-    assert [str(budget) for budget in sorted(budgets, key=lambda budget: budget.sort_key)] == ["7", "500", "5MB", "10MB"]
+    assert [str(budget) for budget in sorted(budgets, key=lambda budget: budget.sort_key)] == [
+        "7",
+        "500",
+        "5MB",
+        "10MB",
+    ]
