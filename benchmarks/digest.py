@@ -10,24 +10,23 @@ import json
 import sys
 from pathlib import Path
 
-from msgspec import to_builtins
 from safetensors.numpy import load_file
-
-from vlbench.records.record import read_record
 
 
 def lines(folder: Path) -> list[str]:
-    """One line a tensor and one a student of the run in ``folder``, without anything that names the run or its time."""
-    record = read_record(folder)
-    name = f"{record.suite} {record.method} {record.budget} {record.seed} {json.dumps(record.options)}"
+    """One line a tensor and one a student of the run in ``folder``, the same for records of every schema."""
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    name = " ".join(str(record[field]) for field in ("suite", "method", "budget", "seed"))
     artifact = folder / "artifact.safetensors"
     tensors = load_file(artifact) if artifact.exists() else {}
     found = [
         f"{name} {key} {value.dtype} {list(value.shape)} {hashlib.sha256(value.tobytes()).hexdigest()}"
         for key, value in sorted(tensors.items())
     ]
-    for student, scores in sorted(record.scores.items()):
-        found.append(f"{name} {student} {json.dumps(to_builtins(scores), sort_keys=True)}")
+    for student, scores in sorted(record["scores"].items()):
+        plain = {**scores, **scores.get("directions", {})}  # schema 4 has the directions in a table of their own
+        plain.pop("directions", None)
+        found.append(f"{name} {student} {json.dumps(plain, sort_keys=True)}")
     return found
 
 

@@ -55,7 +55,7 @@ def test_a_budget_of_bytes_says_what_fits_and_has_no_number_of_pairs():
     assert Budget(7).pairs_that_fit(10**9) == 7
     with pytest.raises(BudgetError, match="10kB holds no pair of this method, which weighs 10,001 bytes"):
         budget.pairs_that_fit(10_001)
-    with pytest.raises(BudgetError, match=r"counts bytes.*budget\.fitting"):
+    with pytest.raises(BudgetError, match=r"counts bytes.*budget\.pairs_that_fit"):
         _ = budget.pairs
 
 
@@ -82,5 +82,11 @@ def test_budget_rejects_more_pairs_than_the_data_has():
         Budget(61).check_available(60, unit="images")
 
 
-def test_budgets_are_ordered_by_pairs():
-    assert sorted([Budget(500), Budget(7), Budget(100)]) == [Budget(7), Budget(100), Budget(500)]
+def test_budgets_in_pairs_stand_before_those_in_bytes_each_by_size():
+    budgets = [Budget.parse(text) for text in ("10MB", "500", "5MB", "7")]
+    assert [str(budget) for budget in sorted(budgets, key=lambda budget: budget.sort_key)] == [
+        "7",
+        "500",
+        "5MB",
+        "10MB",
+    ]

@@ -35,7 +35,7 @@ def with_derived_rows(records: Iterable[FoundRecord]) -> Iterator[FoundRecord]:
 def _start(record: FoundRecord) -> FoundRecord:
     start = record.start
     assert start is not None
-    # The folder holds the files of the result, not of the start.
+    # The folder holds the files of the result, not of the start, and the warnings are of the result.
     return replace(
         record,
         method=f"{START}{record.method}",
@@ -43,5 +43,6 @@ def _start(record: FoundRecord) -> FoundRecord:
         chosen=start.chosen,
         cost=start.cost,
         baseline=True,
+        warnings=[],
         folder=None,
     )

@@ -162,7 +162,7 @@ def test_plugins_lists_the_status_of_each_even_if_all_are_broken(
     assert result.exit_code == (1 if strict else 0)
     assert ("cli_raises: import error. ZeroDivisionError" in result.stderr) is bool(strict)
     shown = invoke(*words, "plugins").stdout
-    assert "cli_newer (incompatible): it was written for VLBENCH_API >=99, this vlbench has 1." in shown
+    assert "cli_newer (incompatible): it was written for VLBENCH_API >=99, this vlbench has 2." in shown
     refused = invoke(*words, "methods")
     assert refused.exit_code == 1
     assert f"plugin file {words[1]!r} cannot be used, {statuses[next(iter(BROKEN))]}: " in refused.stderr

@@ -151,5 +151,5 @@ def test_sigterm_ends_a_run_as_ctrl_c_does_with_a_line_that_says_how_to_go_on(tm
         stderr = running.communicate(timeout=120)[1]
         assert running.returncode == code
         assert "Stopped." in stderr
-        assert "The same command goes on from there" in stderr
+        assert "Run the same command to continue" in stderr
         assert "Traceback" not in stderr
