@@ -35,9 +35,7 @@ class LoRS(PathDistiller):
 
     def form(self) -> Form:
         """With targets; as published, raw variables from one caption."""
-        form = replace(super().form(), target_rank=self.options.target_rank)
-        paper = {"captions": "one", "literal": True, "target_scale": PUBLISHED_SCALE}
-        return replace(form, **paper) if self.options.preset == "paper" else form  # type: ignore[arg-type]
+        return soft_form(self.options, super().form())
 
     def settings(self, task: Task) -> Settings:
         """Ours, or those of its scripts."""
@@ -49,6 +47,13 @@ class LoRS(PathDistiller):
         """Against the learned targets of the batch."""
         del draw
         return soft_loss(self.options, student, tower_inputs, parameters)
+
+
+def soft_form(options: SoftOptions, form: Form) -> Form:
+    """The form with targets of the rank asked for; as published, raw variables from one caption."""
+    form = replace(form, target_rank=options.target_rank)
+    paper = {"captions": "one", "literal": True, "target_scale": PUBLISHED_SCALE}
+    return replace(form, **paper) if options.preset == "paper" else form  # type: ignore[arg-type]
 
 
 def soft_loss(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vlbench.matching import Form, PathDistiller, Plan, Settings, Task
-from vlbench_trajectory.lors import PUBLISHED_SCALE, soft_loss
+from vlbench_trajectory.lors import soft_form, soft_loss
 from vlbench_trajectory.settings import paper_repblend, resolve
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ class RepBlend(PathDistiller):
 
     def form(self) -> Form:
         """With targets; as published, raw variables from one caption."""
-        form = replace(super().form(), target_rank=self.options.target_rank)
-        paper = {"captions": "one", "literal": True, "target_scale": PUBLISHED_SCALE}
-        return replace(form, **paper) if self.options.preset == "paper" else form  # type: ignore[arg-type]
+        return soft_form(self.options, super().form())
 
     def settings(self, task: Task) -> Settings:
         """Ours, or those of its scripts."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vlbench.cli.complete import Name
-from vlbench.cli.shared import key_values, load, no_network
+from vlbench.cli.shared import device_option, key_values, load, no_network
 
 if TYPE_CHECKING:
     from vlbench.runs.prepare import Preparation
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("suite", type=Name("suite", or_file=True))
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the data set's files.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the protocol.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@device_option
 @click.option("--offline", is_flag=True, help="Fetch nothing: say what is missing.")
 @click.pass_context
 def command(

@@ -11,7 +11,17 @@ import click
 
 from vlbench.cli.complete import Name
 from vlbench.cli.failures import stopped_code
-from vlbench.cli.shared import comma_list, echo_json, key_values, load, no_network, readable_path
+from vlbench.cli.shared import (
+    comma_list,
+    data_option,
+    device_option,
+    echo_json,
+    key_values,
+    load,
+    no_network,
+    offline_option,
+    readable_path,
+)
 from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -50,7 +60,7 @@ if TYPE_CHECKING:
     metavar="NAME[,...]",
     help="Declared students that score the result too.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@device_option
 @click.option(
     "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the methods, or METHOD.KEY=VALUE."
 )
@@ -67,10 +77,8 @@ if TYPE_CHECKING:
 @click.option(
     "--executor", default="serial", show_default=True, type=Name("executor"), metavar="NAME", help="How rows are run."
 )
-@click.option(
-    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset's files, unless prepared."
-)
-@click.option("--offline", is_flag=True, help="Use no network: to open a connection is an error. See vlbench prepare.")
+@data_option
+@offline_option
 @click.option("--isolate", is_flag=True, help="Run each method in a process of its own.")
 @click.option(
     "--time-limit",

@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from vlbench.cli.complete import Name, Run
-from vlbench.cli.shared import comma_list, echo_json, load, no_network, run_path
+from vlbench.cli.shared import (
+    comma_list,
+    data_option,
+    device_option,
+    echo_json,
+    load,
+    no_network,
+    offline_option,
+    run_path,
+)
 from vlbench.errors import ArtifactError
 
 
@@ -27,11 +36,9 @@ from vlbench.errors import ArtifactError
     metavar="NAME[,...]",
     help="Declared students that score it too.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset's files, unless prepared."
-)
-@click.option("--offline", is_flag=True, help="Use no network: to open a connection is an error. See vlbench prepare.")
+@device_option
+@data_option
+@offline_option
 @click.option("--json", "as_json", is_flag=True, help="Print the record, and nothing else, on standard output.")
 @click.pass_context
 def command(

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
 
 
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+data_option = click.option(
+    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset's files, unless prepared."
+)
+offline_option = click.option(
+    "--offline", is_flag=True, help="Use no network: to open a connection is an error. See vlbench prepare."
+)
+
+
 def load(context: click.Context) -> Registry:
     """The registry, with the files given by ``--plugin``."""
     from vlbench.registry.loader import load_registry

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.shared import echo_json, echo_rows, load, readable_path
+from vlbench.cli.shared import device_option, echo_json, echo_rows, load, readable_path
 from vlbench.records.evidence import PROVES, SELF_REPORTED
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--no-retrain", is_flag=True, help="Only what can be checked without training; the badge stays lowest.")
 @click.option("--suite", default="", metavar="FILE", help="The protocol's TOML file, where it is no declared suite.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@device_option
 @click.option(
     "--out",
     "keep",

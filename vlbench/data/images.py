@@ -6,17 +6,16 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vlbench.data.pictures import open_picture
 from vlbench.errors import DataError
+from vlbench.files import fresh_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,7 +182,7 @@ def read_images(images: Sequence[EncodedImage], size: int, store: Path, *, skip_
         store.mkdir(parents=True, exist_ok=True)
         bad = _write_pixels(path, images, size, skip_bad=skip_bad)
         # The key is written last: where it is, the pixels are whole.
-        with _whole_file(path.with_suffix(".json")) as file:
+        with fresh_file(path.with_suffix(".json")) as file:
             file.write(json.dumps(key | {"bad": bad} if skip_bad else key).encode())
     return ReadImages(torch.from_numpy(np.load(path, mmap_mode="c")), bad)
 
@@ -223,7 +222,7 @@ def _write_pixels(path: Path, images: Sequence[EncodedImage], size: int, *, skip
     bad: dict[int, str] = {}
     row, start = 3 * size**2, len(_header(len(images), size))
     # Written with seek and write, not through a memory map: a full disk is then an error and not a crash.
-    with _whole_file(path) as file:
+    with fresh_file(path) as file:
         for index, pixels in decode_images(images, size):
             if not isinstance(pixels, DataError):
                 file.seek(start + index * row)
@@ -250,17 +249,3 @@ def _close_gaps(file: IO[bytes], good: Sequence[int], row: int, start: int) -> N
         file.seek(start + to * row)
         file.write(moved)
     file.truncate(start + len(good) * row)
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -18,7 +18,6 @@ from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
 from vlbench.records.record import Record, read_record, write_record
-from vlbench.runs.audit import write_audit
 from vlbench.runs.child import worker_words
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
@@ -29,11 +28,10 @@ from vlbench.runs.jobs import (
     baseline_jobs,
     matched_job,
 )
-from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import Made, asked_record, finished_record
 from vlbench.runs.recover import alone_with, find_run, is_whole, remove_traces, sealing
 from vlbench.runs.request import RunRequest
-from vlbench.runs.rescoring import full_artifact, scored_again
+from vlbench.runs.rescoring import full_artifact, scored_again, write_looks
 from vlbench.runs.scoring import score, score_start, write_found
 from vlbench.runs.session import Session
 
@@ -131,9 +129,7 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     write_found(folder, session, scored)
     start = score_start(session, artifact, job.seed)
     if condensed:
-        reference = session.evaluator(session.protocol.reference)
-        write_preview(folder, artifact, session.dataset.split("train"), reference)
-        write_audit(folder, artifact, session)
+        write_looks(folder, session, artifact)
     return Made(condensed, scored, start)
 
 

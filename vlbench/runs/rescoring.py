@@ -74,15 +74,20 @@ def scored_again(session: Session, job: Job, found: Record, folder: Path) -> Rec
     scored = score(session, artifact, job.seed, label=job.method, students=students)
     write_found(folder, session, scored)
     if job.has_method:
-        reference = session.evaluator(session.protocol.reference)
-        write_preview(folder, artifact, session.dataset.split("train"), reference)
-        write_audit(folder, artifact, session)
+        write_looks(folder, session, artifact)
     start = score_start(session, artifact, job.seed, students=students)
     cost = structs.replace(found.cost, train_s=scored.train_s, score_s=scored.score_s)
     record = structs.replace(with_scores(session, found, scored), cost=cost, command=command)
     if start is None or found.start is None:
         return record
     return structs.replace(record, start=structs.replace(found.start, scores=start.scores, chosen=start.chosen))
+
+
+def write_looks(folder: Path, session: Session, artifact: Artifact) -> None:
+    """Write what a board shows of an artifact beside its scores: its pairs, and whether they resemble test items."""
+    reference = session.evaluator(session.protocol.reference)
+    write_preview(folder, artifact, session.dataset.split("train"), reference)
+    write_audit(folder, artifact, session)
 
 
 def full_artifact(session: Session) -> Artifact:
