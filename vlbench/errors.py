@@ -19,7 +19,7 @@ class VlbenchError(Exception):
 
 
 class UnknownNameError(VlbenchError):
-    """A method, suite, data set, encoder or option of that name does not exist."""
+    """A method, suite, dataset, encoder or option of that name does not exist."""
 
 
 class OptionError(VlbenchError):

@@ -1,4 +1,4 @@
-"""A data set of a million pairs, to see what selecting from it takes: a plugin.
+"""A dataset of a million pairs, to see what selecting from it takes: a plugin.
 
 vlbench --plugin benchmarks/perf/million_pairs.py run --set data.name=million-pairs --method k-center --budget 500 \
     --set rows.full=false --set 'rows.always=[]'
@@ -50,6 +50,6 @@ def _noisy_copies(images: Any, path: Path) -> Any:
 
 @vlbench.hookimpl
 def vlbench_datasets() -> list[vlbench.DatasetSpec]:
-    """The one data set."""
+    """The one dataset."""
     summary = "Scenes seven times: 1,015,000 pairs."
     return [vlbench.DatasetSpec("million-pairs", "million_pairs:load", summary, options=ScenesOptions)]

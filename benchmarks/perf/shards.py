@@ -68,7 +68,7 @@ def bare(folder: Path, _store: Path) -> int:
 
 
 def ours(folder: Path, store: Path) -> int:
-    """The data set ``pairs``: index, splits, pixels on a memory map, fingerprint."""
+    """The dataset ``pairs``: index, splits, pixels on a memory map, fingerprint."""
     from vlbench_pairs.options import PairsOptions
     from vlbench_pairs.reader import load
 

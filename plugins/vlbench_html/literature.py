@@ -14,10 +14,10 @@ _WARNING = (
 )
 
 
-def literature(data_set: str) -> Html:
-    """What is published on a data set."""
-    rows = papers.published(data_set)
-    title = f"papers.Published on {data_set}: {sum(len(row.numbers) for row in rows)} numbers of {len(rows)} results"
+def literature(dataset: str) -> Html:
+    """What is published on a dataset."""
+    rows = papers.published(dataset)
+    title = f"papers.Published on {dataset}: {sum(len(row.numbers) for row in rows)} numbers of {len(rows)} results"
     sources = papers.sources_of(rows)
     budgets = [
         _budget(budget, list(members), sources) for budget, members in groupby(rows, key=lambda row: row.budget_text)

@@ -14,7 +14,7 @@ MEAN_RECALL, FULL, UNBUDGETED = "mean", "full", ("full", "chance")
 
 
 def suite_id(group: Group) -> str:
-    """The section of a suite under one protocol on one data set."""
+    """The section of a suite under one protocol on one dataset."""
     return f"{_slug(group.suite)}-{_hash([group.suite, group.protocol_hash, group.data_fingerprint], 6)}"
 
 

@@ -96,17 +96,17 @@ def _contents(suites: Sequence[Sequence[Group]]) -> Html:
 
 
 def _suites(suites: Sequence[Sequence[Group]]) -> list[Html]:
-    """The suites, and with the first one on a data set what is published on it."""
+    """The suites, and with the first one on a dataset what is published on it."""
     parts, shown = [], set()
     for groups in suites:
-        data_set = papers.data_set_of(groups[0].suite)
-        parts.append(_suite(groups, None if data_set in shown else data_set))
-        shown.add(data_set)
+        dataset = papers.dataset_of(groups[0].suite)
+        parts.append(_suite(groups, None if dataset in shown else dataset))
+        shown.add(dataset)
     return parts
 
 
-def _suite(groups: Sequence[Group], data_set: str | None) -> Html:
-    """A suite under one protocol on one data set: plots, tables, and what is published on ``data_set``."""
+def _suite(groups: Sequence[Group], dataset: str | None) -> Html:
+    """A suite under one protocol on one dataset: plots, tables, and what is published on ``dataset``."""
     first = groups[0]
     facts = [f"protocol v{first.protocol_version}" if first.protocol_version else "protocol", first.protocol_hash[:8]]
     fingerprint = first.data_fingerprint[:8]
@@ -121,7 +121,7 @@ def _suite(groups: Sequence[Group], data_set: str | None) -> Html:
         ),
         *_plots(groups),
         *map(group_table, groups),
-        literature(data_set) if data_set else None,
+        literature(dataset) if dataset else None,
     )
 
 

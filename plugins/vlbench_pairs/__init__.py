@@ -60,7 +60,7 @@ def vlbench_encoders() -> list[vlbench.EncoderSpec]:
             f"features-{side}",
             "vlbench_pairs.precomputed:Precomputed",
             side,
-            "None: items are features that others computed; for the data set features.",
+            "None: items are features that others computed; for the dataset features.",
             PrecomputedOptions,
             suggest="vlbench_pairs.precomputed:suggest",
         )

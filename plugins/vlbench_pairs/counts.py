@@ -76,6 +76,6 @@ def _wrong(name: str, what: str, least: str, expected: int) -> DataError:
     images = " / ".join(f"{count:,}" for count in KARPATHY[name].images)
     return DataError(
         f"{name}: {what}, expected {least}{expected:,}. Karpathy's splits have {images} images in train / val / test. "
-        f"Rows on other data are not comparable: take dataset_{name}.json as it is published, or the data set 'pairs', "
+        f"Rows on other data are not comparable: take dataset_{name}.json as it is published, or the dataset 'pairs', "
         f"which does not count."
     )

@@ -24,7 +24,7 @@ FORMS = {
     ".parquet",
     "webdataset": "tar shards of webdataset or img2dataset: KEY.jpg with KEY.txt or KEY.json, read without unpacking",
     "parquet": "parquet files with images in them, as on the Hugging Face hub, or with names of files",
-    "huggingface": "a folder of datasets' save_to_disk, or a data set's name on the hub (format = 'huggingface')",
+    "huggingface": "a folder of datasets' save_to_disk, or a dataset's name on the hub (format = 'huggingface')",
 }
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".token", ".txt", ".parquet")
 

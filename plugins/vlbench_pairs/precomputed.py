@@ -27,12 +27,12 @@ class Precomputed(Encoder):
             DataError: the items are no features of this width.
         """
         if not isinstance(items, Tensor) or items.ndim != 2 or not items.is_floating_point():
-            raise DataError("precomputed features are floats [item, width]. Take the data set 'features'.")
+            raise DataError("precomputed features are floats [item, width]. Take the dataset 'features'.")
         if items.shape[1] != self.width:
             raise DataError(f"these features have {items.shape[1]} numbers. Set the encoder's option width to that.")
         return items.float()
 
 
 def suggest(model: str) -> list[Suggestion]:
-    """The width that the data set names; nothing where none is known."""
+    """The width that the dataset names; nothing where none is known."""
     return [Suggestion({"width": int(model)}, there=True, standardise="global")] if model.isdecimal() else []

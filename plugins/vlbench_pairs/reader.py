@@ -1,4 +1,4 @@
-"""From a user's annotation and image files to a data set of pairs."""
+"""From a user's annotation and image files to a dataset of pairs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reading:
     """What is read in one go.
 
     Attributes:
-        options: of the data set, their paths anchored.
+        options: of the dataset, their paths anchored.
         stack: closes archives.
         columns: to read; remembers what was guessed.
         skipped: what is left out.
@@ -139,7 +139,7 @@ def _files(options: PairsOptions) -> Iterator[tuple[str, Path, str]]:
     try:
         paths = split_paths(options.annotations, "annotations")
     except DataError as error:
-        raise DataError(f"{error} For a data set on the Hugging Face hub, set format = 'huggingface'.") from error
+        raise DataError(f"{error} For a dataset on the Hugging Face hub, set format = 'huggingface'.") from error
     for path, split in paths:
         kind = detect_format(path) if options.format == "auto" else options.format
         for file in files_in(path, kind):
@@ -239,7 +239,7 @@ def _check_owners(places: Iterable[tuple[Record, EncodedImage]]) -> None:
 def _index(reading: Reading) -> ImageIndex:
     images = listed(reading.options.images)
     if reading.members and not images:
-        return ImageIndex(reading.members, "the data set itself")
+        return ImageIndex(reading.members, "the dataset itself")
     if not images:  # beside the annotations
         paths = [path for path, _ in split_paths(reading.options.annotations, "images")]
         images = list(dict.fromkeys(str(path if path.is_dir() else path.parent) for path in paths))

@@ -65,7 +65,7 @@ def _guess(path: str, captions: str) -> Guess | None:
         return Guess({"annotations": [captions], **images})
     if not where.exists() and "{" not in path and "*" not in path:
         if not _HUB_NAME.fullmatch(path):
-            raise DataError(f"{path}: no such file or folder, and no OWNER/NAME of a data set on the hub.")
+            raise DataError(f"{path}: no such file or folder, and no OWNER/NAME of a dataset on the hub.")
         return Guess({"annotations": [path], "format": "huggingface"}, {f"{path} is a name on the hub": "a path"})
     found = existing_paths([path], "PATH")
     if len(found) == 1 and found[0].is_dir():

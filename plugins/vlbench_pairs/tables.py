@@ -1,4 +1,4 @@
-"""Tables of columns: parquet files, folders made by ``save_to_disk``, and data sets on the Hugging Face hub."""
+"""Tables of columns: parquet files, folders made by ``save_to_disk``, and datasets on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -246,15 +246,15 @@ def is_saved_dataset(path: Path) -> bool:
 
 
 def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> Found:
-    """Rows of all splits of a data set of ``datasets``. A column ``split`` goes before the split's own name.
+    """Rows of all splits of a dataset of ``datasets``. A column ``split`` goes before the split's own name.
 
     Args:
-        name: a folder made by ``save_to_disk``, or a data set's name on the hub.
+        name: a folder made by ``save_to_disk``, or a dataset's name on the hub.
         columns: to read.
         skipped: rows without captions go there.
 
     Raises:
-        DataError: the package ``datasets`` is not installed, there is no such data set, or a column is missing.
+        DataError: the package ``datasets`` is not installed, there is no such dataset, or a column is missing.
     """
     result = Found()
     for order, (split, table) in enumerate(_load(name).items()):
@@ -285,6 +285,6 @@ def _load(name: str) -> dict[str, Any]:
     except Exception as error:
         raise DataError(
             f"{name}: cannot be loaded by 'datasets' ({type(error).__name__}: {error}). Give a folder made by "
-            f"save_to_disk, or the name of a data set on the hub; the hub needs a network."
+            f"save_to_disk, or the name of a dataset on the hub; the hub needs a network."
         ) from error
     return dict(loaded) if isinstance(loaded, dict) else {"": loaded}

@@ -1,4 +1,4 @@
-"""The embedded procedural data set `scenes` and its small encoders."""
+"""The embedded procedural dataset `scenes` and its small encoders."""
 
 from __future__ import annotations
 

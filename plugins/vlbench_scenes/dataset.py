@@ -1,4 +1,4 @@
-"""The data set `scenes`, made once and kept."""
+"""The dataset `scenes`, made once and kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(options: ScenesOptions, store: Path) -> vlbench.PairDataset:
 
     Args:
         options: which size, and the seed.
-        store: folder in which the data set is kept once it is made (about 95 MB for the large one).
+        store: folder in which the dataset is kept once it is made (about 95 MB for the large one).
     """
     path = store / f"{options.size}-{options.seed}-{_FORM}.npz"
     sizes = FULL_SIZES if options.size == "full" else MINI_SIZES

@@ -25,7 +25,7 @@ class Normalise(nn.Module):
     """Pixels in [0, 1] to about zero mean and unit deviation; same shape."""
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 3 height width"]:
-        """Shift and scale by the data set's constants."""
+        """Shift and scale by the dataset's constants."""
         return (pixels - _MEAN) / _STD
 
 

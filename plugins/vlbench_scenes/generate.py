@@ -1,4 +1,4 @@
-"""The data set `scenes` as a pure function of a seed: images and captions of three splits."""
+"""The dataset `scenes` as a pure function of a seed: images and captions of three splits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPLITS = ("train", "val", "test")
 FULL_SIZES: Mapping[str, int] = {"train": 29_000, "val": 1_000, "test": 1_000}
 MINI_SIZES: Mapping[str, int] = {"train": 600, "val": 100, "test": 100}
 
-# streams of one split; a stream's number is part of the data set's definition, so never renumber
+# streams of one split; a stream's number is part of the dataset's definition, so never renumber
 _LAYOUT, _PIXELS, _WORDS = range(3)
 _SINGLES = 3
 # stream 2 was an earlier test split, looked at while defaults of methods were chosen; no choice has seen this one

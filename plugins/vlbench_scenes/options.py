@@ -1,4 +1,4 @@
-"""Options of the data set `scenes`."""
+"""Options of the dataset `scenes`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class RidgeMeta(LossDistiller):
         W = X' (X X' + r I)^-1 T,   minimise InfoNCE(V W, C) over a batch of real pairs
 
     with X the image features of the learned pairs, T their text vectors, V and C those of the batch, and r a multiple
-    of the mean diagonal of X X'. The thought is that of kernel ridge regression for learned data sets (Nguyen et al.
+    of the mean diagonal of X X'. The thought is that of kernel ridge regression for learned datasets (Nguyen et al.
     2021), for a student that is close to a linear map from one side to the other.
     """
 

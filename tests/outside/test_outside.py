@@ -41,7 +41,7 @@ def test_they_are_known_by_their_entry_points():
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_data_set_the_encoder_and_the_suite_of_sounds_conform():
+def test_the_dataset_the_encoder_and_the_suite_of_sounds_conform():
     results = check_plugin("tones")
     assert {result.kind for result in results} == {"plugin", "dataset", "encoder", "suite"}
     assert [result for result in results if result.status == "failed"] == []

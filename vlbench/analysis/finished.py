@@ -61,7 +61,7 @@ def open_runs(
 
     Args:
         folders: as ``vlbench run`` named them.
-        registry: knows suites, data sets and encoders.
+        registry: knows suites, datasets and encoders.
         observer: receives progress.
         suite: the TOML file, where the runs were made with one.
         device: where to compute.

@@ -35,7 +35,7 @@ class Selection:
 
     Attributes:
         indices: int64 [pair]; positions in the train split's pairs, each at most once.
-        fingerprint: of the data set they point into.
+        fingerprint: of the dataset they point into.
         mean_sides: sides on which a pair's vector is the mean over all items that belong to its other item (``text``:
             the mean of the image's captions, in the encoder's space).
         folder: where it was loaded from, for :meth:`show`.
@@ -73,7 +73,7 @@ class DistilledPairs:
         sides: side name -> tensor [pair, ...] as stored: items (uint8 pixels, say) or feature vectors. What is a
             floating number may be float32, float16, or uint8 with ``scales`` (see :func:`vlbench.artifacts.pack`).
         spaces: side name -> ``items``, or the ``space`` of the tower in which the vectors live.
-        fingerprint: of the data set they were learned from.
+        fingerprint: of the dataset they were learned from.
         rates: learned inner step sizes by branch; stored and shown, not used by a ranked student.
         start: the real pairs they started from, where they did; the harness scores them beside the result.
         scales: side name -> float32 [pair, 2], scale and offset of a side that is stored as 8 bit levels.
@@ -126,14 +126,14 @@ def check_artifact(artifact: object, *, train: Split, fingerprint: str) -> None:
     """Refuse what a method must not return; :meth:`vlbench.Budget.check_artifact_size` checks the budget.
 
     Raises:
-        ArtifactError: wrong type, empty, index out of range or twice, not finite, lengths differ, other data set.
+        ArtifactError: wrong type, empty, index out of range or twice, not finite, lengths differ, other dataset.
     """
     if not isinstance(artifact, Selection | DistilledPairs):
         raise ArtifactError(f"the method returned {type(artifact).__name__}, not a Selection or DistilledPairs.")
     if len(artifact) == 0:
         raise ArtifactError("the artifact holds no pair.")
     if artifact.fingerprint != fingerprint:
-        raise ArtifactError("the artifact names another data set's fingerprint. Pass on train.fingerprint.")
+        raise ArtifactError("the artifact names another dataset's fingerprint. Pass on train.fingerprint.")
     if isinstance(artifact, Selection):
         _check_selection(artifact, train)
     else:

@@ -53,7 +53,7 @@ def _apart(group: Group, groups: Sequence[Group]) -> dict[str, str]:
 
 
 def _groups(records: Sequence[FoundRecord]) -> list[Group]:
-    """Groups of the records of one suite, protocol and data set."""
+    """Groups of the records of one suite, protocol and dataset."""
     texts = {record.budget for record in records if record.budget not in UNBUDGETED}
     budgets: list[Budget | None] = [*sorted(map(Budget.parse, texts), key=lambda budget: budget.sort_key)]
     groups = []

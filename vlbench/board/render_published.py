@@ -1,4 +1,4 @@
-"""Published numbers of a data set, in a terminal."""
+"""Published numbers of a dataset, in a terminal."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _WARNING = (
 )
 
 
-def render_published(data_set: str, *, width: int = 80) -> str:
+def render_published(dataset: str, *, width: int = 80) -> str:
     """Tables by budget and encoders, then how each protocol made its numbers, then the sources.
 
     Raises:
-        UnknownNameError: nothing is published on a data set of that name.
+        UnknownNameError: nothing is published on a dataset of that name.
     """
-    rows = published(data_set)
+    rows = published(dataset)
     sources = sources_of(rows)
     numbers = sum(len(row.numbers) for row in rows)
-    parts = [f"PUBLISHED on {data_set}: {numbers} numbers, {len(sources)} sources", textwrap.fill(_WARNING, width), ""]
+    parts = [f"PUBLISHED on {dataset}: {numbers} numbers, {len(sources)} sources", textwrap.fill(_WARNING, width), ""]
     ordered = sorted(enumerate(rows), key=lambda item: (*_order(rows, item[1]), item[0]))
     for (budget, encoders), members in groupby(
         (row for _, row in ordered), key=lambda row: (row.budget_text, _encoders(row))

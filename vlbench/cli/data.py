@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 WIDEST = 18
 """Letters of a type that has a column of its own."""
 SKIP = "skip_bad"
-"""Option by which data sets leave out what cannot be read."""
+"""Option by which datasets leave out what cannot be read."""
 
 
 @click.group("data")
 def command() -> None:
-    """Check data; list the forms that are read and the options of data sets and encoders."""
+    """Check data; list the forms that are read and the options of datasets and encoders."""
 
 
 @command.command("check")
 @click.argument("suite")
-@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the data set's files.")
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset's files.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As in data.options.skip_bad=true.")
 @click.option("--strict", is_flag=True, help="A warning is a failure too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -111,7 +111,7 @@ def formats(context: click.Context, as_json: bool) -> None:
         for name, text in resolve(spec.forms)()
     ]
     if as_json:
-        echo_json([{"name": name, "data_set": owner, "summary": text} for name, text, owner in found])
+        echo_json([{"name": name, "dataset": owner, "summary": text} for name, text, owner in found])
         return
     echo_rows([(name, text) for name, text, _ in found], header=("form", "what it looks like"))
     click.echo("\nWrite a suite for yours with: vlbench init PATH")
@@ -122,12 +122,12 @@ def formats(context: click.Context, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def options(context: click.Context, name: str | None, as_json: bool) -> None:
-    """List data sets and encoders, or describe one with its options."""
+    """List datasets and encoders, or describe one with its options."""
     from vlbench.registry.suggestions import unknown_name
 
     specs = _specs(load(context))
     if name is not None and name not in specs:
-        raise unknown_name("data set or encoder", name, specs, hint="vlbench data options")
+        raise unknown_name("dataset or encoder", name, specs, hint="vlbench data options")
     if name is not None:
         _describe(name, *specs[name], as_json=as_json)
         return
@@ -162,7 +162,7 @@ def _narrow(row: OptionRow) -> tuple[str, str, str, str]:
 
 
 def _specs(registry: Registry) -> dict[str, tuple[str, Any]]:
-    """Name -> kind and declaration, of data sets and encoders."""
+    """Name -> kind and declaration, of datasets and encoders."""
     found: dict[str, tuple[str, Any]] = {
         name: ("dataset", spec) for name, spec in sorted(registry.all("dataset").items())
     }
@@ -179,7 +179,7 @@ def _specs(registry: Registry) -> dict[str, tuple[str, Any]]:
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="A new folder; by default mock-NAME.")
 @click.pass_context
 def mock(context: click.Context, name: str, images: int, out: Path | None) -> None:
-    """Write drawn images under the files, names and splits of the data set NAME.
+    """Write drawn images under the files, names and splits of the dataset NAME.
 
     For trying a protocol from end to end: rows made on a mock say so, and are never ranked.
     """
@@ -189,7 +189,7 @@ def mock(context: click.Context, name: str, images: int, out: Path | None) -> No
     spec = registry.get("dataset", name)
     if not spec.mock:
         able = ", ".join(sorted(other.name for other in registry.all("dataset").values() if other.mock))
-        raise DataError(f"data set {name!r} has no mock. Those that have one: {able or 'none'}.")
+        raise DataError(f"dataset {name!r} has no mock. Those that have one: {able or 'none'}.")
     folder = out or Path(f"mock-{name}")
     resolve(spec.mock)(images, folder)
     click.echo(f"Written to {readable_path(folder)}: a stand-in for {name}, whose rows are never ranked.")
@@ -198,7 +198,7 @@ def mock(context: click.Context, name: str, images: int, out: Path | None) -> No
 
 
 def _suites_on(registry: Registry, name: str) -> list[str]:
-    """Suites whose data set this is."""
+    """Suites whose dataset this is."""
     import tomllib
 
     tables = {suite: tomllib.loads(spec.read_text()) for suite, spec in sorted(registry.all("suite").items())}

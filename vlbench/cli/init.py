@@ -31,11 +31,11 @@ class Plan:
     """What is about to be written.
 
     Attributes:
-        registry: knows data sets and encoders.
-        spec: the data set.
+        registry: knows datasets and encoders.
+        spec: the dataset.
         draft: what it recognised.
         target: the suite's file.
-        given: options of the data set that the user gave.
+        given: options of the dataset that the user gave.
         encoders: side -> the flag's value.
         said: what was guessed -> the flag that changes it.
     """
@@ -57,13 +57,13 @@ class Plan:
 )
 @click.option("--image-encoder", default="", metavar="NAME[:MODEL]", help="As in timm:resnet18, or timm:NAME=FILE.")
 @click.option("--text-encoder", default="", metavar="NAME[:MODEL]", help="As in sentence-transformers:FOLDER.")
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the data set.")
+@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the dataset.")
 @click.option("--force", is_flag=True, help="Write over a suite that is there.")
 @click.pass_context
 def command(context: click.Context, /, path: str, captions: str, target: Path | None, force: bool, **rest: Any) -> None:
     """Look at your files and write a suite that runs on them.
 
-    PATH is a file, a folder, shards such as 'data/{00000..00041}.tar', or the name of a data set on the Hugging Face
+    PATH is a file, a folder, shards such as 'data/{00000..00041}.tar', or the name of a dataset on the Hugging Face
     hub. Nothing is asked: every guess is printed with the flag that changes it. Splits are made by image where there
     are none, and fixed by lists beside the suite.
 
@@ -142,7 +142,7 @@ def _loaded(plan: Plan, options: dict[str, Any]) -> tuple[PairDataset, dict[str,
     from vlbench.runs.session import data_store
 
     def attempt(values: dict[str, Any]) -> PairDataset:
-        parsed: Any = parse_options(plan.spec.options, values, owner=f"data set {plan.spec.name!r}")
+        parsed: Any = parse_options(plan.spec.options, values, owner=f"dataset {plan.spec.name!r}")
         made: PairDataset = resolve(plan.spec.target)(parsed, data_store(plan.spec.name))
         return made
 

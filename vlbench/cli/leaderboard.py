@@ -31,9 +31,7 @@ BUILT_IN = "vlbench"
     help="How to write the table.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
-@click.option(
-    "--published", metavar="DATASET", help="Show what papers report on a data set instead, such as flickr30k."
-)
+@click.option("--published", metavar="DATASET", help="Show what papers report on a dataset instead, such as flickr30k.")
 @click.option("--allow-mixed", is_flag=True, help="Folders that cannot be compared: tables apart, no refusal.")
 @click.pass_context
 def command(
@@ -85,10 +83,10 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     return text.rstrip("\n")
 
 
-def _published(data_set: str, runs: tuple[Path, ...], form: str) -> str:
+def _published(dataset: str, runs: tuple[Path, ...], form: str) -> str:
     from vlbench.board.console import echo_width
     from vlbench.board.render_published import render_published
 
     if runs or form != "text":
         raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")
-    return render_published(data_set, width=echo_width()[0])
+    return render_published(dataset, width=echo_width()[0])

@@ -28,7 +28,7 @@ _COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, name: str, options: tuple[str, ...], as_json: bool) -> None:
-    """Check a method, data set, encoder or suite, or all that a plugin declares.
+    """Check a method, dataset, encoder or suite, or all that a plugin declares.
 
     The checks run on toy data and take some seconds; a slow method is given fewer steps by -o. The exit code is 0
     where no check fails, 1 where one does, and 2 where nothing could be checked.

@@ -23,7 +23,7 @@ FAMILIES = ("selection", "distillation", "dataset", "encoder", "suite", "student
 )
 @click.pass_context
 def command(context: click.Context, name: str, family: str, out: Path) -> None:
-    """Write a package for a method, data set, encoder, suite, student, score, observer or executor called NAME.
+    """Write a package for a method, dataset, encoder, suite, student, score, observer or executor called NAME.
 
     It installs, passes its own tests and runs at once. Change it from there.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("prepare")
 @click.argument("suite", type=Name("suite", or_file=True))
-@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the data set's files.")
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the dataset's files.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the protocol.")
 @device_option
 @click.option("--offline", is_flag=True, help="Fetch nothing: say what is missing.")

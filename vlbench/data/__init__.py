@@ -1,4 +1,4 @@
-"""For data sets that read a user's files: images decoded once, and files that ``vlbench prepare`` asks for. Light.
+"""For datasets that read a user's files: images decoded once, and files that ``vlbench prepare`` asks for. Light.
 
 Examples:
     >>> import vlbench

@@ -1,4 +1,4 @@
-"""What a data set holds, and what about it would mislead: counts, lengths, duplicates, near-duplicates, blanks."""
+"""What a dataset holds, and what about it would mislead: counts, lengths, duplicates, near-duplicates, blanks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Report:
 
 
 def check_data(dataset: PairDataset) -> Report:
-    """Look at all items of a data set once."""
+    """Look at all items of a dataset once."""
     report = Report()
     first, second = dataset.sides
     for name, split in dataset.splits.items():

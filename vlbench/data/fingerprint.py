@@ -1,4 +1,4 @@
-"""SHA-256 over content: of a data set, or of named tensors. The same on every machine, and streaming."""
+"""SHA-256 over content: of a dataset, or of named tensors. The same on every machine, and streaming."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fingerprint(sides: Sequence[str], splits: Mapping[str, Split]) -> str:
     """SHA-256 over the items of both sides and the pairs of every split, in hexadecimal.
 
     Printable names of items and the order of ``splits`` play no part. A tensor on a memory map is read in chunks of
-    16 MiB, so a data set larger than memory can be hashed.
+    16 MiB, so a dataset larger than memory can be hashed.
 
     Args:
         sides: side names; their order counts, since ``pairs`` has a column for each.

@@ -1,4 +1,4 @@
-"""A data set of pairs: items of two sides, which of them belong together, and splits."""
+"""A dataset of pairs: items of two sides, which of them belong together, and splits."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ class PairDataset:
             DataError: there is none of that name.
         """
         if name not in self.splits:
-            raise DataError(f"data set {self.name!r} has no split {name!r}. It has: {', '.join(self.splits)}.")
+            raise DataError(f"dataset {self.name!r} has no split {name!r}. It has: {', '.join(self.splits)}.")
         return self.splits[name]
 
 
 def as_dataset(value: object, target: str) -> PairDataset:
-    """What a data set's target returned, or PluginError where that is something else."""
+    """What a dataset's target returned, or PluginError where that is something else."""
     if not isinstance(value, PairDataset):
         raise PluginError(f"{target} returned {type(value).__name__}, not a vlbench.PairDataset.")
     return value

@@ -1,4 +1,4 @@
-"""What a method may see of a data set: the train split, and val only where it declared so."""
+"""What a method may see of a dataset: the train split, and val only where it declared so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COPIED_BYTES = 1 << 28
 
 
 def copied(split: Split) -> Split:
-    """A split that may be given away: what is done to it does not reach the data set."""
+    """A split that may be given away: what is done to it does not reach the dataset."""
     from vlbench.data.pairs import Split
 
     items = {side: _given(of_side) for side, of_side in split.items.items()}
@@ -37,14 +37,14 @@ def _given(items: Items) -> Items:
 
 
 class TrainView:
-    """The train split of a data set, as a copy: nothing that is done to it reaches another row.
+    """The train split of a dataset, as a copy: nothing that is done to it reaches another row.
 
     It holds no test data. That a method looks for them elsewhere in its process cannot be prevented: it runs in the
     same interpreter, or at least as the same user.
 
     Attributes:
         sides: both side names.
-        fingerprint: of the whole data set.
+        fingerprint: of the whole dataset.
         split: items, pairs and names of the train split.
 
     Examples:

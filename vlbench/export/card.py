@@ -22,7 +22,7 @@ class Publication:
     Attributes:
         name: of the set.
         license: of the source data, as a line; empty where it was not given.
-        source: where the source data are from; empty for the name of the data set.
+        source: where the source data are from; empty for the name of the dataset.
         url: where the set will be.
     """
 
@@ -36,7 +36,7 @@ def facts(run: Finished, publication: Publication) -> dict[str, Any]:
     """All that the card and the Croissant file are made from."""
     record = run.record
     learned = record.family == "distillation"
-    source = publication.source or f"the data set {run.work.protocol.data!r} of suite {record.suite!r}"
+    source = publication.source or f"the dataset {run.work.protocol.data!r} of suite {record.suite!r}"
     what = f"{len(run.artifact)} image-text pairs {'learned' if learned else 'chosen'} from {source}"
     return {
         "name": publication.name,

@@ -136,7 +136,7 @@ def write_uids(run: Finished, target: Path) -> list[str]:
     if wrong:
         raise DataError(
             f"{run.record.id}: {len(wrong)} of {len(names)} names are no uids of 32 hexadecimal digits, such as "
-            f"{wrong[0]!r}. Data sets with uids are shards of img2dataset and features of DataComp; the names of "
+            f"{wrong[0]!r}. Datasets with uids are shards of img2dataset and features of DataComp; the names of "
             f"others are in --format table."
         )
     halves = sorted({(int(name[:16], 16), int(name[16:], 16)) for name in names})

@@ -51,7 +51,7 @@ def write_hub_folder(run: Finished, target: Path, folder: Path, publication: Pub
 
 
 def push(target: Path, repository: str, publication: Publication) -> str:
-    """Upload a folder as a data set of the Hugging Face hub; its address.
+    """Upload a folder as a dataset of the Hugging Face hub; its address.
 
     Args:
         target: the folder.
@@ -88,7 +88,7 @@ def check_push(repository: str, publication: Publication) -> None:
         OptionError: no licence line is given, or the name is none of a repository.
     """
     if repository.count("/") != 1 or not all(repository.split("/")):
-        raise OptionError(f"--push {repository!r} is no OWNER/NAME of a data set on the hub.")
+        raise OptionError(f"--push {repository!r} is no OWNER/NAME of a dataset on the hub.")
     if not publication.license.strip():
         raise OptionError(
             "--push needs --license LINE: under which licence the source may be passed on, as in --license cc-by-4.0. "

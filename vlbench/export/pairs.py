@@ -29,7 +29,7 @@ class ExportedPair:
     Attributes:
         number: position in the artifact.
         train_pair: position among the train split's pairs; None for learned pairs.
-        items: side -> what stands for its item: a text itself, else its name or position in the data set; of a learned
+        items: side -> what stands for its item: a text itself, else its name or position in the dataset; of a learned
             text vector the nearest train text.
     """
 

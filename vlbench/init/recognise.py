@@ -1,4 +1,4 @@
-"""Ask every data set whether it reads what lies at a path."""
+"""Ask every dataset whether it reads what lies at a path."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def recognised(registry: Registry, path: str, captions: str = "") -> tuple[DatasetSpec, Draft]:
-    """The first data set that reads what lies at a path, and its draft.
+    """The first dataset that reads what lies at a path, and its draft.
 
     Args:
-        registry: knows the data sets.
+        registry: knows the datasets.
         path: file, folder or name, as the user gave it.
         captions: annotation file, where the user names one.
 

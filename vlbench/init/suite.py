@@ -21,9 +21,9 @@ class SuiteDraft:
     Attributes:
         name: of the suite.
         summary: one line.
-        data: name of the data set.
-        options: of the data set.
-        encoders: side -> encoder, in the order of the data set's sides.
+        data: name of the dataset.
+        options: of the dataset.
+        encoders: side -> encoder, in the order of the dataset's sides.
         pairs: in the train split; the student's grid follows from it.
         baselines: methods that are run at every budget.
     """

@@ -33,7 +33,7 @@ STREAM = "vldd expert"
 def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Trajectory]:
     """Trajectories of the reference student or its twin, by plain SGD at a constant rate.
 
-    Expert k is the same for every method, budget and seed of a data set, student and plan: it is material, like
+    Expert k is the same for every method, budget and seed of a dataset, student and plan: it is material, like
     pretrained weights. Trajectories are cached, so that a method that asks for the same plan finds them.
 
     Args:

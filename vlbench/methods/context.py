@@ -232,7 +232,7 @@ class Context:
     def cached(self, kind: str, key: Key, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """Tensors kept on disk between runs under their full key, computed where they are not there.
 
-        The data set's fingerprint and the reference student stand in the key already, and the plugin where it is not
+        The dataset's fingerprint and the reference student stand in the key already, and the plugin where it is not
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}

@@ -21,7 +21,7 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "summary": (lambda value: isinstance(value, str), "text"),
     "data": (
-        lambda value: isinstance(value, dict) and isinstance(value.get("name"), str), "a table with the data set's name"
+        lambda value: isinstance(value, dict) and isinstance(value.get("name"), str), "a table with the dataset's name"
     ),
     "students": _TABLE,
     "training": _TABLE,

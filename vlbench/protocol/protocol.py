@@ -75,8 +75,8 @@ class Protocol:
         name: of the suite.
         version: a changed protocol is a new file; this number tells them apart at a glance.
         summary: one line.
-        data: a declared data set's name.
-        data_options: of that data set.
+        data: a declared dataset's name.
+        data_options: of that dataset.
         students: name -> student; the first is the reference that methods see.
         training: of every row.
         rows: always shown.

@@ -128,7 +128,7 @@ class Asked(_Form, frozen=True, kw_only=True):
     protocol_hash: Annotated[str, Meta(pattern="^[0-9a-f]+$")]
     options: Annotated[dict[str, Any], Meta(description="Of the method, every one, as JSON values.")]
     seed: Annotated[Natural, Meta(description="Of the distillation: the root of its seed tree.")]
-    data_fingerprint: Annotated[str, Meta(description="SHA-256 of the data set's content.")] = ""
+    data_fingerprint: Annotated[str, Meta(description="SHA-256 of the dataset's content.")] = ""
     matched_to: Annotated[Matched | None, Meta(description="The distilled row whose size this random row copies.")] = (
         None
     )

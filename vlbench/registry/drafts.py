@@ -1,4 +1,4 @@
-"""What plugins offer to ``vlbench init``: a data set recognised in a user's files, and encoders that fit it."""
+"""What plugins offer to ``vlbench init``: a dataset recognised in a user's files, and encoders that fit it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Draft:
-    """A data set recognised in a user's files; what ``DatasetSpec.recognise`` returns, as called with (path, captions).
+    """A dataset recognised in a user's files; what ``DatasetSpec.recognise`` returns, as called with (path, captions).
 
     Attributes:
         form: what the files are, in words.
-        options: of the data set.
+        options: of the dataset.
         guesses: what was guessed -> the flag that changes it, as in ``-o image_column=NAME``.
         lists: file name -> text of lists that fix what was drawn; written into a folder that the suite names.
-        list_option: option of the data set that names these files.
-        bad: options with which what cannot be read is left out; empty where the data set has none.
+        list_option: option of the dataset that names these files.
+        bad: options with which what cannot be read is left out; empty where the dataset has none.
         encoders: side -> the encoder that these data need, where only one can read them.
 
     Examples:

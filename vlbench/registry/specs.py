@@ -67,7 +67,7 @@ class MethodSpec:
 
 @dataclass(frozen=True)
 class NeededFile:
-    """A file or folder that a data set reads.
+    """A file or folder that a dataset reads.
 
     Attributes:
         path: where it is looked for.
@@ -92,7 +92,7 @@ class NeededFile:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set or a reader; ``target`` is called with (options, store: Path) and returns a ``PairDataset``.
+    """A dataset or a reader; ``target`` is called with (options, store: Path) and returns a ``PairDataset``.
 
     ``store`` is a folder for what is expensive to make again. A dataset of files the user brings has an
     option ``root``, which ``--data DIR`` sets: the folder its relative paths count from.

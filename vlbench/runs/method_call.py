@@ -32,7 +32,7 @@ class Condensed:
     """A checked artifact, and what was seen of the method that made it.
 
     Attributes:
-        artifact: within its budget, of the declared family and of this data set.
+        artifact: within its budget, of the declared family and of this dataset.
         seconds: that the method took, earlier parts of the same run included.
         before_s: those of earlier parts, where it was resumed from a checkpoint.
         peak_bytes: peak of resident memory meanwhile.

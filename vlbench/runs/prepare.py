@@ -23,7 +23,7 @@ class Preparation:
     """What was found, and what is missing.
 
     Attributes:
-        files: that the data set reads.
+        files: that the dataset reads.
         encoders: of each tower, as ``student, side: encoder`` -> what is wrong with it; empty where nothing is.
         data: one line on the data; empty where it could not be read.
         problem: why the data could not be read although all files are there.

@@ -91,7 +91,7 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
 
 
 def _said_of_data(session: Session) -> list[str]:
-    """Notes of the data set, without the folders of this machine."""
+    """Notes of the dataset, without the folders of this machine."""
     root = f"{session.cache.root}/"
     return [note.replace(root, "")[:1000] for note in session.dataset.notes]
 

@@ -19,7 +19,7 @@ class RunRequest:
         overrides: protocol key -> text.
         out: folder of the runs.
         executor: how rows are run, by name.
-        data: folder with the files of the suite's data set, or None: the one that ``vlbench prepare`` was given, if
+        data: folder with the files of the suite's dataset, or None: the one that ``vlbench prepare`` was given, if
             any. It is no part of what is asked of a method, so records and cache keys do not hold it.
         students: declared students that score each artifact beside the protocol's; no method sees them.
         isolate: each method runs in a process of its own.

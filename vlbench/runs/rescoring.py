@@ -37,7 +37,7 @@ def score_artifact(
     Args:
         path: folder of the artifact (a run's folder, say).
         request: by whose protocol, else by that of the record beside the artifact; device, data and students.
-        registry: knows suites, data sets and encoders.
+        registry: knows suites, datasets and encoders.
         observer: receives progress.
     """
     folder = Path(path)

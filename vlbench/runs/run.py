@@ -42,7 +42,7 @@ def run(
         overrides: dotted key of the protocol -> TOML value as text, as in ``{"training.seeds": "1"}``.
         students: declared students that score the artifact too.
         out: folder of the runs.
-        data: folder of the data set's files, where it reads any.
+        data: folder of the dataset's files, where it reads any.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         executor: how rows are run, by name.
         plugins: plugin files.
@@ -100,7 +100,7 @@ def score(
         artifact: folder of a run, or of a saved artifact.
         suite: on which it is scored; by default the one it was made for.
         students: declared students that score it beside those of the suite.
-        data: folder of the data set's files, where it reads any.
+        data: folder of the dataset's files, where it reads any.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         plugins: plugin files.
         observer: receives progress; nothing is printed by default.

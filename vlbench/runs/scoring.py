@@ -49,7 +49,7 @@ def score(
 
     Args:
         session: protocol, data and student builder.
-        artifact: of the session's data set.
+        artifact: of the session's dataset.
         seed: root of the seed tree.
         label: what progress calls the row.
         students: names; all of the protocol and of the request where None.

@@ -63,29 +63,29 @@ class Session:
 
     @property
     def data_options(self) -> Any:
-        """Options of the protocol's data set, with the folder of its files where it has one.
+        """Options of the protocol's dataset, with the folder of its files where it has one.
 
         Raises:
-            ProtocolError: a folder is given, and the data set reads no files of the user's.
+            ProtocolError: a folder is given, and the dataset reads no files of the user's.
         """
         name, given = self.protocol.data, self.protocol.data_options
         spec = self.registry.get("dataset", name)
         takes = any(field.name == "root" for field in fields(spec.options))
         if self.request.data is not None and not takes:
-            raise ProtocolError(f"data set {name!r} reads no files of yours. Leave out --data.")
+            raise ProtocolError(f"dataset {name!r} reads no files of yours. Leave out --data.")
         root = self.request.data or (remembered_folder(self.cache.root, self.protocol.name) if takes else None)
         if root is not None:
             given = {**given, "root": str(root)}
-        return parse_options(spec.options, given, owner=f"data set {name!r}")
+        return parse_options(spec.options, given, owner=f"dataset {name!r}")
 
     @cached_property
     def dataset(self) -> PairDataset:
-        """The protocol's data set."""
+        """The protocol's dataset."""
         name, options = self.protocol.data, self.data_options
         spec = self.registry.get("dataset", name)
         self.observer.phase("data", None, name)
         dataset = as_dataset(
-            construct(self.registry, "dataset", name, options, data_store(name)), f"data set {name!r}: {spec.target}"
+            construct(self.registry, "dataset", name, options, data_store(name)), f"dataset {name!r}: {spec.target}"
         )
         self.observer.done()
         for note in dataset.notes:
@@ -94,7 +94,7 @@ class Session:
 
     @cached_property
     def data_warnings(self) -> list[str]:
-        """What a reader of scores should know of the data; said once, and looked for once for each data set."""
+        """What a reader of scores should know of the data; said once, and looked for once for each dataset."""
         import torch
 
         key = {"data": self.dataset.fingerprint, "version": survey.VERSION}
@@ -206,7 +206,7 @@ class Session:
 
 
 def data_store(name: str) -> Path:
-    """Folder in the cache where a data set may store what is expensive to make again."""
+    """Folder in the cache where a dataset may store what is expensive to make again."""
     store = default_cache() / "data" / name
     store.mkdir(parents=True, exist_ok=True)
     return store

@@ -72,12 +72,12 @@ class StudentBuilder:
         """Build a student.
 
         Raises:
-            ProtocolError: its towers do not fit the data set's sides, their embeddings differ in width, or an encoder
+            ProtocolError: its towers do not fit the dataset's sides, their embeddings differ in width, or an encoder
                 does not fit the items; see :func:`vlbench.students.probe.probe`.
         """
         if set(config.towers) != set(self.dataset.sides):
             raise ProtocolError(
-                f"student {name!r} has towers {sorted(config.towers)}, the data set's sides are "
+                f"student {name!r} has towers {sorted(config.towers)}, the dataset's sides are "
                 f"{sorted(self.dataset.sides)}."
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.

@@ -57,7 +57,7 @@ class Subject:
     """One thing that can be checked.
 
     Attributes:
-        kind: ``plugin``, ``method``, ``data set``, ``encoder`` or ``suite``.
+        kind: ``plugin``, ``method``, ``dataset``, ``encoder`` or ``suite``.
         spec: its declaration; how it was loaded, for a plugin.
         registry: where it stands.
     """
@@ -86,7 +86,7 @@ class Subject:
 
 
 def subjects(what: str | Spec, registry: Registry) -> list[Subject]:
-    """All that goes by a name: methods, data sets, encoders, suites, and a plugin with everything it declares.
+    """All that goes by a name: methods, datasets, encoders, suites, and a plugin with everything it declares.
 
     Raises:
         UnknownNameError: nothing is called so.
@@ -131,7 +131,7 @@ def check_method(
 def check_dataset(
     dataset: str | DatasetSpec, registry: Registry | None = None, *, options: Options | None = None
 ) -> list[CheckResult]:
-    """As :func:`check_method`, for a data set; it is loaded several times, into folders of its own."""
+    """As :func:`check_method`, for a dataset; it is loaded several times, into folders of its own."""
     registry = registry or load_registry()
     spec = registry.get("dataset", dataset) if isinstance(dataset, str) else dataset
     return _results(Subject("dataset", spec, registry), options)
@@ -140,7 +140,7 @@ def check_dataset(
 def check_encoder(
     encoder: str | EncoderSpec, registry: Registry | None = None, *, options: Options | None = None
 ) -> list[CheckResult]:
-    """As :func:`check_method`, for an encoder; its items come from toys, or from a data set of the same plugin."""
+    """As :func:`check_method`, for an encoder; its items come from toys, or from a dataset of the same plugin."""
     registry = registry or load_registry()
     spec = registry.get("encoder", encoder) if isinstance(encoder, str) else encoder
     return _results(Subject("encoder", spec, registry), options)
@@ -159,7 +159,7 @@ def check_plugin(
     """The checks of everything that goes by a name, or that the plugin of that name declares.
 
     Args:
-        name: of a plugin, method, data set, encoder or suite.
+        name: of a plugin, method, dataset, encoder or suite.
         registry: where the name is looked up; all installed plugins by default.
         options: name -> its options, as ``-o`` takes them.
 

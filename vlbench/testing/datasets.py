@@ -1,4 +1,4 @@
-"""The rules that a data set must keep, each called with :class:`DatasetHarness`."""
+"""The rules that a dataset must keep, each called with :class:`DatasetHarness`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vlbench.testing.side_effects import GENERATORS, SETTINGS, changes, recorded
 
 @dataclass(frozen=True)
 class Loaded:
-    """A data set, and what was seen while it was loaded.
+    """A dataset, and what was seen while it was loaded.
 
     Attributes:
         dataset: what the target returned.
@@ -42,12 +42,12 @@ class Loaded:
 
 
 class DatasetHarness:
-    """Loads one data set, into stores of its own.
+    """Loads one dataset, into stores of its own.
 
     Args:
-        spec: the data set.
+        spec: the dataset.
         folder: for everything that is written.
-        options: of the data set, as ``-o`` takes them.
+        options: of the dataset, as ``-o`` takes them.
     """
 
     def __init__(self, spec: DatasetSpec, folder: Path, options: Mapping[str, object]) -> None:
@@ -59,7 +59,7 @@ class DatasetHarness:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The data set as first loaded, into an empty store."""
+        """The dataset as first loaded, into an empty store."""
         return self.load(self._store)
 
     @cached_property
@@ -73,13 +73,13 @@ class DatasetHarness:
         return self.loaded.dataset
 
     def again(self) -> PairDataset:
-        """The data set from the store that the first load has filled."""
+        """The dataset from the store that the first load has filled."""
         self.loaded  # noqa: B018
         return self.load(self._store).dataset
 
     def load(self, store: Path, **more: object) -> Loaded:
         """Load, observed; ``more`` are options in place of those given."""
-        options: Any = parse_options(self.spec.options, {**self.given, **more}, owner=f"data set {self.spec.name!r}")
+        options: Any = parse_options(self.spec.options, {**self.given, **more}, owner=f"dataset {self.spec.name!r}")
         with restored_global_state(), recorded_side_effects((store,)) as seen:
             generators = {name: read() for name, read in GENERATORS.items()}
             settings = {name: read() for name, read in SETTINGS.items()}

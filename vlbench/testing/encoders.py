@@ -34,7 +34,7 @@ class EncoderHarness:
 
     Args:
         spec: the encoder.
-        registry: knows the data sets that the same plugin declares.
+        registry: knows the datasets that the same plugin declares.
         folder: for everything that is written.
         options: of the encoder, as ``-o`` takes them.
     """
@@ -64,7 +64,7 @@ class EncoderHarness:
         """Some items of its side.
 
         Raises:
-            DataError: the side is neither image nor text, and no data set of the same plugin has it.
+            DataError: the side is neither image nor text, and no dataset of the same plugin has it.
         """
         if self.spec.side == "text":
             return toy_dataset().split("train").items["text"][: 3 * ITEMS : 3]
@@ -73,12 +73,12 @@ class EncoderHarness:
         plugin = self._registry.owner("encoder", self.spec.name)
         for dataset in self._registry.all("dataset").values():
             if self._registry.owner("dataset", dataset.name) == plugin:
-                options: object = parse_options(dataset.options, {}, owner=f"data set {dataset.name!r}")
+                options: object = parse_options(dataset.options, {}, owner=f"dataset {dataset.name!r}")
                 found: PairDataset = resolve(dataset.target)(options, self.folder)
                 if self.spec.side in found.sides:
                     return found.split("train").items[self.spec.side][:ITEMS]
         raise DataError(
-            f"no items of side {self.spec.side!r} to try it on. Declare a data set with that side in the same plugin."
+            f"no items of side {self.spec.side!r} to try it on. Declare a dataset with that side in the same plugin."
         )
 
     def _images(self) -> Tensor:

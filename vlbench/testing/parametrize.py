@@ -27,7 +27,7 @@ def parametrize_with_checks(
     """Make a test function of one argument ``check`` into one test for each check of each thing named.
 
     Args:
-        what: names of methods, data sets, encoders, suites, or plugins (all that they declare); or declarations.
+        what: names of methods, datasets, encoders, suites, or plugins (all that they declare); or declarations.
         expected_failures: name of a check, with or without ``check_`` -> why it fails; one that passes is a failure.
         registry: where names are looked up; all installed plugins by default.
         options: name -> its options, as ``-o`` takes them.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def toy_data() -> PairDataset:
-    """A data set of 60 / 20 / 20 images, uint8 [3, 8, 8], with two captions each. Not to be changed."""
+    """A dataset of 60 / 20 / 20 images, uint8 [3, 8, 8], with two captions each. Not to be changed."""
     from vlbench.testing.toys import toy_dataset
 
     return toy_dataset()

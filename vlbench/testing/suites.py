@@ -33,11 +33,11 @@ def check_protocol_is_valid(harness: SuiteHarness) -> None:
 
 
 def check_names_are_declared(harness: SuiteHarness) -> None:
-    """Its data set, encoders and rows are declared by some plugin, and take the options it gives."""
+    """Its dataset, encoders and rows are declared by some plugin, and take the options it gives."""
     protocol, registry = harness.protocol, harness.registry
     try:
         dataset = registry.get("dataset", protocol.data)
-        parse_options(dataset.options, protocol.data_options, owner=f"data set {protocol.data!r}")
+        parse_options(dataset.options, protocol.data_options, owner=f"dataset {protocol.data!r}")
         for method in protocol.rows.always:
             registry.get("method", method)
         for name, student in protocol.students.items():

@@ -1,4 +1,4 @@
-"""A tiny data set of real pairs, tiny encoders and a context: all that a method needs to run, in milliseconds."""
+"""A tiny dataset of real pairs, tiny encoders and a context: all that a method needs to run, in milliseconds."""
 
 from __future__ import annotations
 

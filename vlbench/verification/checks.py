@@ -112,7 +112,7 @@ def claimable(record: Record) -> Iterator[str]:
     if record.overrides:
         yield f"off protocol: --set changed {', '.join(sorted(record.overrides))}"
     if record.mock:
-        yield "made on a mock data set, which no board shows"
+        yield "made on a mock dataset, which no board shows"
     if not record.scores:
         yield "there are no scores"
     if record.message:

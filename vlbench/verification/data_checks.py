@@ -57,7 +57,7 @@ def open_artifact(folder: Path) -> Artifact:
 def artifact_checks(record: Record, artifact: Artifact) -> list[ClaimCheck]:
     """Whether artifact and record speak of the same, without the data."""
     return [
-        verdict("kind", list(_kind(record, artifact)), f"{record.family}, of the data set the record names"),
+        verdict("kind", list(_kind(record, artifact)), f"{record.family}, of the dataset the record names"),
         verdict("budget", list(_budget(record, artifact)), f"{len(artifact)} pairs within {record.budget}"),
     ]
 
@@ -67,7 +67,7 @@ def _kind(record: Record, artifact: Artifact) -> Iterator[str]:
     if kinds.get(record.family) is not type(artifact):
         yield f"family {record.family!r} with an artifact of type {type(artifact).__name__}"
     if artifact.fingerprint != record.data_fingerprint:
-        yield "the artifact is of another data set than the record"
+        yield "the artifact is of another dataset than the record"
     has_start = isinstance(artifact, DistilledPairs) and artifact.start is not None
     if has_start != (record.start is not None):
         yield "a start has scores but no pairs, or pairs but no scores"

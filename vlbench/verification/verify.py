@@ -87,7 +87,7 @@ def verify(
     Args:
         bundle: the file.
         request: ``device``, and ``suite``: a TOML file with the protocol, or the declared one that the record names.
-        registry: knows suites, data sets and encoders; the method is not needed. Where it is declared, family,
+        registry: knows suites, datasets and encoders; the method is not needed. Where it is declared, family,
             options and ``deterministic`` are compared with its declaration.
         retrain: also train the students again; otherwise the claim stays self-reported.
         observer: receives progress.

@@ -150,7 +150,7 @@ def test_a_method_that_calls_out_of_a_thread_is_stopped_when_offline(desk: Desk)
     assert "Connection refused" in allowed.stdout + allowed.stderr
 
 
-def test_a_folder_for_a_data_set_without_files_is_refused() -> None:
+def test_a_folder_for_a_dataset_without_files_is_refused() -> None:
     refused = invoke("run", "--suite", "scenes-mini", "--method", "random", "--budget", "5", "--data", ".")
     assert refused.exit_code == 1
-    assert "data set 'scenes' reads no files of yours. Leave out --data." in refused.stderr
+    assert "dataset 'scenes' reads no files of yours. Leave out --data." in refused.stderr

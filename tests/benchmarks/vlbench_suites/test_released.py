@@ -48,7 +48,7 @@ def mocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def builder(
     mocks: Path, stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Session]]:
-    """Suite and further overrides -> a workbench on the mock of its data set."""
+    """Suite and further overrides -> a workbench on the mock of its dataset."""
     monkeypatch.setenv("VLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "suites-cache"))
 
     def make(suite: str, **more: str) -> Session:

@@ -1,4 +1,4 @@
-"""Every annotation format gives the same data set."""
+"""Every annotation format gives the same dataset."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_csv_file_may_have_a_split_column(tmp_path: Path, photographs: Path, w
     check(read(tmp_path, photographs, write("captions.csv", "\n".join(["split,image,caption", *lines]))), sample)
 
 
-def test_a_saved_hugging_face_data_set_carries_its_images(tmp_path: Path, sample: Any) -> None:
+def test_a_saved_hugging_face_dataset_carries_its_images(tmp_path: Path, sample: Any) -> None:
     datasets = pytest.importorskip("datasets")
     tables = {}
     for split, own in {"train": "train", "validation": "val", "test": "test"}.items():
@@ -155,7 +155,7 @@ def test_a_saved_hugging_face_data_set_carries_its_images(tmp_path: Path, sample
     check(read(tmp_path, [], str(tmp_path / "saved"), format="huggingface"), sample)
 
 
-def test_a_hugging_face_data_set_may_only_name_its_files(tmp_path: Path, photographs: Path, sample: Any) -> None:
+def test_a_hugging_face_dataset_may_only_name_its_files(tmp_path: Path, photographs: Path, sample: Any) -> None:
     datasets = pytest.importorskip("datasets")
     rows = [
         {"filename": name, "first": sample.captions[name][0], "others": sample.captions[name][1:], "split": split}

@@ -1,4 +1,4 @@
-"""Data as it is found in the wild, each form made by the tool that makes it, gives the same data set."""
+"""Data as it is found in the wild, each form made by the tool that makes it, gives the same dataset."""
 
 from __future__ import annotations
 
@@ -390,7 +390,7 @@ def hub_table(datasets: Any, sample: Any, names: list[str], *, named: bool = Fal
     )
 
 
-def test_a_data_set_on_the_hub_is_read_by_name(
+def test_a_dataset_on_the_hub_is_read_by_name(
     tmp_path: Path, sample: Any, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets = pytest.importorskip("datasets")

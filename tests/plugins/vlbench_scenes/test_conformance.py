@@ -1,4 +1,4 @@
-"""The data set and the encoders keep the published rules."""
+"""The dataset and the encoders keep the published rules."""
 
 import vlbench_scenes
 from vlbench.testing import parametrize_with_checks

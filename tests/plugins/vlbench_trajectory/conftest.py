@@ -23,7 +23,7 @@ FAST = {
 
 
 class ToyRun:
-    """A data set, and a context for each kind of training."""
+    """A dataset, and a context for each kind of training."""
 
     def __init__(self, folder, train="frozen", dropout=0.0):
         self.dataset = toy_dataset()

@@ -249,7 +249,7 @@ def test_the_published_rates_learn_in_the_space_they_are_meant_for(tmp_path):
     assert sum(curve[-8:]) < 0.9 * sum(curve[:8])
 
 
-def test_a_data_set_smaller_than_a_batch_has_slow_experts():
+def test_a_dataset_smaller_than_a_batch_has_slow_experts():
     tiny = resolve(VLDDOptions(), Task("heads", pairs=10, items=40))
     small = resolve(VLDDOptions(), Task("heads", pairs=10, items=600))
     assert tiny.expert_rate < 0.1 * small.expert_rate

@@ -69,7 +69,7 @@ def with_side(side, tensor):
     [
         ([1, 2, 3], "returned list, not a Selection"),
         (Selection(torch.empty(0, dtype=torch.long), DATA.fingerprint), "holds no pair"),
-        (replace(selection(), fingerprint="another"), "another data set's fingerprint"),
+        (replace(selection(), fingerprint="another"), "another dataset's fingerprint"),
         (replace(selection(), indices=torch.tensor([1.0])), "expected int64"),
         (replace(selection(), indices=torch.tensor([[1]])), "expected int64"),
         (selection((1, 120)), "index 120 is outside the train split's 120 pairs"),

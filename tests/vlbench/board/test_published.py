@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from click.testing import CliRunner
 
-from vlbench.board.published import data_set_of, data_sets, metrics_of, protocols, published
+from vlbench.board.published import dataset_of, datasets, metrics_of, protocols, published
 from vlbench.cli.main import main
 
-ROWS = [row for data_set in data_sets() for row in published(data_set)]
+ROWS = [row for dataset in datasets() for row in published(dataset)]
 
 
 def test_every_number_of_the_collection_is_there_once() -> None:
-    assert {name: sum(len(row.numbers) for row in published(name)) for name in data_sets()} == {
+    assert {name: sum(len(row.numbers) for row in published(name)) for name in datasets()} == {
         "coco": 385, "didemo": 4, "flickr30k": 551, "flickr8k": 259, "webvid": 2
     }  # fmt: skip
     keys = [
-        (row.data_set, row.method, row.budget, row.image_encoder, row.text_encoder, row.source, row.note, metric)
+        (row.dataset, row.method, row.budget, row.image_encoder, row.text_encoder, row.source, row.note, metric)
         for row in ROWS
         for metric in row.numbers
     ]
@@ -48,9 +48,9 @@ def test_recall_grows_with_the_cut_and_the_mean_is_that_of_its_parts() -> None:
     assert checked > 100
 
 
-def test_suite_is_matched_by_the_data_set_it_is_named_after() -> None:
-    assert data_set_of("flickr30k-vldd-clip") == "flickr30k"
-    assert data_set_of("scenes") is None
+def test_suite_is_matched_by_the_dataset_it_is_named_after() -> None:
+    assert dataset_of("flickr30k-vldd-clip") == "flickr30k"
+    assert dataset_of("scenes") is None
 
 
 def test_command_shows_them_as_published_with_protocols_and_sources() -> None:
@@ -63,7 +63,7 @@ def test_command_shows_them_as_published_with_protocols_and_sources() -> None:
     assert "VLDD paper, Table A" in done.output
 
 
-def test_unknown_data_set_names_the_nearest() -> None:
+def test_unknown_dataset_names_the_nearest() -> None:
     done = CliRunner().invoke(main, ["leaderboard", "--published", "flickr30"])
     assert done.exit_code == 1
     assert "Did you mean 'flickr30k'?" in done.output

@@ -122,14 +122,14 @@ def test_data_that_cannot_be_read_at_all_is_an_error(here: Path) -> None:
 
 
 def test_all_forms_are_listed(here: Path) -> None:
-    listed = {form["name"] for form in json.loads(invoke("formats", "--json").stdout) if form["data_set"] == "pairs"}
+    listed = {form["name"] for form in json.loads(invoke("formats", "--json").stdout) if form["dataset"] == "pairs"}
     choices = describe(load_registry().get("dataset", "pairs").options)
     (kinds,) = [row.type for row in choices if row.name == "format"]
     assert listed == set(kinds.split("|")) - {"auto"}
 
 
 @pytest.mark.parametrize("kind", ["dataset", "encoder"])
-def test_options_of_every_data_set_and_encoder_are_listed(kind: str, here: Path) -> None:
+def test_options_of_every_dataset_and_encoder_are_listed(kind: str, here: Path) -> None:
     names = {row["name"] for row in json.loads(invoke("options", "--json").stdout)}
     registry = load_registry()
     assert set(registry.all(kind)) <= names

@@ -1,4 +1,4 @@
-"""A data set's own rules, and what a method may see of it."""
+"""A dataset's own rules, and what a method may see of it."""
 
 from dataclasses import replace
 

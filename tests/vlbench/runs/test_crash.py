@@ -70,7 +70,7 @@ def cache_contents(cache: Path) -> dict[str, bytes]:
 def test_a_run_that_dies_at_its_nth_write_comes_out_the_same(
     plugin: str, tmp_path: Path, own_cache: Path, error: BaseException, kind: str
 ) -> None:
-    run(plugin, tmp_path / "reference")  # the data set is made here, for all
+    run(plugin, tmp_path / "reference")  # the dataset is made here, for all
     data = own_cache / "data"
     with Failing(0, error) as counter:
         run(plugin, tmp_path / "counted")

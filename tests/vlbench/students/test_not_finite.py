@@ -36,7 +36,7 @@ class Contrast(ToyEncoder):
 
 
 def blank(dataset, split: str, items: list[int]):
-    """The data set with some images of a split blank, as loaded afresh."""
+    """The dataset with some images of a split blank, as loaded afresh."""
     held = dataset.split(split)
     held.items["image"][items] = 0
     print_ = f"{dataset.fingerprint}-{split}-{items}"

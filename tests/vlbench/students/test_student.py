@@ -192,7 +192,7 @@ def test_vectors_cannot_replace_the_items_of_a_trained_encoder(builder):
 
 def test_towers_must_fit_the_sides_and_meet_in_one_width(builder):
     made = toy_student()
-    with pytest.raises(ProtocolError, match="the data set's sides are"):
+    with pytest.raises(ProtocolError, match="the dataset's sides are"):
         builder.student("toy", replace(made, towers={"image": made.towers["image"], "audio": made.towers["text"]}))
     with pytest.raises(ProtocolError, match=r"embeddings differ in width: \{'image': 4, 'text': 8\}"):
         builder.student("toy", config(head=HeadConfig(width=4)))

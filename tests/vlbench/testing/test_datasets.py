@@ -1,4 +1,4 @@
-"""Each check of data sets is broken by a data set that breaks that one rule, and catches it."""
+"""Each check of datasets is broken by a dataset that breaks that one rule, and catches it."""
 
 import os
 import random
@@ -117,7 +117,7 @@ def _inside_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_data_set_that_keeps_all_rules_passes_every_check():
+def test_a_dataset_that_keeps_all_rules_passes_every_check():
     assert failures(good) == {}
 
 
@@ -144,7 +144,7 @@ def test_a_count_that_is_not_declared_is_skipped_and_not_passed():
         (writes_elsewhere, "only_the_store_is_written", "violation.txt (test_datasets.py:"),
     ],
 )
-def test_a_data_set_that_breaks_one_rule_fails_that_check(load, check, words):
+def test_a_dataset_that_breaks_one_rule_fails_that_check(load, check, words):
     found = failures(load, 0 if load is image_alone else 2)
     assert list(found) == [check]
     assert words in found[check]
@@ -156,6 +156,6 @@ def test_a_wrong_count_of_captions_is_caught_with_the_first_image():
     assert found[1].startswith("train: image 0 has 2 pairs, pairs_per_item=5 is declared.")
 
 
-def test_what_is_no_data_set_is_told_once_by_its_type():
+def test_what_is_no_dataset_is_told_once_by_its_type():
     (told,) = failures(not_a_dataset).values()
     assert told.endswith("not_a_dataset returned dict, not a vlbench.PairDataset.")

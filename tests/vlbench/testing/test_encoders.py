@@ -169,10 +169,10 @@ def test_an_encoder_that_breaks_one_rule_fails_that_check(encoder, check, words)
     assert words in found[check]
 
 
-def test_items_of_a_side_without_toys_come_from_a_data_set_of_the_same_plugin():
+def test_items_of_a_side_without_toys_come_from_a_dataset_of_the_same_plugin():
     registry = Registry()
     alone = failures(Sound, "audio", registry)
-    assert "Declare a data set with that side" in alone["shape_is_as_declared"]
+    assert "Declare a dataset with that side" in alone["shape_is_as_declared"]
     registry.add("dataset", DatasetSpec("sounds", f"{__name__}:sounds", "Sounds."), "mine")
     registry.add("encoder", spec(Sound, "audio"), "mine")
     assert failures(Sound, "audio", registry) == {}

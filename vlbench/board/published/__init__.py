@@ -35,14 +35,14 @@ class Published:
 
     Attributes:
         numbers: metric -> number.
-        method, data_set, budget, image_encoder, text_encoder, source, note: as in ``README.md``.
+        method, dataset, budget, image_encoder, text_encoder, source, note: as in ``README.md``.
         seen: ``table`` or ``secondary``.
         protocol: key of :func:`protocols`.
     """
 
     numbers: Mapping[str, Number]
     method: str
-    data_set: str
+    dataset: str
     budget: str
     image_encoder: str
     text_encoder: str
@@ -76,25 +76,25 @@ class PublishedProtocol:
 
 
 @cache
-def data_sets() -> tuple[str, ...]:
-    """Data sets with published numbers."""
-    return tuple(sorted({line["data_set"] for line in _lines("results.csv")}))
+def datasets() -> tuple[str, ...]:
+    """Datasets with published numbers."""
+    return tuple(sorted({line["dataset"] for line in _lines("results.csv")}))
 
 
 @cache
-def published(data_set: str) -> tuple[Published, ...]:
-    """Everything published on a data set: by budget, then protocol, then as its sources have it.
+def published(dataset: str) -> tuple[Published, ...]:
+    """Everything published on a dataset: by budget, then protocol, then as its sources have it.
 
     Raises:
-        UnknownNameError: nothing is known of a data set of that name.
+        UnknownNameError: nothing is known of a dataset of that name.
     """
-    if data_set not in data_sets():
+    if dataset not in datasets():
         from vlbench.registry.suggestions import unknown_name
 
-        raise unknown_name("data set with published numbers", data_set, data_sets(), hint="vlbench leaderboard --help")
+        raise unknown_name("dataset with published numbers", dataset, datasets(), hint="vlbench leaderboard --help")
     merged: dict[tuple[str, ...], dict[str, Number]] = {}
     for line in _lines("results.csv"):
-        if line["data_set"] == data_set:
+        if line["dataset"] == dataset:
             number = Number(float(line["value"]), float(line["sd"]) if line["sd"] else None)
             merged.setdefault(tuple(line[name] for name in _KEY), {})[line["metric"]] = number
     found = [Published(numbers, *key) for key, numbers in merged.items()]
@@ -108,10 +108,10 @@ def protocols() -> dict[str, PublishedProtocol]:
     return {line["protocol"]: PublishedProtocol(**line) for line in _lines("protocols.csv")}
 
 
-def data_set_of(suite: str) -> str | None:
-    """The data set that a suite is named after, as ``flickr30k-vldd`` is, where numbers on it are published."""
+def dataset_of(suite: str) -> str | None:
+    """The dataset that a suite is named after, as ``flickr30k-vldd`` is, where numbers on it are published."""
     first = suite.split("-")[0]
-    return first if first in data_sets() else None
+    return first if first in datasets() else None
 
 
 def sources_of(rows: Iterable[Published]) -> dict[str, int]:
@@ -126,7 +126,7 @@ def metrics_of(rows: Iterable[Published]) -> list[str]:
 
 
 _KEY = (
-    "method", "data_set", "budget", "image_encoder", "text_encoder", "protocol", "seen", "source", "note"
+    "method", "dataset", "budget", "image_encoder", "text_encoder", "protocol", "seen", "source", "note"
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A data set whose first side is sound: short synthetic recordings as spectrograms, captions, and a tower for them."""
+"""A dataset whose first side is sound: short synthetic recordings as spectrograms, captions, and a tower for them."""
 
 from __future__ import annotations
 
