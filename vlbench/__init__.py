@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Declaration,
         EncoderSpec,
         MethodSpec,
+        PublishedSpec,
         StudentSpec,
         SuiteSpec,
     )
@@ -54,6 +55,7 @@ __all__ = [
     "Method",
     "MethodSpec",
     "PairDataset",
+    "PublishedSpec",
     "Record",
     "SeedTree",
     "Selection",
@@ -95,6 +97,7 @@ _MODULES = {
         "DatasetSpec",
         "EncoderSpec",
         "MethodSpec",
+        "PublishedSpec",
         "StudentSpec",
         "SuiteSpec",
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlbench.board.combine import read_table
 from vlbench.board.leaderboard import build_table
+from vlbench.board.published import Literature
 from vlbench.board.table import Table
 from vlbench.progress import seconds_text
 from vlbench.records.record import FoundRecord
@@ -85,4 +86,5 @@ def _drawn(table: Table) -> str | None:
     registry = load_registry()
     if FORMAT not in registry.all("format"):
         return None
-    return str(call(registry, "format", FORMAT, table=table, width=WIDTH, styled=False))
+    published = Literature(registry.all("published").values())
+    return str(call(registry, "format", FORMAT, table=table, width=WIDTH, styled=False, published=published))
