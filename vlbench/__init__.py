@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         Declaration,
         EncoderSpec,
         MethodSpec,
-        PublishedSpec,
         StudentSpec,
         SuiteSpec,
     )
@@ -55,7 +54,6 @@ __all__ = [
     "Method",
     "MethodSpec",
     "PairDataset",
-    "PublishedSpec",
     "Record",
     "SeedTree",
     "Selection",
@@ -97,7 +95,6 @@ _MODULES = {
         "DatasetSpec",
         "EncoderSpec",
         "MethodSpec",
-        "PublishedSpec",
         "StudentSpec",
         "SuiteSpec",
     ),

@@ -9,10 +9,10 @@ import vlbench
 
 
 @vlbench.hookimpl
-def vlbench_published() -> list[vlbench.PublishedSpec]:
+def vlbench_published() -> list[vlbench.board.PublishedSpec]:
     """One collection."""
     return [
-        vlbench.PublishedSpec(
+        vlbench.board.PublishedSpec(
             name="papers",
             numbers="vlbench_published:results.csv",
             protocols="vlbench_published:protocols.csv",

@@ -1,7 +1,7 @@
 """Numbers that papers report, declared by plugins. They are shown, never ranked.
 
-A plugin names its files in a :class:`vlbench.PublishedSpec`; docs/hooks.md describes their columns. A format of the
-board that asks for ``published`` is called with a :class:`Literature`.
+A plugin names its files in a :class:`vlbench.board.PublishedSpec`; docs/hooks.md describes their columns. A format of
+the board that asks for ``published`` is called with a :class:`Literature`.
 
 Examples:
     >>> import vlbench

@@ -247,7 +247,7 @@ class PublishedSpec:
 
     Examples:
         >>> import vlbench
-        >>> spec = vlbench.PublishedSpec(name="memes", numbers="my_memes:numbers.csv", summary="Numbers on memes.")
+        >>> spec = vlbench.board.PublishedSpec(name="memes", numbers="my_memes:numbers.csv", summary="Of memes.")
         >>> spec.protocols
         ''
     """

@@ -17,7 +17,7 @@ import vlbench
 
 @vlbench.hookimpl
 def vlbench_published():
-    return [vlbench.PublishedSpec(name="memes", numbers="meme_papers:numbers.csv", summary="For a test.",
+    return [vlbench.board.PublishedSpec(name="memes", numbers="meme_papers:numbers.csv", summary="For a test.",
                                   protocols="meme_papers:protocols.csv")]
 """
 HEAD = "method,dataset,budget,metric,value,sd,image_encoder,text_encoder,protocol,seen,source,note\n"
