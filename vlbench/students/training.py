@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vlbench.seeds import SeedTree
     from vlbench.students.student import Parameters, Student
 
-Entries = dict[str, Tensor]
+TowerInputs = dict[str, Tensor]
 
 _CHECKED = 512
 """Pairs that are looked at together."""
@@ -178,8 +178,8 @@ class TrainingSet:
         offset = (draw * self._counts[groups]).long()
         return self._order[self._starts[groups] + offset]
 
-    def tower_inputs(self, positions: Tensor, seed: int | None = None) -> Entries:
-        """Entries of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
+    def tower_inputs(self, positions: Tensor, seed: int | None = None) -> TowerInputs:
+        """TowerInputs of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
         tower_inputs, items = {}, self.pairs[positions]
         for column, side in enumerate(self.sides):
             index = items[:, column]
@@ -196,7 +196,7 @@ def _shuffled(count: int, seeds: SeedTree, number: int) -> Tensor:
     return torch.randperm(count, generator=seeds.generator("pass", number))
 
 
-Observe = Callable[[int, Tensor, Entries, "Parameters"], None]
+Observe = Callable[[int, Tensor, TowerInputs, "Parameters"], None]
 """Called before each update with: step, positions of the batch, its tower_inputs, parameters."""
 
 
@@ -292,7 +292,7 @@ def _clip_gradient(gradient: Parameters, longest: float) -> None:
         part.mul_((longest / norm).clamp(max=1))
 
 
-def _add_noise(student: Student, tower_inputs: Entries, scale: float, seeds: SeedTree, step: int) -> Entries:
+def _add_noise(student: Student, tower_inputs: TowerInputs, scale: float, seeds: SeedTree, step: int) -> TowerInputs:
     if scale == 0:
         return tower_inputs
     noisy = {}
@@ -304,7 +304,7 @@ def _add_noise(student: Student, tower_inputs: Entries, scale: float, seeds: See
     return noisy
 
 
-def _augment(student: Student, tower_inputs: Entries, kind: str, seeds: SeedTree, step: int) -> Entries:
+def _augment(student: Student, tower_inputs: TowerInputs, kind: str, seeds: SeedTree, step: int) -> TowerInputs:
     if kind == "none":
         return tower_inputs
     from vlbench.data.augment import augment
