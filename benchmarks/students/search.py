@@ -38,8 +38,8 @@ EFFORTS: dict[str, list[tuple[int, int]]] = {
     "encoder": [(100, 100), (200, 100), (600, 256)],
 }
 AXES: dict[str, Axes] = {
-    "heads": {"rate": [0.1, 0.3, 0.6], "weight_decay": [1e-3, 1e-2], "noise": [0.0, 0.5, 1.0]},
-    "encoder": {"rate": [0.03, 0.1, 0.3], "weight_decay": [1e-3, 5e-3], "noise": [0.0, 0.5]},
+    "heads": {"learning_rate": [0.1, 0.3, 0.6], "weight_decay": [1e-3, 1e-2], "noise": [0.0, 0.5, 1.0]},
+    "encoder": {"learning_rate": [0.03, 0.1, 0.3], "weight_decay": [1e-3, 5e-3], "noise": [0.0, 0.5]},
 }
 
 
@@ -107,7 +107,7 @@ def main(suite: str, budgets: tuple[int, ...], only: tuple[str, ...], out: Path 
             fresh = [value(evaluator, data, recipe, SeedTree(1).child("fresh", i)) for i in range(FRESH_SEEDS)]
             click.echo(
                 f"{name:18} {label:6} val {seen:5.1f}, fresh seeds {sum(fresh) / len(fresh):5.1f}  steps {recipe.steps}"
-                f" batch {recipe.batch} rate {recipe.rate} weight_decay {recipe.weight_decay} noise {recipe.noise}"
+                f" batch {recipe.batch} rate {recipe.learning_rate} decay {recipe.weight_decay} noise {recipe.noise}"
             )
 
 

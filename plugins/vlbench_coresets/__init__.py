@@ -55,7 +55,7 @@ def _by_score() -> list[vlbench.MethodSpec]:
             "forgetting", "forgetting:Forgetting", ForgettingOptions,
             "Pairs that a training run forgets least often.",
             paper="Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning",
-            quick={"passes": 2},
+            quick={"epochs": 2},
         ),
         _spec(
             "length", "length:Length", LengthOptions,

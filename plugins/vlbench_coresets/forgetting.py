@@ -33,9 +33,9 @@ class Forgetting(vlbench.Method):
         record = ForgettingRecord(len(offered))
         data = context.training_set(offered)
         batch = min(self.options.batch, len(data))
-        steps = self.options.passes * -(-len(offered) // batch)
-        rate = self.options.rate or context.recipe.rate
-        recipe = replace(context.recipe, steps=steps, epochs=0, batch=batch, rate=rate)
+        steps = self.options.epochs * -(-len(offered) // batch)
+        rate = self.options.learning_rate or context.recipe.learning_rate
+        recipe = replace(context.recipe, steps=steps, epochs=0, batch=batch, learning_rate=rate)
         context.observer.phase("forgetting", steps, "a training run in which forgetting is counted")
 
         @torch.no_grad()

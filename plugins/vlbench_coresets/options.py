@@ -57,10 +57,10 @@ class ForgettingOptions:
     captions: Literal["one", "mean"] = vlbench.option("one", help=_CAPTIONS)
     repeat_images: bool = vlbench.option(False, help=_REPEAT)
     order: Literal["fewest", "most"] = vlbench.option("fewest", help="keep the pairs forgotten fewest or most times")
-    passes: int = vlbench.option(10, minimum=1, help="passes over the candidates in the training run")
+    epochs: int = vlbench.option(10, minimum=1, help="passes over the candidates in the training run")
     batch: int = vlbench.option(
         128, minimum=2, help="pairs in an update, among which image and caption must find each other"
     )
-    rate: float = vlbench.option(
+    learning_rate: float = vlbench.option(
         0.0, minimum=0, help="learning rate of the training run; 0 for that of the protocol's warm-up"
     )

@@ -14,7 +14,7 @@ _QUICK_PATHS: Mapping[str, float] = {
     "expert_steps": 24,
     "inner_steps": 4,
     "outer_steps": 8,
-    "averaged": 1,
+    "segments_per_step": 1,
 }
 _QUICK: Mapping[str, float] = {"outer_steps": 8}
 _ADVICE = "Try lower item_rate and vector_rate, or more outer_steps."

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vlbench.students import Student
     from vlbench_trajectory.options import MDMOptions
 
-EXPERT = Experts(8, steps=144, rate=0.3, batch=256, interval=12)
+EXPERT = Experts(8, steps=144, learning_rate=0.3, batch=256, interval=12)
 RATES = {100: 100.0, 500: 1000.0}
 """Pairs of Flickr30k -> published rate of pixels and vectors, for budgets from there on."""
 
@@ -58,7 +58,12 @@ class MDM(LossDistiller):
             )
         rate = RATES[max((pairs for pairs in RATES if pairs <= task.pairs), default=100)]
         return settings_of_loss(
-            outer_steps=options.outer_steps, item_rate=rate, vector_rate=rate, optimiser="sgd", literal=True, clip=1.0
+            outer_steps=options.outer_steps,
+            item_rate=rate,
+            vector_rate=rate,
+            optimiser="sgd",
+            literal=True,
+            max_grad_norm=1.0,
         )
 
     def prepare(self, student: Student, context: Context, start: Start) -> None:

@@ -26,12 +26,14 @@ class PathOptions(LearnOptions):
     start_range: int | None = option(
         None, minimum=0, help="segments start at a snapshot from 0 to this one at most" + _AUTO
     )
-    span: int | None = option(None, minimum=1, help="snapshots from a segment's start to its target" + _AUTO)
+    segment_length: int | None = option(None, minimum=1, help="snapshots from a segment's start to its target" + _AUTO)
     inner_steps: int | None = option(None, minimum=1, help="student steps within a segment" + _AUTO)
     inner_batch: int | None = option(None, minimum=0, help="pairs in a student's step, 0 for the whole set" + _AUTO)
     outer_steps: int | None = option(None, minimum=1, help="updates of the learned pairs" + _AUTO)
-    averaged: int | None = option(None, minimum=1, help="segments, of different experts, averaged in an update" + _AUTO)
-    share: float | None = option(
+    segments_per_step: int | None = option(
+        None, minimum=1, help="segments, of different experts, averaged in an update" + _AUTO
+    )
+    refresh_fraction: float | None = option(
         None, above=0, maximum=1, help="share of items that is run through a frozen encoder in an update" + _AUTO
     )
     expert_augment: Literal["auto", "none", "randaugment"] = option(

@@ -47,7 +47,7 @@ class PTMST(PathDistiller):
         """A stage for each phase, which shares the outer steps."""
         phases = self.options.phases or (1 if task.pairs <= FEW_PAIRS else 2)
         base, phases = self.settings(task), min(phases, task.pairs)
-        last = base.expert_steps // base.interval - base.span
+        last = base.expert_steps // base.interval - base.segment_length
         steps = max(1, base.outer_steps // phases)
         return [
             Plan("", replace(

@@ -13,18 +13,21 @@ from vlbench_trajectory.options import PathOptions
 Published = Callable[[Task], Settings]
 
 HEADS = Settings(
-    experts=8, expert_steps=144, expert_rate=0.3, expert_batch=256, interval=12, start_range=3, span=4, inner_steps=8,
-    inner_batch=0, outer_steps=100, averaged=2, share=1.0, item_rate=0.2, vector_rate=0.2, step_rate=0.1, first_range=3,
+    experts=8, expert_steps=144, expert_rate=0.3, expert_batch=256, interval=12, start_range=3, segment_length=4,
+    inner_steps=8, inner_batch=0, outer_steps=100, segments_per_step=2, refresh_fraction=1.0,
+    item_rate=0.2, vector_rate=0.2, step_rate=0.1, first_range=3,
 )  # fmt: skip
 BY_TRAINED: dict[str, Settings] = {
     "heads": HEADS,
-    "lora": dataclasses.replace(HEADS, expert_steps=96, inner_steps=4, outer_steps=200, averaged=1, inner_batch=200),
-    "all": dataclasses.replace(HEADS, outer_steps=200, averaged=1),
+    "lora": dataclasses.replace(
+        HEADS, expert_steps=96, inner_steps=4, outer_steps=200, segments_per_step=1, inner_batch=200
+    ),
+    "all": dataclasses.replace(HEADS, outer_steps=200, segments_per_step=1),
 }
 MANY_PAIRS = 300
 """Pairs from which a set can teach more than the first steps of an expert."""
 MANY: dict[str, dict[str, Any]] = {
-    "heads": {"start_range": 6, "span": 6, "outer_steps": 80, "inner_batch": 250},
+    "heads": {"start_range": 6, "segment_length": 6, "outer_steps": 80, "inner_batch": 250},
     "lora": {},
     "all": {"inner_batch": 250, "outer_steps": 120},
 }
@@ -57,10 +60,10 @@ def resolve(options: PathOptions, task: Task, published: Published | None = None
             f"interval={chosen.interval} is more than expert_steps={chosen.expert_steps}, so that an expert has one "
             "snapshot and no path. Lower interval."
         )
-    span = min(chosen.span, last)
+    span = min(chosen.segment_length, last)
     start_range = min(chosen.start_range, last - span)
     return dataclasses.replace(
-        chosen, span=span, start_range=start_range, first_range=min(chosen.first_range, start_range)
+        chosen, segment_length=span, start_range=start_range, first_range=min(chosen.first_range, start_range)
     )
 
 
@@ -72,7 +75,7 @@ def automatic(task: Task) -> Settings:
     if task.pairs >= MANY_PAIRS:
         settings = dataclasses.replace(settings, **MANY[task.trained])
     if task.trained == "heads" and task.weights >= LARGE_ENCODER:
-        settings = dataclasses.replace(settings, share=0.5, outer_steps=120)
+        settings = dataclasses.replace(settings, refresh_fraction=0.5, outer_steps=120)
     if task.items < TINY_ITEMS:
         settings = dataclasses.replace(settings, **TINY)
     return settings
@@ -86,8 +89,9 @@ def paper(task: Task) -> Settings:
     """
     epoch = max(1, max(task.captions, task.items) // 128)
     return Settings(
-        experts=20, expert_steps=2 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1, span=1,
-        inner_steps=8, inner_batch=100, outer_steps=2000, averaged=1, share=1.0, item_rate=1000.0, vector_rate=1000.0,
+        experts=20, expert_steps=2 * epoch, expert_rate=0.1, expert_batch=128, interval=epoch, start_range=1,
+        segment_length=1, inner_steps=8, inner_batch=100, outer_steps=2000, segments_per_step=1, refresh_fraction=1.0,
+        item_rate=1000.0, vector_rate=1000.0,
         step_rate=1e-2, target_rate=10.0, first_range=1, optimiser="sgd", literal=True, inner_rate=0.1,
         expert_augment="randaugment", expert_passes="pairs", in_turn=True, draws=True,
     )  # fmt: skip

@@ -60,7 +60,7 @@ def test_students_side_by_side_are_those_one_after_the_other(outcome, request):
 
 @pytest.mark.usefixtures("four_threads")
 def test_a_setting_that_diverges_is_out_and_all_of_them_are_an_error(outcome):
-    wild = Recipe(12, 20, rate=1e38)
+    wild = Recipe(12, 20, learning_rate=1e38)
     found, _ = outcome([wild, GRID[1], wild])
     assert found.chosen == GRID[1]
     with pytest.raises(DivergedError, match="every setting"):

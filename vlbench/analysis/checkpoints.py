@@ -15,7 +15,7 @@ from vlbench.evaluation.retrieval import mean_recall
 from vlbench.records.summary import summarise
 from vlbench.seeds import SeedTree
 from vlbench.students.student import Parameters
-from vlbench.students.training import Entries, Recipe, TrainingSet, train
+from vlbench.students.training import Recipe, TowerInputs, TrainingSet, train
 
 EVALUATIONS = 10
 """Evaluations along a training beside the one before it: released scripts report the best of about eleven."""
@@ -74,7 +74,7 @@ def _trace(evaluator: Evaluator, data: TrainingSet, recipe: Recipe, every: int, 
         }
         trace.append({"step": step, **values})
 
-    def observe(step: int, _positions: torch.Tensor, _entries: Entries, parameters: Parameters) -> None:
+    def observe(step: int, _positions: torch.Tensor, _inputs: TowerInputs, parameters: Parameters) -> None:
         if step % every == 0:
             score(step, parameters)
 

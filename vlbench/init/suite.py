@@ -72,15 +72,15 @@ def _settings(pairs: int) -> list[tuple[str, str]]:
     long = steps * (6 if pairs >= MIDDLE else 3)
     batch = 50 if pairs < SMALL else 100
     grid = [
-        {"steps": steps, "batch": batch, "rate": 0.1},
-        {"steps": steps, "batch": batch, "rate": 0.1, "noise": 0.5},
-        {"steps": steps, "batch": batch, "rate": 0.3, "noise": 1.0},
-        {"steps": long, "batch": 256, "rate": 0.1},
+        {"steps": steps, "batch": batch, "learning_rate": 0.1},
+        {"steps": steps, "batch": batch, "learning_rate": 0.1, "noise": 0.5},
+        {"steps": steps, "batch": batch, "learning_rate": 0.3, "noise": 1.0},
+        {"steps": long, "batch": 256, "learning_rate": 0.1},
     ]
     why = ("short", "with noise on features, against too little data", "stronger", "long, for large sets")
     return [
         (
-            f"warmup = {toml({'steps': steps, 'batch': 256, 'rate': 0.1})}",
+            f"warmup = {toml({'steps': steps, 'batch': 256, 'learning_rate': 0.1})}",
             "a short training that selectors look through",
         ),
         ("grid = [", "the setting with the best score on val is used, for each set anew"),

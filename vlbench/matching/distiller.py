@@ -63,7 +63,7 @@ class Distiller(Method):
         """What is learned, and how: from the options of the same names, where there are any."""
         options = self.options
         names = {"learn": "learn", "captions": "captions", "noise": "noise", "pixels": "basis"}
-        names |= {"stay": "stay", "storage": "storage"}
+        names |= {"anchor_strength": "anchor_strength", "storage": "storage"}
         return Form(**{field: getattr(options, name) for name, field in names.items() if hasattr(options, name)})
 
     def choose(self, candidates: Tensor, count: int, context: Context) -> Tensor:
@@ -134,8 +134,9 @@ class PathDistiller(Distiller):
         >>> class Mine(PathDistiller):
         ...     def settings(self, task):
         ...         return Settings(
-        ...             experts=1, expert_steps=20, expert_rate=0.3, expert_batch=20, interval=5, start_range=1, span=2,
-        ...             inner_steps=3, inner_batch=0, outer_steps=4, averaged=1, share=1.0, item_rate=0.1,
+        ...             experts=1, expert_steps=20, expert_rate=0.3, expert_batch=20, interval=5, start_range=1,
+        ...             segment_length=2, inner_steps=3, inner_batch=0, outer_steps=4, segments_per_step=1,
+        ...             refresh_fraction=1.0, item_rate=0.1,
         ...             vector_rate=0.1, step_rate=0.1,
         ...         )
         >>> train, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
@@ -174,7 +175,7 @@ class PathDistiller(Distiller):
         student, _ = context.student_with(plan.variant)
         experts = train_experts(context, plan.settings.plan, plan.variant)
         if plan.settings.convex:
-            sizes, last = layout(student), plan.settings.start_range + plan.settings.span
+            sizes, last = layout(student), plan.settings.start_range + plan.settings.segment_length
             experts = [convexified({b: path[: last + 1] for b, path in one.items()}, sizes) for one in experts]
         return PathStage(
             student,
@@ -228,8 +229,10 @@ class LossDistiller(Distiller):
         self.prepare(student, context, start)
         learned, settings = start.learned(student), plan.settings
         rates = {side: getattr(settings, how.rate) for side, how in learned.items()}
-        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema, settings.clip)
-        return LossStage(student, learned, outer=outer, seeds=seeds, share=settings.share, loss=self.loss)
+        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema, settings.max_grad_norm)
+        return LossStage(
+            student, learned, outer=outer, seeds=seeds, refresh_fraction=settings.refresh_fraction, loss=self.loss
+        )
 
 
 def settings_of_loss(**given: Any) -> Settings:
@@ -240,9 +243,9 @@ def settings_of_loss(**given: Any) -> Settings:
         >>> settings_of_loss(outer_steps=10, item_rate=0.1, vector_rate=0.1).experts
         0
     """
-    none = dict.fromkeys(("experts", "expert_steps", "expert_batch", "interval", "start_range", "span"), 0)
-    none |= dict.fromkeys(("inner_steps", "inner_batch", "averaged"), 0)
-    return Settings(**{**none, "expert_rate": 0.0, "share": 1.0, "step_rate": 0.0, **given})
+    none = dict.fromkeys(("experts", "expert_steps", "expert_batch", "interval", "start_range", "segment_length"), 0)
+    none |= dict.fromkeys(("inner_steps", "inner_batch", "segments_per_step"), 0)
+    return Settings(**{**none, "expert_rate": 0.0, "refresh_fraction": 1.0, "step_rate": 0.0, **given})
 
 
 def batch_targets(tower_inputs: Inputs, scale: float = SCALE) -> Tensor | None:

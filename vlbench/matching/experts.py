@@ -50,7 +50,7 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         >>> from vlbench.matching import Experts, train_experts
         >>> from vlbench.testing import toy_context, toy_dataset
         >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
-        >>> plan = Experts(count=2, steps=24, rate=0.1, batch=32, interval=12)
+        >>> plan = Experts(count=2, steps=24, learning_rate=0.1, batch=32, interval=12)
         >>> [expert["image"].shape for expert in train_experts(context, plan)]  # snapshots after 0, 12 and 24 steps
         [torch.Size([3, 128]), torch.Size([3, 128])]
     """
@@ -59,11 +59,11 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
     recipe = Recipe(
         plan.steps,
         plan.batch,
-        plan.rate,
+        plan.learning_rate,
         momentum=0.0,
         schedule="constant",
         augment=plan.augment if trained else "none",
-        passes=plan.passes,
+        epoch_over=plan.epoch_over,
     )
     context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
     trajectories = []
@@ -72,7 +72,7 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         seeds = SeedTree(0).child(STREAM, index)
         compute = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
         trajectories.append(context.cached("experts", key, compute))
-        _check_growth(trajectories[-1], plan.rate)
+        _check_growth(trajectories[-1], plan.learning_rate)
         context.observer.advance()
     return trajectories
 
@@ -93,7 +93,7 @@ def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: in
         last = train(student, data, recipe, seeds, observe=observe)
         _check_learned(student, data, kept[0], last, batch=recipe.batch)
     except DivergedError as error:
-        raise DivergedError(f"an expert's {error} Lower expert_rate = {recipe.rate:g}.") from None
+        raise DivergedError(f"an expert's {error} Lower expert_rate = {recipe.learning_rate:g}.") from None
     if recipe.steps % interval == 0:
         kept.append({branch: flat.cpu() for branch, flat in last.items()})
     return {branch: torch.stack([snapshot[branch] for snapshot in kept]) for branch in last}
@@ -127,20 +127,22 @@ def draw_segment(
     trajectories: list[Trajectory],
     *,
     last_start: int,
-    span: int,
+    segment_length: int,
     generator: torch.Generator,
     device: str,
     first_start: int = 0,
     expert: int | None = None,
 ) -> Segment:
-    """A segment of a random or a given expert from a random snapshot in ``first_start``..``last_start`` to ``span`` la
+    """A segment of a random or a given expert from a random snapshot in ``first_start``..``last_start``.
+
+    Its target is the snapshot ``segment_length`` later.
 
     Examples:
         >>> import torch
         >>> from vlbench.matching import draw_segment
         >>> expert = {"w": torch.arange(5.0)[:, None]}  # five snapshots of one weight
         >>> generator = torch.Generator().manual_seed(0)
-        >>> segment = draw_segment([expert], last_start=2, span=2, generator=generator, device="cpu")
+        >>> segment = draw_segment([expert], last_start=2, segment_length=2, generator=generator, device="cpu")
         >>> segment.target["w"] - segment.start["w"]
         tensor([2.])
     """
@@ -150,7 +152,7 @@ def draw_segment(
     start = first_start + int(torch.randint(last_start - first_start + 1, (), generator=generator))
     return Segment(
         {branch: path[start].to(device) for branch, path in chosen.items()},
-        {branch: path[start + span].to(device) for branch, path in chosen.items()},
+        {branch: path[start + segment_length].to(device) for branch, path in chosen.items()},
     )
 
 

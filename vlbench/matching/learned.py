@@ -35,7 +35,7 @@ class LearnedItems:
         bounds: least and greatest valid input; None: the variable is the inputs over the deviation by which the encoder
             normalises them, or over their own where it does not, and is never clamped. That is the space in which
             published outer rates are meant: a step of one size moves the inputs by its square less.
-        stay: how strongly each update pulls back to the real items; 0: not at all.
+        anchor_strength: how strongly each update pulls back to the real items; 0: not at all.
         storage: what they are rounded to when a student reads them; None for 8-bit items, rounded at the end.
 
     Examples:
@@ -60,7 +60,7 @@ class LearnedItems:
         *,
         basis: Basis,
         bounds: tuple[float, float] | None = (0.0, 1.0),
-        stay: float = 0.0,
+        anchor_strength: float = 0.0,
         storage: Storage | None = None,
     ) -> None:
         self._tower, self._bounds, self._storage = tower, bounds, storage
@@ -71,7 +71,7 @@ class LearnedItems:
             self._scale = max(float(self.variable(real).square().mean().sqrt()), 1e-6)
         else:
             self._scale = deviation(tower, real)
-        self._stay, self._real = stay, self.variable(real)
+        self._anchor_strength, self._real = anchor_strength, self.variable(real)
 
     def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """What is learned, for given inputs."""
@@ -89,7 +89,7 @@ class LearnedItems:
 
     def project(self, variable: Float[Tensor, "pair ..."], rate: float = 0.0) -> Float[Tensor, "pair ..."]:
         """The nearest variable whose inputs are valid, after the pull that goes with an update of size ``rate``."""
-        variable = variable + min(1.0, self._stay * rate) * (self._real - variable)
+        variable = variable + min(1.0, self._anchor_strength * rate) * (self._real - variable)
         return self.variable(self.inputs(variable).clamp(*self._bounds)) if self._bounds else variable
 
 

@@ -25,7 +25,7 @@ class LossStage(Stage):
     """Stage that minimises a loss of all pairs' tower inputs.
 
     Args:
-        student, learned, outer, seeds, share: of :class:`Stage`.
+        student, learned, outer, seeds, refresh_fraction: of :class:`Stage`.
         loss: what is minimised.
     """
 
@@ -36,10 +36,10 @@ class LossStage(Stage):
         *,
         outer: Outer,
         seeds: SeedTree,
-        share: float,
+        refresh_fraction: float,
         loss: PairLoss,
     ) -> None:
-        super().__init__(student, learned, outer=outer, seeds=seeds, share=share)
+        super().__init__(student, learned, outer=outer, seeds=seeds, refresh_fraction=refresh_fraction)
         self._loss = loss
 
     def gradient(self, tower_inputs: Inputs, state: State) -> Gradient:

@@ -31,7 +31,7 @@ class LearnOptions:
     pixels: Literal["frequency", "free"] = option(
         "frequency", help="pixels are learned as frequency-weighted coefficients, or freely"
     )
-    stay: float = option(
+    anchor_strength: float = option(
         0.0, minimum=0, help="pull of learned pixels back to the real ones; 1 to 3 for students of other encoders"
     )
     storage: Literal["float32", "float16", "uint8"] = option(

@@ -27,7 +27,7 @@ class Outer:
         rates: variable -> learning rate.
         steps: length of the cosine.
         ema: decay of the exponential average of the variables that is returned; 0: their last values are.
-        clip: the norm of all variables' gradients together is cut at this value; 0: not.
+        max_grad_norm: the norm of all variables' gradients together is cut at this value; 0: not.
 
     Examples:
         >>> import torch
@@ -43,7 +43,7 @@ class Outer:
     rates: dict[str, float]
     steps: int
     ema: float = 0.0
-    clip: float = 0.0
+    max_grad_norm: float = 0.0
 
     def rate(self, name: str, step: int, spent: float = 0.0) -> float:
         """Learning rate of a variable at a step, where a share ``spent`` of the time is over."""
@@ -80,7 +80,7 @@ def outer_step(
         tensor([-0.5000])
     """
     moved: Variables = {}
-    gradients = shortened(gradients, outer.clip) if outer.clip else gradients
+    gradients = shortened(gradients, outer.max_grad_norm) if outer.max_grad_norm else gradients
     after: Variables = {name: mean for name, mean in state.items() if name.startswith("mean.")}
     for name, value in variables.items():
         first, second, norm = (state[f"{part}.{name}"] for part in ("first", "second", "norm"))

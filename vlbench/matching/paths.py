@@ -49,8 +49,8 @@ class PathStage(Stage):
         inner_loss: InnerLoss,
     ) -> None:
         rates = {side: getattr(settings, how.rate) for side, how in learned.items()} | {RATES: settings.step_rate}
-        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema, settings.clip)
-        super().__init__(student, learned, outer=outer, seeds=seeds, share=settings.share)
+        outer = Outer(settings.optimiser, rates, settings.outer_steps, settings.ema, settings.max_grad_norm)
+        super().__init__(student, learned, outer=outer, seeds=seeds, refresh_fraction=settings.refresh_fraction)
         self.trajectories, self.settings, self._inner_loss = trajectories, settings, inner_loss
 
     def more_variables(self, tower_inputs: Inputs) -> Variables:
@@ -90,13 +90,14 @@ class PathStage(Stage):
         settings = self.settings
         grown = settings.first_range + (settings.start_range - settings.first_range) * step / settings.outer_steps
         generator = self.seeds.generator("segments", step)
+        first = step * settings.segments_per_step
         drawn = [
             draw_segment(
-                self.trajectories, last_start=round(grown), span=settings.span, generator=generator,
+                self.trajectories, last_start=round(grown), segment_length=settings.segment_length, generator=generator,
                 device=self.student.device, first_start=settings.first_start,
-                expert=(step * settings.averaged + index) % len(self.trajectories) if settings.in_turn else None,
+                expert=(first + index) % len(self.trajectories) if settings.in_turn else None,
             )
-            for index in range(settings.averaged)
+            for index in range(settings.segments_per_step)
         ]  # fmt: skip
         return [Segment(one.start, one.target, settings.merged) for one in drawn]
 
@@ -106,7 +107,7 @@ class PathStage(Stage):
         count, size, steps = len(rows), self.settings.inner_batch, self.settings.inner_steps
         if size == 0 or size >= count:
             return [rows.to(self.student.device)] * steps
-        generator = self.seeds.generator("batches", step * self.settings.averaged + segment)
+        generator = self.seeds.generator("batches", step * self.settings.segments_per_step + segment)
         per_pass = 1 if self.settings.draws else count // size
         passes = [torch.randperm(count, generator=generator)[: per_pass * size] for _ in range(-(-steps // per_pass))]
         order = rows[torch.cat(passes)].to(self.student.device)

@@ -18,23 +18,23 @@ class Experts:
 
     Attributes:
         count: how many.
-        steps, rate, batch: of each.
+        steps, learning_rate, batch: of each.
         interval: steps between two snapshots.
-        augment, passes: as in :class:`vlbench.students.Recipe`; the first where an encoder is trained.
+        augment, epoch_over: as in :class:`vlbench.students.Recipe`; the first where an encoder is trained.
 
     Examples:
         >>> from vlbench.matching import Experts
-        >>> Experts(count=2, steps=24, rate=0.1, batch=32, interval=12).augment
+        >>> Experts(count=2, steps=24, learning_rate=0.1, batch=32, interval=12).augment
         'none'
     """
 
     count: int
     steps: int
-    rate: float
+    learning_rate: float
     batch: int
     interval: int
     augment: str = "none"
-    passes: str = "items"
+    epoch_over: str = "items"
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Settings:
         start_range: segments start at a snapshot up to this one, and
         first_start: from this one on.
         first_range: ``start_range`` at the first update, from which it grows evenly to its full value.
-        span: snapshots from a segment's start to its target.
+        segment_length: snapshots from a segment's start to its target.
         inner_steps: student steps within a segment.
         inner_batch: pairs in a student's step; 0 for the whole set.
         outer_steps: updates of the learned pairs.
-        averaged: segments averaged in an update.
-        share: of the items that are run through a frozen encoder in an update.
+        segments_per_step: segments averaged in an update.
+        refresh_fraction: of the items that are run through a frozen encoder in an update.
         item_rate, vector_rate, target_rate, step_rate: outer rates of pixels, vectors, soft targets, inner step sizes.
         optimiser: of the outer loop.
         ema: what is returned is an exponential average of what was learned, with this decay; 0: its last value.
@@ -63,13 +63,14 @@ class Settings:
         in_turn: experts are followed in turn, not drawn.
         draws: each inner batch is a draw of its own, not a part of a pass.
         part: which part of the pairs is trained on, of how many: (1, 2) is the second half.
-        clip: the gradient's norm over all variables is cut at this value, before any other clipping; 0: not.
+        max_grad_norm: the gradient's norm over all variables is cut at this value, before any other clipping; 0: not.
 
     Examples:
         >>> from vlbench.matching import Settings
         >>> settings = Settings(
-        ...     experts=2, expert_steps=24, expert_rate=0.3, expert_batch=32, interval=6, start_range=1, span=2,
-        ...     inner_steps=4, inner_batch=0, outer_steps=50, averaged=1, share=1.0, item_rate=0.1, vector_rate=0.1,
+        ...     experts=2, expert_steps=24, expert_rate=0.3, expert_batch=32, interval=6, start_range=1,
+        ...     segment_length=2, inner_steps=4, inner_batch=0, outer_steps=50, segments_per_step=1,
+        ...     refresh_fraction=1.0, item_rate=0.1, vector_rate=0.1,
         ...     step_rate=0.1,
         ... )
         >>> settings.plan.interval
@@ -82,12 +83,12 @@ class Settings:
     expert_batch: int
     interval: int
     start_range: int
-    span: int
+    segment_length: int
     inner_steps: int
     inner_batch: int
     outer_steps: int
-    averaged: int
-    share: float
+    segments_per_step: int
+    refresh_fraction: float
     item_rate: float
     vector_rate: float
     step_rate: float
@@ -106,7 +107,7 @@ class Settings:
     in_turn: bool = False
     draws: bool = False
     part: tuple[int, int] = (0, 1)
-    clip: float = 0.0
+    max_grad_norm: float = 0.0
 
     @property
     def plan(self) -> Experts:
@@ -122,7 +123,7 @@ class Settings:
         return values if self.experts else {name: value for name, value in values.items() if name in _ALWAYS}
 
 
-_ALWAYS = ("outer_steps", "share", "item_rate", "vector_rate", "optimiser", "ema", "clip")
+_ALWAYS = ("outer_steps", "refresh_fraction", "item_rate", "vector_rate", "optimiser", "ema", "max_grad_norm")
 
 
 @dataclass(frozen=True)

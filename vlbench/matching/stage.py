@@ -64,14 +64,20 @@ class Stage(ABC):
         learned: learned side, or soft targets -> how its variable becomes tower inputs.
         outer: how variables follow their gradients.
         seeds: step k draws from index k.
-        share: of the items that are run through a frozen encoder in an update.
+        refresh_fraction: of the items that are run through a frozen encoder in an update.
     """
 
     def __init__(
-        self, student: Student, learned: dict[str, Learned], *, outer: Outer, seeds: SeedTree, share: float = 1.0
+        self,
+        student: Student,
+        learned: dict[str, Learned],
+        *,
+        outer: Outer,
+        seeds: SeedTree,
+        refresh_fraction: float = 1.0,
     ) -> None:
         self.student, self.learned, self.outer = student, learned, outer
-        self.seeds, self._share = seeds, share
+        self.seeds, self._refresh_fraction = seeds, refresh_fraction
 
     @abstractmethod
     def gradient(self, tower_inputs: Inputs, state: State) -> Gradient:
@@ -139,10 +145,10 @@ class Stage(ABC):
     def _rows(self, side: str, state: State, index: int) -> Tensor:
         """Which pairs of a side are computed anew."""
         count = len(state.variables[side])
-        if self._share == 1 or not self.learned[side].is_items or not self.student.towers[side].frozen:
+        if self._refresh_fraction == 1 or not self.learned[side].is_items or not self.student.towers[side].frozen:
             return torch.arange(count)
         generator = self.seeds.generator("rows", state.step * len(self.learned) + index)
-        return torch.randperm(count, generator=generator)[: max(1, round(self._share * count))].sort().values
+        return torch.randperm(count, generator=generator)[: max(1, round(self._refresh_fraction * count))].sort().values
 
     def _carried(self, by_input: Inputs, variables: Variables, graphs: Graphs) -> Variables:
         """Gradients carried back from tower inputs to variables."""

@@ -34,7 +34,7 @@ class Form:
         captions: the second side starts from the ``mean`` of an item's vectors, or from ``one``.
         noise: sides that start from noise.
         basis: ``frequency``: items are learned as coefficients of a frequency-weighted basis; or ``free``.
-        stay: pull of learned items back to the real ones.
+        anchor_strength: pull of learned items back to the real ones.
         storage: of vectors, and of items that are not 8 bit.
         target_rank: of learned soft targets; None: there are none.
         target_scale: factor on their low-rank part, over the rank.
@@ -50,7 +50,7 @@ class Form:
     captions: Literal["mean", "one"] = "mean"
     noise: tuple[str, ...] = ()
     basis: Basis = "frequency"
-    stay: float = 0.0
+    anchor_strength: float = 0.0
     storage: Storage = "float32"
     target_rank: int | None = None
     target_scale: float = SCALE
@@ -106,7 +106,7 @@ class Start:
             self.real[side],
             basis="free" if form.literal else form.basis,
             bounds=None if form.literal else self.bounds[side],
-            stay=form.stay,
+            anchor_strength=form.anchor_strength,
             storage=None if side in self.eight_bit else form.storage,
         )
 

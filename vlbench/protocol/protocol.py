@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.cache import short_hash
 from vlbench.errors import ProtocolError
+from vlbench.records.upgrade import RENAMED_SETTINGS
 from vlbench.registry.options import parse_options
 from vlbench.students.build import StudentConfig
 from vlbench.students.heads import HeadConfig
@@ -140,6 +141,9 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     )
 
 
+_FIRST_NAMES = {new: old for old, new in RENAMED_SETTINGS.items()}
+
+
 def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a suite that its hash is made of. Of a path in the options only the last part counts.
 
@@ -151,7 +155,15 @@ def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
         name: {key: _without_folders(value) if isinstance(value, dict) else value for key, value in student.items()}
         for name, student in table["students"].items()
     }
-    return counted | {"data": _without_folders(table["data"]), "students": students}
+    training = {key: _with_first_names(value) for key, value in table["training"].items()}
+    return counted | {"data": _without_folders(table["data"]), "students": students, "training": training}
+
+
+def _with_first_names(part: Any) -> Any:
+    """Settings under the names that version 0.1 gave them: a rename makes no other protocol."""
+    if isinstance(part, dict):
+        return {_FIRST_NAMES.get(key, key): value for key, value in part.items()}
+    return [_with_first_names(one) for one in part] if isinstance(part, list) else part
 
 
 def _without_folders(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,6 +197,8 @@ def _training(table: Mapping[str, Any], where: str) -> Training:
 
 
 def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
+    for old in RENAMED_SETTINGS.keys() & table.keys():
+        raise ProtocolError(f"{where}: {old!r} is called {RENAMED_SETTINGS[old]!r} since version 0.2. Rename it.")
     steps = {"steps": 0} if "epochs" in table else {}
     return parse_options(Recipe, {**steps, **table}, owner=where)
 

@@ -22,7 +22,7 @@ from vlbench.files import write_whole
 from vlbench.records.evidence import read_evidence
 from vlbench.records.upgrade import upgrade
 
-SCHEMA = 4
+SCHEMA = 5
 NO_FAMILY = "none"
 """Of full data and chance, which no method makes."""
 FILE_NAME = "record.json"

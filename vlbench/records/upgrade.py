@@ -12,6 +12,8 @@ Table = dict[str, Any]
 BASELINES_UNTIL_3 = ["random", "mean-caption"]
 """What every protocol showed by default, before records said so."""
 RENAMED_IN_4 = {"always_on": "baseline", "beside": "matched_to"}
+RENAMED_SETTINGS = {"rate": "learning_rate", "passes": "epoch_over", "clip": "max_grad_norm"}
+"""Settings of a recipe in version 0.1 -> their names since."""
 
 
 def upgrade(table: Mapping[str, Any]) -> Table:
@@ -50,6 +52,11 @@ def _from_3(table: Table) -> Table:
     return {**table, "family": "none"} if table.get("family") == "reference" else table
 
 
+def _from_4(table: Table) -> Table:
+    """Schema 5 calls the settings of a recipe by the words of the field."""
+    return {**_parts(table, "chosen", _with_new_names), "schema": 5}
+
+
 def _parts(table: Table, field: str, change: Callable[[Table], Table]) -> Table:
     """The same change of every student's ``field``, in the record and in its start."""
     changed = dict(table)
@@ -69,4 +76,8 @@ def _with_directions(scores: Table) -> Table:
     return {"directions": directions, **{name: scores[name] for name in ("mean_recall",) if name in scores}}
 
 
-_STEPS: dict[int, Callable[[Table], Table]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _with_new_names(setting: Table) -> Table:
+    return {RENAMED_SETTINGS.get(name, name): value for name, value in setting.items()}
+
+
+_STEPS: dict[int, Callable[[Table], Table]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}

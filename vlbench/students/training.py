@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vlbench.seeds import SeedTree
     from vlbench.students.student import Parameters, Student
 
-Entries = dict[str, Tensor]
+TowerInputs = dict[str, Tensor]
 
 _CHECKED = 512
 """Pairs that are looked at together."""
@@ -34,44 +34,44 @@ class Recipe:
     Attributes:
         steps: updates.
         batch: pairs in an update, or all pairs where there are fewer.
-        rate: initial learning rate of every branch.
+        learning_rate: initial learning rate of every branch.
         weight_decay: times the parameters is added to their gradient.
         momentum: of SGD.
         schedule: ``cosine`` to 0 over the steps, ``constant``, or ``step``: a tenth of the rate in the second half.
         noise: standard deviation of Gaussian noise added to standardised features of frozen encoders.
         epochs: passes, in place of ``steps``, which is 0 then.
-        passes: what a pass goes over. ``items``: all first-side items, each with one drawn pair of its own, batches of
-            full size only. ``pairs``: all pairs, and the last batch of a pass may be smaller.
+        epoch_over: what a pass goes over. ``items``: all first-side items, each with one drawn pair of its own,
+            batches of full size only. ``pairs``: all pairs, and the last batch of a pass may be smaller.
         learned_rates: what becomes of step sizes that an artifact brings, as learned by its method: ``ignore``;
-            ``own``, each branch takes its own in place of ``rate``; ``first``, all branches take that of the first.
+            ``own``, each branch takes its own in place of ``learning_rate``; ``first``, all take that of the first.
         augment: of pixels that a trained encoder reads: ``none`` or ``randaugment``, see :mod:`vlbench.data.augment`.
-        clip: largest norm of the gradient of all branches together, to which a larger one is shortened; 0: none.
+        max_grad_norm: largest norm of the gradient of all branches together; a larger one is shortened. 0: none.
 
     Raises:
         vlbench.errors.ProtocolError: an unknown schedule, or steps or batch too small.
 
     Examples:
         >>> import vlbench
-        >>> recipe = vlbench.students.Recipe(steps=100, batch=20, rate=0.1)
+        >>> recipe = vlbench.students.Recipe(steps=100, batch=20, learning_rate=0.1)
         >>> recipe.schedule, recipe.momentum
         ('cosine', 0.9)
-        >>> vlbench.students.Recipe(steps=100, batch=0, rate=0.1)
+        >>> vlbench.students.Recipe(steps=100, batch=0, learning_rate=0.1)
         Traceback (most recent call last):
         vlbench.errors.ProtocolError: steps = 100, epochs = 0, batch = 0: ...
     """
 
     steps: int
     batch: int
-    rate: float
+    learning_rate: float
     weight_decay: float = 0.0
     momentum: float = 0.9
     schedule: str = "cosine"
     noise: float = 0.0
     epochs: int = 0
-    passes: str = "items"
+    epoch_over: str = "items"
     learned_rates: str = "ignore"
     augment: str = "none"
-    clip: float = 0.0
+    max_grad_norm: float = 0.0
 
     def __post_init__(self) -> None:
         for field, allowed in _CHOICES.items():
@@ -82,20 +82,20 @@ class Recipe:
                 f"steps = {self.steps}, epochs = {self.epochs}, batch = {self.batch}: steps and epochs are at least 0, "
                 f"a batch at least 1."
             )
-        if self.clip < 0:
-            raise ProtocolError(f"clip = {self.clip}: it is above 0, or 0 for none.")
+        if self.max_grad_norm < 0:
+            raise ProtocolError(f"max_grad_norm = {self.max_grad_norm}: it is above 0, or 0 for none.")
         if self.steps and self.epochs:
             raise ProtocolError(f"steps = {self.steps} and epochs = {self.epochs}: give one of the two.")
 
     def length(self, data: TrainingSet) -> int:
         """Updates on a training set."""
-        return self.steps or self.epochs * data.per_pass(self.batch, self.passes)
+        return self.steps or self.epochs * data.per_pass(self.batch, self.epoch_over)
 
     def in_steps(self, data: TrainingSet) -> Recipe:
         """The same training of a training set, with its length in steps."""
         return replace(self, steps=self.length(data), epochs=0)
 
-    def shrink(self, step: int, length: int) -> float:
+    def schedule_factor(self, step: int, length: int) -> float:
         """Factor on the learning rate in an update, counted from 0, of ``length``."""
         if self.schedule == "cosine":
             return (1 + math.cos(math.pi * step / length)) / 2
@@ -104,7 +104,7 @@ class Recipe:
 
 _CHOICES = {
     "schedule": ("cosine", "constant", "step"),
-    "passes": ("items", "pairs"),
+    "epoch_over": ("items", "pairs"),
     "learned_rates": ("ignore", "own", "first"),
     "augment": ("none", "randaugment"),
 }
@@ -158,18 +158,18 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def per_pass(self, batch: int, passes: str = "items") -> int:
+    def per_pass(self, batch: int, epoch_over: str = "items") -> int:
         """Batches in a pass over all items, or over all pairs."""
-        return -(-len(self.pairs) // batch) if passes == "pairs" else max(1, len(self) // batch)
+        return -(-len(self.pairs) // batch) if epoch_over == "pairs" else max(1, len(self) // batch)
 
-    def positions(self, step: int, batch: int, seeds: SeedTree, *, passes: str = "items") -> Tensor:
+    def positions(self, step: int, batch: int, seeds: SeedTree, *, epoch_over: str = "items") -> Tensor:
         """Positions in ``pairs`` of batch number ``step`` [at most batch]; every pass is reshuffled."""
-        per_pass = self.per_pass(batch, passes)
-        count = len(self.pairs) if passes == "pairs" else len(self)
+        per_pass = self.per_pass(batch, epoch_over)
+        count = len(self.pairs) if epoch_over == "pairs" else len(self)
         order = self._shuffled(count, seeds, step // per_pass)
         at = step % per_pass * batch
         chosen = order[at : at + batch].clone()
-        return chosen if passes == "pairs" else self._draw(chosen, seeds, step)
+        return chosen if epoch_over == "pairs" else self._draw(chosen, seeds, step)
 
     def _draw(self, groups: Tensor, seeds: SeedTree, step: int) -> Tensor:
         if self._one_each:
@@ -178,8 +178,8 @@ class TrainingSet:
         offset = (draw * self._counts[groups]).long()
         return self._order[self._starts[groups] + offset]
 
-    def tower_inputs(self, positions: Tensor, seed: int | None = None) -> Entries:
-        """Entries of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
+    def tower_inputs(self, positions: Tensor, seed: int | None = None) -> TowerInputs:
+        """TowerInputs of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
         tower_inputs, items = {}, self.pairs[positions]
         for column, side in enumerate(self.sides):
             index = items[:, column]
@@ -196,7 +196,7 @@ def _shuffled(count: int, seeds: SeedTree, number: int) -> Tensor:
     return torch.randperm(count, generator=seeds.generator("pass", number))
 
 
-Observe = Callable[[int, Tensor, Entries, "Parameters"], None]
+Observe = Callable[[int, Tensor, TowerInputs, "Parameters"], None]
 """Called before each update with: step, positions of the batch, its tower_inputs, parameters."""
 
 
@@ -224,7 +224,7 @@ def train(
         >>> import tempfile, vlbench
         >>> from vlbench.testing import toy_context, toy_dataset
         >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
-        >>> recipe = vlbench.students.Recipe(steps=5, batch=20, rate=0.1)
+        >>> recipe = vlbench.students.Recipe(steps=5, batch=20, learning_rate=0.1)
         >>> sorted(vlbench.students.train(context.student, context.full_set(), recipe, context.seeds.child("expert")))
         ['image', 'text']
     """
@@ -238,7 +238,7 @@ def _train(student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree,
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}
     rates, length = first_rates(recipe, data.rates, list(parameters)), recipe.length(data)
     for step in range(length):
-        positions = data.positions(step, recipe.batch, seeds, passes=recipe.passes)
+        positions = data.positions(step, recipe.batch, seeds, epoch_over=recipe.epoch_over)
         tower_inputs = data.tower_inputs(positions, seeds.integer("live", step) if data.live else None)
         if observe is not None:
             observe(step, positions, tower_inputs, parameters)
@@ -246,9 +246,9 @@ def _train(student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree,
         tower_inputs = _augment(student, tower_inputs, recipe.augment, seeds, step)
         with student.training(seeds.integer("dropout", step) if student.has_dropout else 0):
             gradient, _ = student.gradient(tower_inputs, parameters, targets=data.targets(positions))
-        shrink = recipe.shrink(step, length)
-        if recipe.clip:
-            _shorten(gradient, recipe.clip)
+        shrink = recipe.schedule_factor(step, length)
+        if recipe.max_grad_norm:
+            _clip_gradient(gradient, recipe.max_grad_norm)
         for name, flat in parameters.items():
             velocity[name].mul_(recipe.momentum).add_(gradient[name]).add_(flat, alpha=recipe.weight_decay)
             flat.sub_(velocity[name], alpha=rates[name] * shrink)
@@ -280,19 +280,19 @@ def _check_before(student: Student, data: TrainingSet, seeds: SeedTree) -> None:
 def first_rates(recipe: Recipe, learned: Mapping[str, float], branches: Sequence[str]) -> dict[str, float]:
     """Branch -> learning rate before the first update: the recipe's, or those an artifact brings."""
     if recipe.learned_rates == "ignore" or not learned:
-        return dict.fromkeys(branches, recipe.rate)
+        return dict.fromkeys(branches, recipe.learning_rate)
     if recipe.learned_rates == "first":
         return dict.fromkeys(branches, next(iter(learned.values())))
-    return {branch: learned.get(branch, recipe.rate) for branch in branches}
+    return {branch: learned.get(branch, recipe.learning_rate) for branch in branches}
 
 
-def _shorten(gradient: Parameters, longest: float) -> None:
+def _clip_gradient(gradient: Parameters, longest: float) -> None:
     norm = torch.stack([part.norm() for part in gradient.values()]).norm()
     for part in gradient.values():
         part.mul_((longest / norm).clamp(max=1))
 
 
-def _add_noise(student: Student, tower_inputs: Entries, scale: float, seeds: SeedTree, step: int) -> Entries:
+def _add_noise(student: Student, tower_inputs: TowerInputs, scale: float, seeds: SeedTree, step: int) -> TowerInputs:
     if scale == 0:
         return tower_inputs
     noisy = {}
@@ -304,7 +304,7 @@ def _add_noise(student: Student, tower_inputs: Entries, scale: float, seeds: See
     return noisy
 
 
-def _augment(student: Student, tower_inputs: Entries, kind: str, seeds: SeedTree, step: int) -> Entries:
+def _augment(student: Student, tower_inputs: TowerInputs, kind: str, seeds: SeedTree, step: int) -> TowerInputs:
     if kind == "none":
         return tower_inputs
     from vlbench.data.augment import augment

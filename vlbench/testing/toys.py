@@ -94,7 +94,7 @@ def toy_student(*, train: str = "frozen", width: int = 8, dropout: float = 0.0) 
     return StudentConfig(towers)
 
 
-TOY_RECIPE = Recipe(steps=60, batch=20, rate=0.1)
+TOY_RECIPE = Recipe(steps=60, batch=20, learning_rate=0.1)
 """Teaches the toy student to retrieve far better than chance from the toy train split, in some 50 ms."""
 
 

@@ -23,12 +23,13 @@ from vlbench.testing import pretend_gpu
 
 METHODS = ("random", "mean-caption", "herding", "k-center", "forgetting", "vldd")
 OPTIONS = {
-    "vldd.experts": "2", "vldd.outer_steps": "2", "vldd.expert_steps": "4", "vldd.interval": "1", "vldd.span": "1",
-    "vldd.inner_steps": "2", "vldd.targets": "learned", "forgetting.passes": "1",
+    "vldd.experts": "2", "vldd.outer_steps": "2", "vldd.expert_steps": "4", "vldd.interval": "1",
+    "vldd.segment_length": "1",
+    "vldd.inner_steps": "2", "vldd.targets": "learned", "forgetting.epochs": "1",
 }  # fmt: skip
 COMMON = {"training.seeds": "1", "rows.full": "false", "rows.always": "[]"}
 LITERATURE = {"training.grid.0.epochs": "2", "training.warmup.epochs": "1"}
-STEPS = "[{ steps = 3, batch = 8, rate = 0.1, noise = 0.5 }]"
+STEPS = "[{ steps = 3, batch = 8, learning_rate = 0.1, noise = 0.5 }]"
 OWN = {"data.options": '{ size = "mini" }', "training.grid": STEPS, "training.warmup.steps": "3"}
 SUITES = (
     "scenes", "scenes-encoder", "scenes-vit", "flickr30k-vldd", "flickr30k-vldd-clip", "flickr30k-vldd-vit-lora",

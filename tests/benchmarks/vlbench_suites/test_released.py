@@ -71,7 +71,7 @@ def test_a_suite_of_the_literature_is_the_papers_protocol(suite: str) -> None:
     assert protocol.data_options == {"size": 224, "clean": "vldd"}
     assert (protocol.training.seeds, student.temperature, student.learn_temperature) == (5, 0.07, False)
     assert student.loss == "info-nce"
-    assert (recipe.momentum, recipe.weight_decay, recipe.passes, recipe.noise) == (0.9, 5e-4, "pairs", 0.0)
+    assert (recipe.momentum, recipe.weight_decay, recipe.epoch_over, recipe.noise) == (0.9, 5e-4, "pairs", 0.0)
     text = student.towers["text"]
     assert (text.train, text.standardise, text.head.kind, text.head.dropout) == ("frozen", "none", "residual", 0.1)
     assert student.towers["image"].options["mean"] == [0.48145466, 0.4578275, 0.40821073]

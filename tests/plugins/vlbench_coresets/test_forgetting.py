@@ -105,8 +105,8 @@ def test_every_candidate_is_seen_about_as_often_as_there_are_passes(tmp_path, mo
         original(self, positions, correct)
 
     monkeypatch.setattr(ForgettingRecord, "see", see)
-    condense(tmp_path, batch=20, passes=3)
+    condense(tmp_path, batch=20, epochs=3)
     assert torch.bincount(torch.cat(seen), minlength=60).tolist() == [3] * 60
     seen.clear()
-    condense(tmp_path, batch=20, passes=3, repeat_images=True)
+    condense(tmp_path, batch=20, epochs=3, repeat_images=True)
     assert len(torch.cat(seen)) == 3 * 120

@@ -34,7 +34,12 @@ class EveryNth(vlbench.Selector):
 def vlbench_methods():
     return [vlbench.MethodSpec("every-nth", "nth_plugin:EveryNth", "selection", "Every n-th.", Options)]
 """
-QUICK = ("rows.always=[]", "rows.full=false", "training.seeds=1", "training.grid=[{steps=20,batch=20,rate=0.1}]")
+QUICK = (
+    "rows.always=[]",
+    "rows.full=false",
+    "training.seeds=1",
+    "training.grid=[{steps=20,batch=20,learning_rate=0.1}]",
+)
 
 
 def run(executor: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ FAST = {
     "outer_steps": 30,
     "expert_steps": 48,
     "interval": 12,
-    "span": 2,
+    "segment_length": 2,
     "start_range": 2,
 }
 

@@ -83,12 +83,12 @@ def test_what_is_trained_is_what_is_matched(toy_run, train, branches):
 def test_a_resumed_run_equals_an_uninterrupted_one(toy_run, tmp_path, train, share, targets):
     run = toy_run(train=train)
     whole_context = run.context()
-    whole = run.condense(8, share=share, targets=targets, context=whole_context)
+    whole = run.condense(8, refresh_fraction=share, targets=targets, context=whole_context)
     killed, resumed = run.context(observer=Killer(28)), run.context()
     killed.work = resumed.work = tmp_path
     with pytest.raises(Killed):
-        run.condense(8, share=share, targets=targets, context=killed)
-    again = run.condense(8, share=share, targets=targets, context=resumed)
+        run.condense(8, refresh_fraction=share, targets=targets, context=killed)
+    again = run.condense(8, refresh_fraction=share, targets=targets, context=resumed)
     for side in whole.sides:
         assert torch.equal(whole.sides[side], again.sides[side])
     assert whole.rates == again.rates
@@ -145,7 +145,11 @@ def test_learned_targets_are_of_the_rank_asked_for_and_weigh_in_a_budget_of_byte
 def test_targets_learned_alone_leave_the_identity_and_lower_the_matching_loss(toy_run):
     run, ends = toy_run(), {}
     alone = {"item_rate": 0, "vector_rate": 0, "step_rate": 0, "target_rate": 0.03, "target_rank": 3}
-    alone |= {"experts": 1, "start_range": 0, "averaged": 1}  # one segment, so that every step lowers the same loss
+    alone |= {
+        "experts": 1,
+        "start_range": 0,
+        "segments_per_step": 1,
+    }  # one segment, so that every step lowers the same loss
     for targets in ("none", "learned"):
         context = run.context()
         artifact = run.condense(10, targets=targets, context=context, **alone)
@@ -216,7 +220,7 @@ def test_the_paper_preset_has_the_published_numbers():
     settings = resolve(VLDDOptions(preset="paper"), Task("all", pairs=100, items=29_000, captions=145_000))
     assert (settings.optimiser, settings.item_rate, settings.vector_rate, settings.step_rate) == ("sgd", 1e3, 1e3, 1e-2)
     assert (settings.inner_steps, settings.inner_batch, settings.inner_rate) == (8, 100, 0.1)
-    assert (settings.start_range, settings.span) == (1, 1)
+    assert (settings.start_range, settings.segment_length) == (1, 1)
     assert settings.interval == 145_000 // 128  # an epoch of the published experts is all captions
     assert (settings.experts, settings.expert_steps, settings.expert_passes) == (20, 2 * 1132, "pairs")
     assert (settings.in_turn, settings.draws, settings.expert_augment) == (True, True, "randaugment")
@@ -226,7 +230,7 @@ def test_given_options_win_and_segments_stay_within_the_path():
     options = VLDDOptions(expert_steps=24, interval=12, outer_steps=7)
     settings = resolve(options, Task("heads", pairs=100, items=1_000))
     assert settings.outer_steps == 7
-    assert settings.start_range + settings.span <= 2
+    assert settings.start_range + settings.segment_length <= 2
 
 
 def test_the_paper_preset_runs(toy_run):
@@ -253,14 +257,14 @@ def test_a_dataset_smaller_than_a_batch_has_slow_experts():
     tiny = resolve(VLDDOptions(), Task("heads", pairs=10, items=40))
     small = resolve(VLDDOptions(), Task("heads", pairs=10, items=600))
     assert tiny.expert_rate < 0.1 * small.expert_rate
-    assert tiny.start_range + tiny.span <= tiny.expert_steps // tiny.interval
+    assert tiny.start_range + tiny.segment_length <= tiny.expert_steps // tiny.interval
 
 
 def test_pixels_that_shall_stay_leave_the_real_ones_less(toy_run):
     run = toy_run()
     changes = []
     for stay in (0.0, 1.0, 5.0):
-        artifact = run.condense(8, stay=stay)
+        artifact = run.condense(8, anchor_strength=stay)
         split = run.dataset.split("train")
         real = split.items["image"][split.pairs[artifact.start.indices, 0]]
         changes.append(float((artifact.sides["image"].float() - real.float()).abs().mean()))

@@ -54,7 +54,8 @@ def test_the_command_draws_the_curve_and_says_what_runs_are_worth(tmp_path: Path
     text = load_registry().get("suite", "scenes-mini").read_text()
     grid = text.index("grid = [")
     suite.write_text(
-        text[:grid] + "grid = [ { steps = 20, batch = 50, rate = 0.1 } ]\n\n[rows]\nalways = []\nfull = false\n"
+        text[:grid]
+        + "grid = [ { steps = 20, batch = 50, learning_rate = 0.1 } ]\n\n[rows]\nalways = []\nfull = false\n"
     )
     vlbench.run(method="random", budget=40, suite=str(suite), out=tmp_path / "runs")
     words = ["curve", str(suite), "--sizes", "3", "--seeds", "2", "--runs", str(tmp_path / "runs"), "--json"]

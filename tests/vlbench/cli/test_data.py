@@ -26,8 +26,8 @@ image = { encoder = "scenes-convnet" }
 text = { encoder = "scenes-text" }
 [training]
 seeds = 1
-warmup = { steps = 1, batch = 8, rate = 0.1 }
-grid = [{ steps = 1, batch = 8, rate = 0.1 }]
+warmup = { steps = 1, batch = 8, learning_rate = 0.1 }
+grid = [{ steps = 1, batch = 8, learning_rate = 0.1 }]
 """
 
 

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from vlbench.cli.main import main
 
 QUICK = ["--set", "rows.always=[]", "--set", "rows.full=false", "--set", "training.seeds=1",
-         "--set", "training.grid=[{steps=2, batch=20, rate=0.1}]", "--set", "training.warmup.steps=1"]  # fmt: skip
+         "--set", "training.grid=[{steps=2, batch=20, learning_rate=0.1}]",
+         "--set", "training.warmup.steps=1"]  # fmt: skip
 RUN = ["run", "--method", "random", "--budget", "20", "--suite", "scenes-mini", *QUICK]
 
 

@@ -37,7 +37,7 @@ def test_opposite_experts_leave_the_anchor_where_it_is():
 def test_a_window_of_starts_is_kept(generator):
     expert = {"w": torch.arange(9.0)[:, None]}
     drawn = [
-        draw_segment([expert], first_start=2, last_start=4, span=3, generator=generator, device="cpu")
+        draw_segment([expert], first_start=2, last_start=4, segment_length=3, generator=generator, device="cpu")
         for _ in range(40)
     ]
     assert {int(one.start["w"]) for one in drawn} == {2, 3, 4}

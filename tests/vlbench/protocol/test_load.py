@@ -38,8 +38,8 @@ def test_an_override_changes_the_value_and_the_hash():
 def test_a_length_given_for_the_student_is_that_of_every_setting_and_of_nothing_else(key: str, other: str):
     plain, changed = (load_protocol("scenes", REGISTRY, o) for o in ({}, {f"student.{key}": "10"}))
     assert {(getattr(one, key), getattr(one, other)) for one in changed.training.grid} == {(10, 0)}
-    kept = [(one.rate, one.batch, one.noise) for one in changed.training.grid]
-    assert set(kept) == {(one.rate, one.batch, one.noise) for one in plain.training.grid}
+    kept = [(one.learning_rate, one.batch, one.noise) for one in changed.training.grid]
+    assert set(kept) == {(one.learning_rate, one.batch, one.noise) for one in plain.training.grid}
     assert len(kept) == len(set(kept))
     assert changed.training.warmup == plain.training.warmup
     assert (changed.hash != plain.hash, changed.overrides) == (True, {f"student.{key}": "10"})
@@ -69,6 +69,7 @@ def test_a_named_student_is_the_one_written_out_and_can_be_changed_like_it():
         ({"student.epoch": "1"}, "Did you mean 'epochs'"),
         ({"nowhere.at.all": "1"}, "there is no 'nowhere'"),
         ({"training.grid.99.steps": "1"}, "positions 0 to"),
+        ({"training.warmup.rate": "0.1"}, "called .learning_rate. since"),
         ({"training.seeds": "0"}, "at least 1"),
         ({"training.grid": "[]"}, "1 to 12"),
         ({"students.convnet.image.train": "half"}, "frozen, lora, all"),

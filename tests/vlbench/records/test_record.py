@@ -28,7 +28,7 @@ from vlbench.records.record import (
 
 from ..conftest import MakeRecord, table
 
-CHOSEN = {"net": {"steps": 60, "batch": 100, "rate": 0.1, "schedule": "cosine", "noise": 0.5, "clip": 0.0}}
+CHOSEN = {"net": {"steps": 60, "batch": 100, "learning_rate": 0.1, "schedule": "cosine", "noise": 0.5}}
 FULL = {
     "chosen": CHOSEN,
     "curves": {"loss": [1.0, 0.5]},

@@ -15,6 +15,7 @@ from vlbench.records.upgrade import upgrade
 from ..conftest import scores, table
 
 OLD_SETTING = {"steps": 10, "batch": 4, "rate": 0.1}
+SETTING = {"steps": 10, "batch": 4, "learning_rate": 0.1, "max_grad_norm": 0.0}
 
 
 def old(version: int, **more: Any) -> dict[str, Any]:
@@ -33,7 +34,15 @@ def test_under_schema_1_methods_saw_the_student_that_was_scored_first() -> None:
 def test_before_schema_3_no_gradient_was_clipped() -> None:
     record = parse_record(old(2, chosen={"net": OLD_SETTING}, start={"scores": {}, "chosen": {"net": OLD_SETTING}}))
     assert record.start is not None
-    assert record.chosen == record.start.chosen == {"net": {**OLD_SETTING, "clip": 0.0}}
+    assert record.chosen == record.start.chosen == {"net": SETTING}
+
+
+def test_before_schema_5_settings_had_private_names() -> None:
+    before = {"steps": 10, "batch": 4, "rate": 0.1, "passes": "pairs", "clip": 6.0}
+    record = parse_record({**table("vldd", 30.0, chosen={"net": before}), "schema": 4})
+    assert record.chosen["net"] == {
+        "steps": 10, "batch": 4, "learning_rate": 0.1, "epoch_over": "pairs", "max_grad_norm": 6.0
+    }  # fmt: skip
 
 
 def test_schema_3_had_other_names_and_flat_scores() -> None:

@@ -44,8 +44,8 @@ encoder = "toy-text"
 head = { width = 8 }
 [training]
 seeds = 2
-warmup = { steps = 20, batch = 20, rate = 0.1 }
-grid = [{ steps = 10, batch = 20, rate = 0.1 }, { steps = 10, batch = 20, rate = 0.3 }]
+warmup = { steps = 20, batch = 20, learning_rate = 0.1 }
+grid = [{ steps = 10, batch = 20, learning_rate = 0.1 }, { steps = 10, batch = 20, learning_rate = 0.3 }]
 [rows]
 always = []
 full = false

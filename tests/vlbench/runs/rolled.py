@@ -38,7 +38,7 @@ QUICK = {
     "rows.always": "[]",
     "rows.full": "false",
     "training.seeds": "2",
-    "training.grid": "[{ steps = 10, batch = 20, rate = 0.1 }]",
+    "training.grid": "[{ steps = 10, batch = 20, learning_rate = 0.1 }]",
     "training.warmup.steps": "2",
 }
 

@@ -91,7 +91,7 @@ def vlbench_methods():
 """
 ONE_SETTING = {
     "training.seeds": "1",
-    "training.grid": "[{ steps = 20, batch = 20, rate = 0.1 }]",
+    "training.grid": "[{ steps = 20, batch = 20, learning_rate = 0.1 }]",
     "training.warmup.steps": "5",
 }
 QUICK = {"rows.always": "[]", "rows.full": "false"}

@@ -110,7 +110,7 @@ def toy_evaluator(tmp_path: Path, rates: list[float]) -> tuple[Evaluator, evalua
     builder = toy_builder(toy_dataset(), tmp_path)
     student = builder.student("toy", toy_student())
     tower_inputs = {split: builder.tower_inputs(student, split) for split in ("train", "val", "test")}
-    grid = [dataclasses.replace(SHORT, rate=rate) for rate in rates]
+    grid = [dataclasses.replace(SHORT, learning_rate=rate) for rate in rates]
     full = full_selection(tower_inputs["train"].pairs, builder.dataset.fingerprint)
     return Evaluator(student, tower_inputs, grid), training_set(full, student, tower_inputs["train"])
 
@@ -123,7 +123,7 @@ def test_a_setting_whose_mean_recall_is_no_number_is_never_chosen(
     answers = iter(order)
     monkeypatch.setattr(evaluate, "mean_recall", lambda _: next(answers))
     chosen = evaluator.choose(data, SeedTree(0), lambda: None)
-    assert chosen.rate == [0.1, 0.2, 0.3][order.index(30.0)]
+    assert chosen.learning_rate == [0.1, 0.2, 0.3][order.index(30.0)]
 
 
 def test_where_no_setting_gives_a_number_the_row_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,7 +13,7 @@ from vlbench.students.training import Recipe, TrainingSet, first_rates, train
 from vlbench.students.training_sets import full_selection, training_set
 from vlbench.testing import toy_builder, toy_dataset, toy_student
 
-VLDD = Recipe(0, 5, 0.1, weight_decay=5e-4, schedule="constant", epochs=4, passes="pairs", learned_rates="first")
+VLDD = Recipe(0, 5, 0.1, weight_decay=5e-4, schedule="constant", epochs=4, epoch_over="pairs", learned_rates="first")
 
 
 @pytest.fixture
@@ -42,18 +42,18 @@ def test_a_pass_over_pairs_has_every_pair_once_and_a_smaller_last_batch():
     recipe = replace(VLDD, epochs=3)
     assert recipe.length(data) == 9
     for one in range(3):
-        batches = [data.positions(3 * one + at, 5, SeedTree(0), passes="pairs") for at in range(3)]
+        batches = [data.positions(3 * one + at, 5, SeedTree(0), epoch_over="pairs") for at in range(3)]
         assert [len(batch) for batch in batches] == [5, 5, 3]
         assert sorted(torch.cat(batches).tolist()) == list(range(13))
-    orders = [tuple(data.positions(3 * one, 5, SeedTree(0), passes="pairs").tolist()) for one in range(3)]
+    orders = [tuple(data.positions(3 * one, 5, SeedTree(0), epoch_over="pairs").tolist()) for one in range(3)]
     assert len(set(orders)) == 3
 
 
 def test_an_epoch_over_items_has_full_batches_only():
     pairs = torch.stack([torch.arange(13) // 3, torch.arange(13)], 1)
     data = TrainingSet(lambda side, index: index, pairs, ("image", "text"))
-    assert replace(VLDD, passes="items", batch=2).length(data) == 4 * 2
-    assert replace(VLDD, passes="items", batch=64).length(data) == 4
+    assert replace(VLDD, epoch_over="items", batch=2).length(data) == 4 * 2
+    assert replace(VLDD, epoch_over="items", batch=64).length(data) == 4
     assert replace(VLDD, epochs=0, steps=7).length(data) == 7
 
 
@@ -72,7 +72,7 @@ def test_training_in_epochs_equals_two_of_torchs_optimisers_as_in_the_released_c
         for side, rate in zip(("image", "text"), rates, strict=True)
     ]
     for step in range(4 * 3):
-        batch = data.tower_inputs(data.positions(step, 5, seeds, passes="pairs"))
+        batch = data.tower_inputs(data.positions(step, 5, seeds, epoch_over="pairs"))
         loss = student.loss(batch, flats)
         for optimiser in optimisers:
             optimiser.zero_grad()
@@ -125,11 +125,11 @@ def test_a_gradient_that_is_too_long_is_shortened_and_another_left_as_it_is(toys
     _, _, student, tower_inputs = toys
     data, seeds = training_set(distilled(toys), student, tower_inputs), SeedTree(0)
     plain = {"weight_decay": 0.0, "momentum": 0.0, "schedule": "constant", "learned_rates": "ignore"}
-    one = replace(VLDD, epochs=0, steps=1, rate=1.0, **plain)
+    one = replace(VLDD, epochs=0, steps=1, learning_rate=1.0, **plain)
     start = student.start(seeds.child("start"))
 
     def update(clip: float) -> torch.Tensor:
-        end = train(student, data, replace(one, clip=clip), seeds)
+        end = train(student, data, replace(one, max_grad_norm=clip), seeds)
         return torch.cat([end[name] - start[name] for name in start])
 
     free = update(0.0)
@@ -140,7 +140,14 @@ def test_a_gradient_that_is_too_long_is_shortened_and_another_left_as_it_is(toys
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 3}, {"epochs": -1}, {"passes": "texts"}, {"learned_rates": "yes"}, {"augment": "much"}, {"clip": -1.0}],
+    [
+        {"steps": 3},
+        {"epochs": -1},
+        {"epoch_over": "texts"},
+        {"learned_rates": "yes"},
+        {"augment": "much"},
+        {"max_grad_norm": -1.0},
+    ],
 )
 def test_a_recipe_that_contradicts_itself_is_refused(wrong):
     with pytest.raises(ProtocolError):

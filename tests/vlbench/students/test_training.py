@@ -83,7 +83,7 @@ def test_batches_are_the_same_whether_a_pass_is_shuffled_once_or_at_every_step()
         for step in [*range(12), 2, 40, 11]:
             number, at = divmod(step, data.per_pass(batch, passes))
             order = torch.randperm(count, generator=seeds.generator("pass", number))[at * batch : (at + 1) * batch]
-            drawn = data.positions(step, batch, seeds, passes=passes)
+            drawn = data.positions(step, batch, seeds, epoch_over=passes)
             assert torch.equal(drawn if passes == "pairs" else pairs[drawn, 0], order)
             drawn.zero_()  # a caller may do with them what it likes
 
@@ -188,7 +188,7 @@ def test_vectors_of_another_space_are_refused(toys):
         training_set(DistilledPairs(sides, spaces, dataset.fingerprint), student, tower_inputs)
 
 
-RECIPE = Recipe(steps=25, batch=20, rate=0.2, weight_decay=0.01, momentum=0.9)
+RECIPE = Recipe(steps=25, batch=20, learning_rate=0.2, weight_decay=0.01, momentum=0.9)
 
 
 def plain_run(student, data, recipe, seeds):
@@ -198,7 +198,9 @@ def plain_run(student, data, recipe, seeds):
     for side, head in heads.items():
         head.weight.data.copy_(parameters[side].view(8, 16))
     weights = [head.weight for head in heads.values()]
-    optimiser = torch.optim.SGD(weights, lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+    optimiser = torch.optim.SGD(
+        weights, lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
     for step in range(recipe.steps):
         tower_inputs = data.tower_inputs(data.positions(step, recipe.batch, seeds))
@@ -286,14 +288,14 @@ def test_training_that_diverges_is_an_error_that_names_the_rate(toys):
     dataset, _, student, tower_inputs = toys
     data = training_set(full_selection(tower_inputs.pairs, dataset.fingerprint), student, tower_inputs)
     with pytest.raises(DivergedError, match=r"after 25 steps at rates image 1e\+3[0-9]"):
-        train(student, data, replace(RECIPE, rate=1e38), SeedTree(0))
+        train(student, data, replace(RECIPE, learning_rate=1e38), SeedTree(0))
 
 
 def test_a_cosine_schedule_falls_from_the_rate_to_zero():
-    recipe = Recipe(steps=10, batch=4, rate=2.0)
-    assert [recipe.shrink(step, 10) for step in (0, 5, 10)] == pytest.approx([1, 0.5, 0])
-    assert replace(recipe, schedule="constant").shrink(9, 10) == 1
-    assert [replace(recipe, schedule="step").shrink(step, 10) for step in (4, 5)] == [1, 0.1]
+    recipe = Recipe(steps=10, batch=4, learning_rate=2.0)
+    assert [recipe.schedule_factor(step, 10) for step in (0, 5, 10)] == pytest.approx([1, 0.5, 0])
+    assert replace(recipe, schedule="constant").schedule_factor(9, 10) == 1
+    assert [replace(recipe, schedule="step").schedule_factor(step, 10) for step in (4, 5)] == [1, 0.1]
 
 
 @pytest.mark.parametrize("wrong", [{"schedule": "linear"}, {"steps": -1}, {"batch": 0}])

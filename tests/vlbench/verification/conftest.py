@@ -38,7 +38,7 @@ head = { kind = "linear", width = 64, start = "normal", gain = 0.3 }
 
 [training]
 seeds = 4
-common = { rate = 0.1, batch = 20 }
+common = { learning_rate = 0.1, batch = 20 }
 grid = [{ steps = 10 }, { steps = 15 }]
 warmup = { steps = 1 }
 
