@@ -16,6 +16,7 @@ from vlbench.board import Group, Table
 from vlbench.board import format as wording
 from vlbench.board import published as papers
 from vlbench_html.details import details_scripts
+from vlbench_html.intro import about_suite, intro
 from vlbench_html.literature import literature
 from vlbench_html.markup import Child, Html, csp_hash, element, join
 from vlbench_html.names import suite_id
@@ -39,6 +40,7 @@ def render_html(table: Table, published: papers.Literature | None = None) -> str
         "summary": _summary(table),
         "filters": _filters(table),
         "contents": _contents(suites),
+        "intro": intro(),
         "main": join(_suites(suites, published or papers.Literature(()))) if suites else empty(),
         "data": join(details_scripts(table)),
         "script": element("script", {}, Html(script)),
@@ -121,6 +123,7 @@ def _suite(groups: Sequence[Group], published: Html | None) -> Html:
             element("h2", {}, first.suite),
             element("p", {"class": "facts"}, " ".join(facts), f" · data {fingerprint}" if fingerprint else ""),
         ),
+        *about_suite(groups),
         *_plots(groups),
         *map(group_table, groups),
         published,
