@@ -153,7 +153,7 @@
   form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(changed));
-  $("#again").addEventListener("click", () => form.reset());
+  $("#again").addEventListener("click", () => $("#reset").click());
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
     event.preventDefault();

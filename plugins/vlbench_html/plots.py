@@ -12,7 +12,7 @@ from vlbench_html.markup import Child, Html, element
 from vlbench_html.names import FULL, MEAN_RECALL, UNBUDGETED, row_id
 
 WIDTH, HEIGHT = 520, 320
-LEFT, RIGHT, TOP, BOTTOM = 40, 112, 16, 42
+LEFT, RIGHT, TOP, BOTTOM = 40, 140, 16, 42
 COLOURED = 6
 """Methods that get a colour of their own, best first; the others are grey."""
 LABEL_HEIGHT, LETTER = 15, 6.9
@@ -72,9 +72,12 @@ def _by_budget(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     drawn = [_line(line, colours.get(method, "other"), axes) for method, line in lines.items()]
     ends = [(point, colours.get(method, "other")) for method, line in lines.items() if (point := line[-1])]
     labelled = sorted(ends, key=lambda end: end[1] == "other")[:MOST_LABELS]
+    early = [point for point, _ in labelled if point.x < max(sizes)]
+    names = _labels([end for end in labelled if end[0] not in early], axes)
+    names += _point_labels(early, axes, colours, taken=_around(points, axes), several=False)
     ceiling = _ceiling(full, axes) if full else []
     ticks = _ticks(axes, sorted({budget.amount: str(budget) for _, budget in sized}.items()))
-    body = [*_grid(axes, ticks, sized[0][1].unit), *ceiling, *drawn, *_labels(labelled, axes)]
+    body = [*_grid(axes, ticks, sized[0][1].unit), *ceiling, *drawn, *names]
     return _figure("Score against budget", "Mean recall in percent; bars are 95 % intervals.", body)
 
 
@@ -94,7 +97,7 @@ def _by_cost(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     line = element("path", {"class": "front", "d": path}) if len(front) > 1 else None
     dots = [_dot(point, axes, colours.get(point.row.method, "other")) for point in points]
     ordered = [*reversed(front), *(point for point in points if point not in front)]
-    texts = _point_labels(ordered, axes, colours, several=len(groups) > 1)
+    texts = _point_labels(ordered, axes, colours, taken=_around(points, axes), several=len(groups) > 1)
     note = "Mean recall in percent by time to condense, train and score; dashed: no row is both better and faster."
     return _figure("Score against cost", note, [*_grid(axes, _ticks(axes, _TIMES), "time"), line, *dots, *texts])
 
@@ -214,9 +217,14 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
-def _point_labels(points: Sequence[Point], axes: _Axes, colours: dict[str, str], *, several: bool) -> list[Child]:
-    """Names of points, those in front first; one that has no free place is left out (its title still says it)."""
-    taken: list[Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in ((axes.x(p.x), axes.y(p.y)) for p in points)]
+def _around(points: Iterable[Point], axes: _Axes) -> list[Box]:
+    return [(x - 4, y - 4, x + 4, y + 4) for x, y in ((axes.x(point.x), axes.y(point.y)) for point in points)]
+
+
+def _point_labels(
+    points: Sequence[Point], axes: _Axes, colours: dict[str, str], *, taken: list[Box], several: bool
+) -> list[Child]:
+    """Names of points, each near its own and over no other; one without a free place is left out: its title has it."""
     labels: list[Child] = []
     for point in points:
         text = _short(f"{point.row.method} {point.group.budget_name}" if several else point.row.method)
@@ -225,20 +233,31 @@ def _point_labels(points: Sequence[Point], axes: _Axes, colours: dict[str, str],
         )
         if box is not None:
             taken.append(box)
-            look = {"class": f"label {colours.get(point.row.method, 'other')}", "data-method": point.row.method}
-            labels.append(element("text", {**look, "x": round(box[0], 1), "y": round(box[3] - 3, 1)}, text))
+            labels += _label(point, text, box, axes, colours.get(point.row.method, "other"))
     return labels
 
 
+def _label(point: Point, text: str, box: Box, axes: _Axes, colour: str) -> list[Child]:
+    """The name, and where it stands apart from its point a thin line to it."""
+    x, y, name = axes.x(point.x), axes.y(point.y), {"data-method": point.row.method}
+    place = {"x": round(box[0], 1), "y": round(box[3] - 3, 1)}
+    label = element("text", {"class": f"label {colour}", **name, **place}, text)
+    end = box[3] if box[3] < y else box[1]
+    if abs(end - y) < LABEL_HEIGHT:
+        return [label]
+    way = f"M{x} {y}L{round((box[0] + box[2]) / 2, 1)} {round(end, 1)}"
+    return [element("path", {"class": f"leader {colour}", **name, "d": way}), label]
+
+
 def _places(x: float, y: float, width: float) -> Iterator[Box]:
-    """Boxes for a label around its point: right, left, above, below."""
+    """Boxes for a label around its point, nearest first: right, left, above and below, then further off."""
     half = LABEL_HEIGHT / 2
     yield (x + 7, y - half, x + 7 + width, y + half)
     yield (x - 7 - width, y - half, x - 7, y + half)
-    for top in (y - 6 - LABEL_HEIGHT, y + 6):
-        yield (x - width / 2, top, x + width / 2, top + LABEL_HEIGHT)
-        yield (x + 3, top, x + 3 + width, top + LABEL_HEIGHT)
-        yield (x - 3 - width, top, x - 3, top + LABEL_HEIGHT)
+    for away in range(6, 6 + 2 * LABEL_HEIGHT, LABEL_HEIGHT):
+        for top in (y - away - LABEL_HEIGHT, y + away):
+            for left in (x - width / 2, x + 3, x - 3 - width):
+                yield (left, top, left + width, top + LABEL_HEIGHT)
 
 
 def _free(box: Box, taken: Iterable[Box]) -> bool:
@@ -267,7 +286,7 @@ def _labels(ends: Sequence[tuple[Point, str]], axes: _Axes) -> list[Child]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 18 else f"{text[:17]}\N{HORIZONTAL ELLIPSIS}"
+    return text if len(text) <= 20 else f"{text[:19]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _figure(title: str, note: str, body: Sequence[Child]) -> Html:
