@@ -411,6 +411,7 @@
       lines(about),
       declared.length ? pluginScores(declared) : null,
       curves.length ? section("Curves", ...curves) : null,
+      run.bundle ? section("Check it", make("p", {}, make("a", { href: run.bundle, download: "" }, "Download the bundle"), ", then:"), command(`vlbench verify ${run.bundle.split("/").at(-1)}`)) : null,
       run.command ? section("Command", command(run.command)) : null,
       options.length ? section("Options that were given", given.length ? lines(given) : make("p", { class: "hint" }, "None: the defaults."), folded("All options", all)) : null,
       recipe.length ? section("Students", folded("The recipe chosen on val", recipe)) : null,

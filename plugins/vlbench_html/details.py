@@ -23,8 +23,8 @@ MOST_POINTS = 120
 """Points of a curve; a longer one is thinned."""
 
 
-def details_scripts(table: Table) -> list[Html]:
-    """One script element with the rows and their runs, and one for each gallery."""
+def details_scripts(table: Table, bundles: Mapping[str, str]) -> list[Html]:
+    """One script element with the rows and their runs, and one for each gallery; ``bundles`` as of the page."""
     rows = [(group, row) for group in table.groups for row in group.rows]
     runs: dict[int, int] = {}
     records: list[FoundRecord] = []
@@ -41,7 +41,7 @@ def details_scripts(table: Table) -> list[Html]:
             row_id(group, row): {**_row(group, row, runs, galleries), "hits": _hits(group, row, pictures)}
             for group, row in rows
         },
-        "runs": [_run(record, environments) for record in records],
+        "runs": [{**_run(record, environments), "bundle": bundles.get(str(record.folder), "")} for record in records],
         "environments": list(environments.values()),
     }
     return [data_script("details", content), data_script("hits", pictures.addresses), *scripts]
