@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
 
 T = TypeVar("T")
+_OF_THE_HOST = "generator of random"
+"""What the kernel of a notebook changes from a thread; nothing of vlbench draws from it."""
 
 
 def serial(count: int, run: Callable[[int], None]) -> None:
@@ -42,6 +44,7 @@ def execute(
     begun: set[int] = set()
     raised: list[BaseException] = []
     state = ProcessState()
+    foreign = any(plugin.used and plugin.distribution != "vlbench" for plugin in registry.plugins)
     one_at_a_time = threading.Lock()  # rows share students and caches
 
     def run(index: int) -> None:
@@ -52,7 +55,7 @@ def execute(
             state.restore()
             try:
                 done[index] = rows[index]()
-                _say(state.disturbed(), index)
+                _say([what for what in state.disturbed() if foreign or what != _OF_THE_HOST], index)
             except BaseException as error:
                 raised.append(error)
                 raise
