@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from vlbench.registry.process_state import FILTERS, ProcessState
 from vlbench.registry.torch_import import TorchImport
@@ -39,7 +40,7 @@ _OF_IMPORTS = ("environment variables", "sys.path", FILTERS, "generator of numpy
 def contained_import() -> Iterator[Contained]:
     """As :func:`contained`, around the import of a plugin, which may be the first to import torch."""
     states: list[ProcessState] = []
-    with _Output():
+    with _Output(), _no_exit():
         seen = Contained(ProcessState())
         try:
             with contextlib.redirect_stdout(sys.stderr), TorchImport(lambda: states.append(ProcessState())):
@@ -53,7 +54,7 @@ def contained_import() -> Iterator[Contained]:
 def contained() -> Iterator[Contained]:
     """``with contained() as seen: ...`` around a call of foreign code; nothing is caught."""
     stdin, stderr = sys.stdin, sys.stderr
-    with _Output() as output:
+    with _Output() as output, _no_exit():
         seen = Contained(ProcessState())
         try:
             with contextlib.redirect_stdout(sys.stderr):
@@ -62,6 +63,23 @@ def contained() -> Iterator[Contained]:
             sys.stdin, sys.stderr = stdin, stderr
             seen.left += seen.state.restore()
     seen.written = output.written
+
+
+@contextlib.contextmanager
+def _no_exit() -> Iterator[None]:
+    """Within, ``os._exit`` is an exception like ``sys.exit``, but for processes that were forked here."""
+    leave, owner = os._exit, os.getpid()
+
+    def refused(status: int) -> NoReturn:
+        if os.getpid() != owner:
+            leave(status)
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 class _Output:
