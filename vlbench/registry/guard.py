@@ -63,6 +63,7 @@ def contained() -> Iterator[Contained]:
             sys.stdin, sys.stderr = stdin, stderr
             seen.left += seen.state.restore()
     seen.written = output.written
+    seen.left += output.lost
 
 
 @contextlib.contextmanager
@@ -82,13 +83,24 @@ def _no_exit() -> Iterator[None]:
         os._exit = leave
 
 
+_OTHERS = {0: "standard input", 2: "standard error"}
+
+
 class _Output:
-    """Within, file descriptor 1 leads to standard error, for compiled code and children too; counts the bytes."""
+    """Within, file descriptor 1 leads to standard error, for compiled code and children too; counts the bytes.
+
+    Descriptors 0 and 2 lead afterwards where they led before: had one been closed, the next file would take its place.
+    """
 
     written = 0
 
     def __enter__(self) -> _Output:
         self._saved: int | None = None
+        self.lost: list[str] = []
+        self._others: dict[int, int] = {}
+        for number in _OTHERS:
+            with contextlib.suppress(OSError):
+                self._others[number] = os.dup(number)
         with contextlib.suppress(OSError, ValueError):
             sys.__stdout__.flush() if sys.__stdout__ is not None else None
             self._saved = os.dup(1)
@@ -100,6 +112,11 @@ class _Output:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for number, saved in self._others.items():
+            if not _same_file(number, saved):
+                os.dup2(saved, number)
+                self.lost.append(_OTHERS[number])
+            os.close(saved)
         if self._saved is None:
             return
         with contextlib.suppress(OSError, ValueError):
@@ -114,3 +131,10 @@ class _Output:
                 self.written += len(content)
                 os.write(2, content)
         os.close(source)
+
+
+def _same_file(one: int, other: int) -> bool:
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False
