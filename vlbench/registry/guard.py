@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from vlbench.registry.process_state import FILTERS, ProcessState
+from vlbench.registry.process_state import FILTERS, PLUGINS, ProcessState
 from vlbench.registry.torch_import import TorchImport
 
 _END_S = 1.0
@@ -32,7 +32,7 @@ class Contained:
     written: int = 0
 
 
-_OF_IMPORTS = ("environment variables", "sys.path", FILTERS, "generator of numpy", "error states of numpy")
+_OF_IMPORTS = (PLUGINS, "environment variables", "sys.path", FILTERS, "generator of numpy", "error states of numpy")
 """What the import of a plugin may set for good, or reads otherwise once a library is there."""
 
 

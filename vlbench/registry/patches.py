@@ -62,11 +62,15 @@ class Functions:
             if name.strip("_").isupper() and isinstance(value, dict | list | set)
         ]
 
-    def restore(self) -> list[str]:
-        """Put back what was replaced, and name it."""
+    def restore(self, *, reloaded: bool = False) -> list[str]:
+        """Put back what was replaced, and name it.
+
+        Args:
+            reloaded: a plugin's module may be another one of its name now.
+        """
         changed = []
         for name, module in self._modules.items():
-            if sys.modules.get(name) is not module:
+            if sys.modules.get(name) is not module and not (reloaded and _top(name) in _plugins - {_OWN}):
                 sys.modules[name] = module
                 changed.append(f"module {name}")
         for name, (holder, before) in self._held.items():

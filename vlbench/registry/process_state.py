@@ -43,6 +43,7 @@ class Aspect:
 
 
 FILTERS = "warnings filters"
+PLUGINS = "modules of plugins"
 _OF_LIBRARIES = (FILTERS, "sys.meta_path")
 """A library that was imported meanwhile has its reasons to change these."""
 
@@ -63,7 +64,7 @@ class ProcessState:
         Args:
             keep: names of aspects that stay as they are now.
         """
-        changed = self._functions.restore()
+        changed = self._functions.restore(reloaded=PLUGINS in keep)
         for aspect, before in self._before:
             if aspect.name in keep or (aspect.name in _OF_LIBRARIES and len(sys.modules) > self._imported):
                 continue

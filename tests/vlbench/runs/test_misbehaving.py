@@ -374,9 +374,7 @@ def test_the_command_ends_with_an_error_and_writes_the_record_where_a_method_exi
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a crash ends the command")
-def test_a_crash_of_the_whole_process_is_a_record_that_says_so_and_other_rows_are_made(
-    toy_suite: tuple[str, str], tmp_path: Path
-):
+def test_a_crash_of_the_process_is_a_record_and_the_other_rows_are_made(toy_suite: tuple[str, str], tmp_path: Path):
     suite, plugin = toy_suite
     bad = write_evil(tmp_path, "evil_crashes", {"crashes": "import ctypes; ctypes.string_at(0)"})
     words = ["--plugin", plugin, "--plugin", bad, "run", "--suite", suite, "--method", "evil-crashes,random"]
