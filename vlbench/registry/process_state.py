@@ -46,6 +46,8 @@ FILTERS = "warnings filters"
 PLUGINS = "modules of plugins"
 _OF_LIBRARIES = (FILTERS, "sys.meta_path")
 """A library that was imported meanwhile has its reasons to change these."""
+_DRAWN = ("generator of random", "generator of numpy")
+"""Some libraries draw from these when they are imported; nothing here does."""
 
 
 class ProcessState:
@@ -65,13 +67,15 @@ class ProcessState:
             keep: names of aspects that stay as they are now.
         """
         changed = self._functions.restore(reloaded=PLUGINS in keep)
+        imported = len(sys.modules) > self._imported
         for aspect, before in self._before:
-            if aspect.name in keep or (aspect.name in _OF_LIBRARIES and len(sys.modules) > self._imported):
+            if aspect.name in keep or (aspect.name in _OF_LIBRARIES and imported):
                 continue
             with suppress(Exception):  # what cannot be read or written any more is left
                 if aspect.read() != before:
                     aspect.write(before)
-                    changed.append(aspect.name)
+                    if not (aspect.name in _DRAWN and imported):
+                        changed.append(aspect.name)
         new = [thread for thread in threading.enumerate() if thread not in self._threads]
         running = [thread.name for thread in new if not type(thread).__module__.startswith("tqdm")]
         return changed + [f"thread {name!r}, which still runs" for name in running]
@@ -209,7 +213,7 @@ _PLAIN = [
     Aspect("trace function", sys.gettrace, sys.settrace),
     Aspect("profile function", sys.getprofile, sys.setprofile),
     Aspect("cores", _cores, lambda before: os.sched_setaffinity(0, before)),
-    Aspect("generator of random", random.getstate, random.setstate, decides=True),
-    Aspect("generator of numpy", _numpy_random, _set_numpy_random, decides=True),
+    Aspect(_DRAWN[0], random.getstate, random.setstate),
+    Aspect(_DRAWN[1], _numpy_random, _set_numpy_random),
     Aspect("error states of numpy", _numpy_errors, _set_numpy_errors),
 ]
