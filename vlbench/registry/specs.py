@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from vlbench.errors import PluginError
 from vlbench.registry.options import NoOptions
+from vlbench.registry.patches import watch_package
 
 Family = Literal["selection", "distillation"]
 Scaling = Literal["linear", "quadratic"]
@@ -308,6 +309,7 @@ def resolve(target: str) -> Any:
         PluginError: the module cannot be imported, or has no such attribute.
     """
     module_name, _, path = target.partition(":")
+    watch_package(module_name)
     try:
         value: Any = importlib.import_module(module_name)
     except Exception as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,3 +58,12 @@ def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:
     options = method_options(registry.get("method", job.method), given["options"]) if job.has_method else None
     matched = Matched(**given["matched_to"]) if given["matched_to"] else None
     return dataclasses.replace(job, options=options, matched_to=matched)
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code as :mod:`subprocess` gives it, in words."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"

@@ -18,6 +18,7 @@ from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer
 from vlbench.records.record import Record, read_record, write_record
+from vlbench.registry.invoke import import_all
 from vlbench.runs.child import worker_words
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import execute
@@ -54,6 +55,7 @@ def run_many(
     """
     asked = asked_jobs(registry, methods, budgets, request)
     session = Session(registry, request, observer)
+    import_all(registry, "method", {*methods, *session.protocol.rows.always})
     records = _run_jobs(session, asked, alone=len(asked) == 1)
     if all(record.status == "failed" for record in records):
         return records
