@@ -47,7 +47,7 @@ KINDS = {
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled")),
         Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
-        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands")),
+        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands", "needs")),
         Kind("observer", "vlbench_observers", Declaration),
     )
 }
