@@ -29,6 +29,7 @@ def run(
     device: str = "auto",
     executor: str = "serial",
     plugins: Sequence[str] = (),
+    log: Sequence[str] = (),
     observer: Observer | None = None,
 ) -> RunRecord:
     """Condense, score and record; what ``vlbench run`` does.
@@ -46,6 +47,7 @@ def run(
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         executor: how rows are run, by name.
         plugins: plugin files.
+        log: trackers, as in ``["tensorboard"]``.
         observer: receives progress; nothing is printed by default.
 
     Returns:
@@ -77,6 +79,7 @@ def run(
         executor=registry.get("executor", executor).name,
         data=_folder(data),
         students=tuple(students),
+        log=tuple(log),
     )
     parsed = [Budget.parse(budget)]
     watching = observer or SilentObserver()

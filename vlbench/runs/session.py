@@ -53,7 +53,7 @@ class Session:
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
         self.registry, self.request = registry, request
-        self.observer = ObserverGroup(registry, observer)
+        self.observer = ObserverGroup(registry, observer, request.log)
         self.protocol = load_protocol(request.suite, registry, request.overrides)
         self.cache = Cache(default_cache(), self.observer.message)
         self.device = choose_device(request.device)
