@@ -40,7 +40,15 @@ def request_of(asked: Mapping[str, Any]) -> RunRequest:
     """The request again, from what :func:`asked_of_child` gave."""
     given = asked["request"]
     paths = {name: Path(given[name]) for name in ("out", "data") if given[name] is not None}
-    return RunRequest(**{**given, **paths, "seeds": tuple(given["seeds"]), "students": tuple(given["students"])})
+    return RunRequest(
+        **{
+            **given,
+            **paths,
+            "seeds": tuple(given["seeds"]),
+            "students": tuple(given["students"]),
+            "log": tuple(given["log"]),
+        }
+    )
 
 
 def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:

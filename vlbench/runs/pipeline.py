@@ -173,7 +173,7 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
         alone: an error that a user can cause is raised, not recorded.
     """
     blank = asked_record(session, job)
-    folder = session.request.out / blank.id
+    folder = session.observer.folder = session.request.out / blank.id
     if is_whole(folder) and (found := _reused(session, job, blank, folder)) is not None:
         return found
     with alone_with(folder, str(job), session.observer.message):
@@ -242,4 +242,5 @@ def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record |
         with sealing(folder):
             found = scored_again(session, job, found, folder)
             write_record(folder, found)
+    session.observer.found(found)
     return replace(found, baseline=job.baseline)
