@@ -43,11 +43,10 @@ def gallery(folder: Path, most: int) -> dict[str, Any] | None:
 
 def _starts(folder: Path, count: int) -> dict[str, Any]:
     """``starts`` and ``cosines``: the real pictures that learned ones began with, and how near the captions are."""
-    from vlbench import board
+    from vlbench.board import read_start
 
-    read_start = getattr(board, "read_start", None)
     try:
-        start = read_start(folder, count) if read_start else None
+        start = read_start(folder, count)
     except DataError:
         return {}
     return {} if start is None else {"starts": list(map(_address, start.pixels)), "cosines": start.cosines}

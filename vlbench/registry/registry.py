@@ -49,7 +49,7 @@ KINDS = {
         Kind("published", "vlbench_published", PublishedSpec),
         Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled", "published")),
         Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
-        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands")),
+        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands", "needs")),
         Kind("observer", "vlbench_observers", Declaration),
     )
 }
