@@ -13,7 +13,7 @@ import click
 
 import vlbench
 from vlbench.board import FoundRecord, Group, Table
-from vlbench.board.published import Literature, literature
+from vlbench.board import published as papers
 from vlbench.errors import DataError
 from vlbench_html.index import Board, index_page
 from vlbench_html.names import file_name, suite_id
@@ -37,13 +37,13 @@ def command(context: click.Context, runs: tuple[Path, ...], folder: Path, title:
     wrote into FOLDER is replaced; other files there stay.
     """
     table = vlbench.leaderboard(*runs, allow_mixed=True).table
-    pages = build(table, folder, title=title, published=literature(context.obj or ()), bundles=bundles)
+    pages = build(table, folder, title=title, published=papers.literature(context.obj or ()), bundles=bundles)
     click.echo(f"Written to {folder}: {len(pages)} files. Open {folder / INDEX}")
     for one in table.left_out:
         click.echo(f"Left out: {one.folder}: {one.reason}", err=True)
 
 
-def build(table: Table, folder: Path, *, title: str, published: Literature, bundles: bool = True) -> list[str]:
+def build(table: Table, folder: Path, *, title: str, published: papers.Literature, bundles: bool = True) -> list[str]:
     """Write the site and give the names of its files.
 
     Raises:
