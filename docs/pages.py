@@ -102,7 +102,10 @@ def commands() -> str:
 def data() -> str:
     """Every form of data that is read, and every option of datasets and encoders."""
     registry = load_registry()
-    parts = ["# Forms and options", "What `vlbench data formats` and `vlbench data options NAME` print."]
+    parts = [
+        "# Forms and options",
+        "What `vlbench data formats`, `vlbench datasets NAME` and `vlbench encoders NAME` print.",
+    ]
     for spec in registry.all("dataset").values():
         if spec.forms:
             parts += [f"## Forms read by `{spec.name}`", table(("form", "what it looks like"), resolve(spec.forms)())]
