@@ -35,7 +35,7 @@ SECTIONS = {
         "datasets": "List datasets, or describe one with its options.",
         "encoders": "List encoders, or describe one with its options.",
         "students": "List students, or describe one.",
-        "cache": "List what is stored between runs, check it, or remove what is unused.",
+        "cache": "List what is stored between runs, check it, or clear it up.",
         "plugins": "List plugins and whether each could be loaded.",
         "doctor": "Look at this machine, and say what to do about each fault.",
     },

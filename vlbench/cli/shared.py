@@ -36,7 +36,7 @@ def load(context: click.Context) -> Registry:
     registry = load_registry(context.obj or ())
     for plugin in registry.plugins:
         if not plugin.used and plugin.status != "blocked":
-            reason = f"{plugin.status}: {plugin.detail}" if plugin.detail else plugin.status
+            reason = " ".join(f"{plugin.status}: {plugin.detail}".split()).rstrip(":")
             click.echo(f"Plugin {plugin.name} is not used ({reason[:160]}). Details: vlbench plugins", err=True)
     return registry
 

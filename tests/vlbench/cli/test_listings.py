@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -51,3 +55,17 @@ def test_a_wrong_name_is_answered_with_the_nearest_and_the_listing():
     assert refused.exit_code == 1
     assert "Did you mean 'scenes'?" in refused.output
     assert "vlbench datasets" in refused.output
+
+
+def test_a_broken_installed_plugin_is_one_line_and_the_command_goes_on(tmp_path: Path):
+    about = tmp_path / "bad-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[vlbench]\nbad = broken_module\n")
+    (tmp_path / "broken_module.py").write_text('raise ValueError("two\\nlines")')
+    words = [sys.executable, "-m", "vlbench", "students", "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    assert json.loads(done.stdout)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Plugin bad is not used (import error: ValueError: two lines")
