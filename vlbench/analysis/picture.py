@@ -67,7 +67,7 @@ def _points(rows: Sequence[Mapping[str, Any]], baseline: str) -> list[tuple[floa
 
 def draw_nearest(run: Finished, result: Mapping[str, Any], target: Path) -> Path | None:
     """Learned images above the test images nearest to them, for every look at pictures; None if there is none."""
-    artifact, test = run.artifact, run.work.dataset.split("test")
+    artifact, test = run.artifact, run.session.dataset.split("test")
     assert isinstance(artifact, DistilledPairs)
     looks = {name: look for name, look in result.items() if _has_pictures(artifact.sides[name.split()[0]])}
     if not looks:

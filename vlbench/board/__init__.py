@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from vlbench.disk.sums import damage
     from vlbench.records.ranks import found_and_missed, read_ranks
     from vlbench.records.record import FoundRecord
+    from vlbench.registry.specs import PublishedSpec
 
 __all__ = [
     "FoundRecord",
     "Group",
+    "PublishedSpec",
     "Row",
     "Score",
     "Table",
@@ -47,6 +49,7 @@ _MODULES = {
     "vlbench.disk.sums": ("damage",),
     "vlbench.records.ranks": ("found_and_missed", "read_ranks"),
     "vlbench.records.record": ("FoundRecord",),
+    "vlbench.registry.specs": ("PublishedSpec",),
 }
 
 

@@ -22,6 +22,7 @@ from vlbench.cli.shared import (
     offline_option,
     readable_path,
 )
+from vlbench.cli.survivor import begin_again_where_it_dies
 from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ def command(
     for name in names:
         registry.get("method", name)
     parsed = list(dict.fromkeys(map(Budget.parse, comma_list(budgets))))
+    isolate = isolate or time_limit_s > 0
+    if not isolate and any(registry.foreign_owner("method", name) for name in names):
+        isolate = begin_again_where_it_dies()
     request = RunRequest(
         suite=suite,
         seeds=_seeds(seeds),
@@ -148,7 +152,7 @@ def command(
         executor=registry.get("executor", executor).name,
         data=data,
         students=comma_list(students),
-        isolate=isolate or time_limit_s > 0,
+        isolate=isolate,
         time_limit_s=time_limit_s,
         log=comma_list(trackers),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,15 +60,16 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
     """Run a method here; what it prints and leaves changed stays without effect, and is named."""
     assert job.budget is not None
     spec = session.registry.get("method", job.method)
-    method = construct(session.registry, "method", job.method, job.options)
+    budget = copy.copy(job.budget)
+    method = construct(session.registry, "method", job.method, copy.deepcopy(job.options))
     meter = Meter()
     with contained() as seen:
         state = JobState(folder, meter, process=seen.state)
         view, context = session.context(spec, SeedTree(job.seed).child("condense"), state)
         try:
-            job.budget.check_available(len(view))
+            budget.check_available(len(view))
             with meter:
-                returned = method.condense(view, job.budget, context)
+                returned = method.condense(view, budget, context)
             artifact = plain(returned)
         except (KeyboardInterrupt, Exception):
             raise

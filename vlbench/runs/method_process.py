@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.errors import ArtifactError, DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.offline import offline
-from vlbench.runs.child import asked_of_child, job_of, request_of
+from vlbench.runs.child import asked_of_child, how_it_ended, job_of, request_of
 from vlbench.runs.jobs import Job
 from vlbench.runs.method_call import Condensed, MethodQuitError, plain, run_method
 
@@ -154,16 +154,8 @@ def _about(path: Path, code: int) -> dict[str, Any]:
         if not isinstance(about, dict):
             raise ValueError("no object")
     except (OSError, ValueError) as error:
-        raise MethodQuitError(f"the method's process {_how_it_ended(code)} before the method returned.") from error
+        raise MethodQuitError(f"the method's process {how_it_ended(code)} before the method returned.") from error
     return about
-
-
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    with contextlib.suppress(ValueError):
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"was killed by signal {-code}"
 
 
 def _refuse(name: str) -> float:
