@@ -125,7 +125,12 @@ def method(name: str) -> str:
     ]
     about = inspect.cleandoc(resolve(spec.target).__doc__ or "").partition("\n\nArgs:")[0]
     options = describe(spec.options)
-    parts = [f"# {name}", spec.summary, table(("", ""), [fact for fact in facts if fact[1]]), as_markdown(about)]
+    parts = [
+        f"# {name}",
+        spec.summary,
+        "\n".join(f"- {what}: {text}" for what, text in facts if text),
+        as_markdown(about),
+    ]
     parts.append(f"```sh\nvlbench run --method {name} --budget 500\n```")
     parts += ["## Options", table(("option", "type", "default", "meaning"), options)] if options else []
     return "\n\n".join([*parts, "[All methods](../methods.md)"])
