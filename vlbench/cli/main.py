@@ -23,8 +23,10 @@ SECTIONS = {
         "data": "Check a dataset; list forms of files and options; make a mock.",
     },
     "Look": {
+        "status": "Show which rows of a folder are finished, running, failed or waiting.",
         "leaderboard": "Show finished runs as a table.",
         "diff": "Show what changed between two boards, and why.",
+        "plot": "Draw score against budget and cost, for a paper.",
         "show": "Draw the pairs of a run as a picture.",
         "export": "Write the pairs of a run as a table and pictures.",
     },

@@ -11,6 +11,7 @@ import click
 
 from vlbench.cli.complete import Name
 from vlbench.cli.failures import stopped_code
+from vlbench.cli.run_plan import show_plan
 from vlbench.cli.shared import (
     comma_list,
     data_option,
@@ -22,6 +23,7 @@ from vlbench.cli.shared import (
     offline_option,
     readable_path,
 )
+from vlbench.cli.survivor import begin_again_where_it_dies
 from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -77,6 +79,14 @@ if TYPE_CHECKING:
 @click.option(
     "--executor", default="serial", show_default=True, type=Name("executor"), metavar="NAME", help="How rows are run."
 )
+@click.option(
+    "--log",
+    "trackers",
+    multiple=True,
+    type=Name("observer", several=True),
+    metavar="NAME[,...]",
+    help="Trackers that get step values and scores; their names: vlbench plugins.",
+)
 @data_option
 @offline_option
 @click.option("--isolate", is_flag=True, help="Run each method in a process of its own.")
@@ -88,6 +98,8 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Stop a method after so long; implies --isolate.",
 )
+@click.option("--plan", is_flag=True, help="Show the rows, what is finished and how long the rest takes; make nothing.")
+@click.option("--print-commands", is_flag=True, help="Print a shell command for each row that is left; make nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(
@@ -102,10 +114,13 @@ def command(
     overrides: tuple[str, ...],
     out: Path,
     executor: str,
+    trackers: tuple[str, ...],
     data: Path | None,
     offline: bool,
     isolate: bool,
     time_limit_s: float,
+    plan: bool,
+    print_commands: bool,
     as_json: bool,
 ) -> None:
     """Condense a dataset by one or more methods and score the result.
@@ -122,6 +137,9 @@ def command(
     for name in names:
         registry.get("method", name)
     parsed = list(dict.fromkeys(map(Budget.parse, comma_list(budgets))))
+    isolate = isolate or time_limit_s > 0
+    if not isolate and any(registry.foreign_owner("method", name) for name in names):
+        isolate = begin_again_where_it_dies()
     request = RunRequest(
         suite=suite,
         seeds=_seeds(seeds),
@@ -132,10 +150,14 @@ def command(
         executor=registry.get("executor", executor).name,
         data=data,
         students=comma_list(students),
-        isolate=isolate or time_limit_s > 0,
+        isolate=isolate,
         time_limit_s=time_limit_s,
+        log=comma_list(trackers),
     )
     with no_network(offline):
+        if plan or print_commands:
+            show_plan(registry, names, parsed, request, as_commands=print_commands, as_json=as_json)
+            return
         records = _run(registry, methods=names, budgets=parsed, request=request)
     asked = asked_for(records, names, [str(budget) for budget in parsed], request.seeds)
     if as_json:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
 
 T = TypeVar("T")
+_OF_THE_HOST = "generator of random"
+"""What the kernel of a notebook changes from a thread; nothing of vlbench draws from it."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def execute(registry: Registry, executor: str, units: Sequence[Unit[T]]) -> list
         VlbenchError: as a row raised it.
         PluginError: the executor left a row out or ran one twice; it is named.
     """
-    wave = _Wave(units)
+    foreign = any(plugin.used and plugin.distribution != "vlbench" for plugin in registry.plugins)
+    wave = _Wave(units, foreign)
     try:
         call(
             registry,
@@ -104,8 +107,8 @@ def execute(registry: Registry, executor: str, units: Sequence[Unit[T]]) -> list
 class _Wave(Generic[T]):
     """What an executor has in its hands: each row once, one at a time."""
 
-    def __init__(self, units: Sequence[Unit[T]]) -> None:
-        self._units = units
+    def __init__(self, units: Sequence[Unit[T]], foreign: bool) -> None:
+        self._units, self._foreign = units, foreign
         self.done: dict[int, T] = {}
         self.raised: list[BaseException] = []
         self._begun: set[int] = set()
@@ -123,7 +126,7 @@ class _Wave(Generic[T]):
             unit = self._units[index]
             try:
                 self.done[index] = unit.make() if ended is None or unit.take is None else unit.take(ended)
-                _say(self._state.disturbed(), index)
+                _say([what for what in self._state.disturbed() if self._foreign or what != _OF_THE_HOST], index)
             except BaseException as error:
                 self.raised.append(error)
                 raise

@@ -19,9 +19,10 @@ from vlbench.files import write_whole
 from vlbench.progress import Observer, about_text
 from vlbench.records.record import FILE_NAME as RECORD
 from vlbench.records.record import Record, read_record, write_record
+from vlbench.registry.invoke import import_all
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import Unit, execute
-from vlbench.runs.grid import write_grid
+from vlbench.runs.grid import Grid, write_grid
 from vlbench.runs.jobs import (
     CHANCE,
     Job,
@@ -54,12 +55,26 @@ def run_many(
     Returns:
         the records of the requested rows, in that order, and of the baselines.
     """
-    session = Session(registry, request, observer)
-    asked = asked_jobs(registry, methods, budgets, request)
-    plan = plan_of(session, [*asked, *baseline_jobs(registry, session.protocol.rows, budgets, request.seeds)])
+    session, plan = planned(registry, methods=methods, budgets=budgets, request=request, observer=observer)
     for line in plan.lines():
         session.observer.message(line)
     return run_plan(session, plan)
+
+
+def planned(
+    registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest, observer: Observer
+) -> tuple[Session, Plan]:
+    """What :func:`run_many` would make, and with what; nothing is made."""
+    session = Session(registry, request, observer)
+    import_all(registry, "method", {*methods, *session.protocol.rows.always})
+    asked = asked_jobs(registry, methods, budgets, request)
+    return session, plan_of(session, [*asked, *baseline_jobs(registry, session.protocol.rows, budgets, request.seeds)])
+
+
+def grid_of(session: Session, rows: Sequence[Planned]) -> Grid:
+    """The file from which a process of its own makes one of the rows."""
+    jobs, ids = [row.job for row in rows], [row.blank.id for row in rows]
+    return write_grid(jobs, ids, session.request, session.registry, session.cache.root)
 
 
 def run_plan(session: Session, plan: Plan) -> list[Record]:
@@ -85,10 +100,9 @@ class Wave:
     """
 
     def __init__(self, session: Session, rows: Sequence[Planned]) -> None:
-        self._session, self._rows, request = session, rows, session.request
+        self._session, self._rows = session, rows
         self._requested = sum(not row.job.baseline for row in rows)
-        jobs, ids = [row.job for row in rows], [row.blank.id for row in rows]
-        self._grid = write_grid(jobs, ids, request, session.registry, session.cache.root)
+        self._grid = grid_of(session, rows)
         self._asked: list[Record] = []
         self._left = [row.left_s for row in rows]
 
@@ -171,7 +185,7 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
         alone: an error that a user can cause is raised, not recorded.
     """
     blank = asked_record(session, job)
-    folder = session.request.out / blank.id
+    folder = session.observer.folder = session.request.out / blank.id
     if is_whole(folder) and (found := _reused(session, job, blank, folder)) is not None:
         return found
     with alone_with(folder, str(job), session.observer.message):
@@ -240,4 +254,5 @@ def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record |
         with sealing(folder):
             found = scored_again(session, job, found, folder)
             write_record(folder, found)
+    session.observer.found(found)
     return replace(found, baseline=job.baseline)

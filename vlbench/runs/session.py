@@ -56,7 +56,7 @@ class Session:
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
         self.registry, self.request = registry, request
         self.beating = Beating(observer)
-        self.observer = ObserverGroup(registry, self.beating)
+        self.observer = ObserverGroup(registry, self.beating, request.log)
         self.protocol = load_protocol(request.suite, registry, request.overrides)
         self.cache = Cache(default_cache(), self.observer.message)
         self.device = choose_device(request.device)
