@@ -15,7 +15,7 @@ from vlbench.cli.shared import echo_json, echo_rows
 @click.argument("runs", default="runs", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print all rows as JSON.")
 def command(runs: Path, as_json: bool) -> None:
-    """Show which rows of RUNS are finished, running, failed or waiting.
+    """Show which rows of RUNS run, wait, failed or are finished.
 
     Any machine that sees the folder can ask. A running row says its phase and how far it is.
     """

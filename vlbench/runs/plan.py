@@ -100,7 +100,7 @@ class Plan:
             (
                 f"{row.job}{', baseline' * row.job.baseline}",
                 row.state,
-                "" if row.left_s is None else f"{about_text(row.left_s)}{'' if row.estimate.complete else ' +'}",
+                "" if not row.left_s else f"{about_text(row.left_s)}{'' if row.estimate.complete else ' +'}",
                 bytes_text(row.estimate.artifact_bytes),
                 bytes_text(row.estimate.memory_bytes),
             )
@@ -115,7 +115,8 @@ class Plan:
         if not known:
             return "How long is not known yet: no row of this protocol was timed on this machine before."
         longest = max(known, key=lambda row: row.left_s or 0.0)
-        text = f"About {about_text(self.left_s or 0.0)} for {len(open_rows)} rows one after the other"
+        text = f"About {about_text(self.left_s or 0.0)} for "
+        text += f"{len(open_rows)} rows one after the other" if len(open_rows) > 1 else "one row"
         if len(open_rows) > 1:
             text += f"; the longest, {longest.job}, about {about_text(longest.left_s or 0.0)}"
         untimed = {row.job.method for row in open_rows if not row.estimate.complete}

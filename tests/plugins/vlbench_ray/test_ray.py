@@ -46,7 +46,7 @@ class Need:
     device, memory_bytes = "auto", 8_000
 
 
-def test_a_row_asks_for_a_gpu_where_there_is_one_and_for_no_more_memory_than_a_node_has() -> None:
+def test_a_row_asks_for_a_gpu_if_there_is_one_and_no_more_memory_than_a_node_has() -> None:
     assert resources(Need, [{"CPU": 4.0}]) == {"num_cpus": 1.0}
     assert resources(Need, [{"GPU": 2.0, "memory": 5_000.0}]) == {"num_cpus": 1.0, "num_gpus": 1.0, "memory": 4_500.0}
 
