@@ -1,4 +1,4 @@
-"""One grid four ways: serial, processes, Ray on two nodes of which one is killed, and submitit. Are the boards the same?
+"""One grid four ways: serial, processes, submitit, and Ray on two nodes of which one is killed. Is the board the same?
 
     python benchmarks/clusters.py FOLDER [--small]
 
