@@ -5,6 +5,7 @@ Every stage returns a value. Nothing is saved before it is checked.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Sequence
 from functools import partial
@@ -194,6 +195,7 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
 
 
 def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: bool) -> Record:
+    began = time.perf_counter()
     with sealing(folder), session.beating.row(folder, str(job)):
         record = _attempt(session, job, blank, folder, alone=alone)
         if record.status != "finished":
@@ -205,7 +207,7 @@ def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: boo
             remove_traces(folder)
     written = read_record(folder)
     if written.status == "finished":
-        session.timings.add(written)
+        session.timings.add(written, time.perf_counter() - began)
     session.observer.record(written)
     return written
 
