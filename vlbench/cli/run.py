@@ -78,6 +78,14 @@ if TYPE_CHECKING:
 @click.option(
     "--executor", default="serial", show_default=True, type=Name("executor"), metavar="NAME", help="How rows are run."
 )
+@click.option(
+    "--log",
+    "trackers",
+    multiple=True,
+    type=Name("observer", several=True),
+    metavar="NAME[,...]",
+    help="Trackers that get step values and scores; their names: vlbench plugins.",
+)
 @data_option
 @offline_option
 @click.option("--isolate", is_flag=True, help="Run each method in a process of its own.")
@@ -103,6 +111,7 @@ def command(
     overrides: tuple[str, ...],
     out: Path,
     executor: str,
+    trackers: tuple[str, ...],
     data: Path | None,
     offline: bool,
     isolate: bool,
@@ -138,6 +147,7 @@ def command(
         students=comma_list(students),
         isolate=isolate,
         time_limit_s=time_limit_s,
+        log=comma_list(trackers),
     )
     with no_network(offline):
         records = _run(registry, methods=names, budgets=parsed, request=request)

@@ -26,6 +26,7 @@ class RunRequest:
         students: declared students that score each artifact beside the protocol's; no method sees them.
         isolate: each method runs in a process of its own.
         time_limit_s: seconds after which that process is stopped; 0: never.
+        log: observers that are made by request, by name.
 
     Raises:
         OptionError: a seed is no whole number of at least 0, or the time limit is no number of at least 0.
@@ -42,6 +43,7 @@ class RunRequest:
     students: tuple[str, ...] = ()
     isolate: bool = False
     time_limit_s: float = 0.0
+    log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for seed in self.seeds:

@@ -120,7 +120,7 @@ SAID = {
     "environment": ("os.environ['OMP_NUM_THREADS'] = '7'; del os.environ['PATH']", "environment variables"),
     "folder": ("os.chdir('/')", "current folder"),
     "umask": ("os.umask(0o777)", "umask"),
-    "signals": ("signal.signal(signal.SIGINT, signal.SIG_IGN)", "signal handlers"),
+    "signals": ("signal.signal(signal.SIGINT, lambda *_: None)", "signal handlers"),
     "alarm": ("signal.alarm(1000)", "alarm"),
     "filters": ("warnings.simplefilter('ignore')", "warnings filters"),
     "path": ("sys.path.clear()", "sys.path"),
