@@ -1,6 +1,5 @@
-"""Kill vlbench, damage its files and lie to it, and count what is trusted that must not be.
+"""Damage files of vlbench and lie to it, and count what is trusted that must not be; kills.py kills it.
 
-    python benchmarks/trust/attack.py kills --times 50        # kill -9 at random moments, then the same command
     python benchmarks/trust/attack.py leaves                  # each leaf of a record changed, all hashes made anew
     python benchmarks/trust/attack.py archives --times 360    # bundles with bytes flipped, cut, put in
     python benchmarks/trust/attack.py records --times 450     # records with a leaf of another type, on one board
@@ -12,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,46 +43,11 @@ def environment(cache: Path) -> dict[str, str]:
     return {**os.environ, "VLBENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
 
 
-def contents(folder: Path) -> dict[str, str]:
-    """Name -> hash of a run's files, but for what the clock measures."""
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
-    record = json.loads((folder / "record.json").read_text())
-    for cost in (record["cost"], record.get("start", {}).get("cost", {})):
-        for name in [name for name in cost if name not in ("pairs", "bytes")]:
-            del cost[name]
-    for name in ("created", "resumed", "command"):
-        record.pop(name, None)
-    found["record.json"] = json.dumps(record, sort_keys=True)
-    return {name: digest for name, digest in found.items() if name != "SHA256SUMS" and not name.startswith(".")}
-
-
-def made(work: Path) -> tuple[Path, float]:
-    """The reference run, and how many seconds it took with an empty cache."""
-    out, begin = work / "reference", time.monotonic()
+def made(work: Path) -> Path:
+    """The reference run."""
+    out = work / "reference"
     subprocess.run(run_words(out), check=True, env=environment(work / "cache"), capture_output=True)
-    return next(out.glob(f"{METHOD[0]}-*")), time.monotonic() - begin
-
-
-def kills(work: Path, times: int, draw: random.Random) -> Counter[str]:
-    """Kill a run at random moments of its whole length, cold and warm; then the same command once more."""
-    reference, length = made(work)
-    expected, counts = contents(reference), Counter[str]()
-    for number in range(times):
-        out, cache = work / f"out-{number}", work / f"cache-{number}"
-        if number % 2:
-            shutil.copytree(work / "cache", cache)
-        running = subprocess.Popen(run_words(out), env=environment(cache), stderr=-3, stdout=-3)
-        time.sleep(draw.uniform(0.2, length if not number % 2 else 0.8 * length))
-        running.kill()
-        counts["killed alive" if running.wait() else "had ended"] += 1
-        again = subprocess.run(run_words(out), env=environment(cache), capture_output=True, text=True, check=False)
-        same = again.returncode == 0 and contents(next(out.glob(f"{METHOD[0]}-*"))) == expected
-        counts["equal to the last bit" if same else "DIFFERENT"] += 1
-        counts["called damaged"] += "damaged" in again.stderr
-        counts["left half-written"] += len(list(out.rglob(".new-*"))) + len(list(cache.rglob(".new-*")))
-        shutil.rmtree(out)
-        shutil.rmtree(cache)
-    return counts
+    return next(out.glob(f"{METHOD[0]}-*"))
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -126,7 +88,7 @@ def leaves(work: Path, times: int, draw: random.Random) -> Counter[str]:
     from vlbench.verification.bundle import pack
     from vlbench.verification.verify import verify
 
-    reference, _ = made(work)
+    reference = made(work)
     registry, counts = load_registry(), Counter[str]()
     record = json.loads((reference / "record.json").read_text())
     lie = work / "lie"
@@ -180,7 +142,7 @@ def archives(work: Path, times: int, draw: random.Random) -> Counter[str]:
     from vlbench.verification.bundle import pack
     from vlbench.verification.verify import verify
 
-    reference, _ = made(work)
+    reference = made(work)
     pack(reference, work / "claim.zip", {"id": reference.name, "vlbench": "x"})
     content, registry, counts = (work / "claim.zip").read_bytes(), load_registry(), Counter[str]()
     for _ in range(times):
@@ -198,7 +160,7 @@ def archives(work: Path, times: int, draw: random.Random) -> Counter[str]:
 
 def records(work: Path, times: int, draw: random.Random) -> Counter[str]:
     """Records with one leaf of another type, all on one board, in every form."""
-    reference, _ = made(work)
+    reference = made(work)
     record = json.loads((reference / "record.json").read_text())
     board, tries = work / "board", list(places(record))
     shutil.copytree(reference, board / "good")
@@ -221,7 +183,7 @@ def records(work: Path, times: int, draw: random.Random) -> Counter[str]:
 def main() -> None:
     """Run one attack and print its counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("attack", choices=("kills", "leaves", "archives", "records"))
+    parser.add_argument("attack", choices=("leaves", "archives", "records"))
     parser.add_argument("--times", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("attack"))
@@ -230,7 +192,7 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     os.environ.update(environment(work / "cache"))
-    attack = {"kills": kills, "leaves": leaves, "archives": archives, "records": records}[given.attack]
+    attack = {"leaves": leaves, "archives": archives, "records": records}[given.attack]
     for name, count in attack(work, given.times, random.Random(given.seed)).items():
         print(f"{count:6}  {name}")
 

@@ -25,7 +25,7 @@ from vlbench_html.table import division, empty, group_table
 DIVISIONS = {"pairs": "pairs", "bytes": "bytes", "all": "all data"}
 
 
-def render_html(table: Table) -> str:
+def render_html(table: Table, published: papers.Literature | None = None) -> str:
     """A page with tables, plots, and a part for every row with its pairs, curves, command, cost and environment."""
     style, script = _file("board.css"), _file("board.js")
     policy = (
@@ -39,7 +39,7 @@ def render_html(table: Table) -> str:
         "summary": _summary(table),
         "filters": _filters(table),
         "contents": _contents(suites),
-        "main": join(_suites(suites)) if suites else empty(),
+        "main": join(_suites(suites, published or papers.Literature(()))) if suites else empty(),
         "data": join(details_scripts(table)),
         "script": element("script", {}, Html(script)),
     }
@@ -95,18 +95,20 @@ def _contents(suites: Sequence[Sequence[Group]]) -> Html:
     return element("ul", {}, *lines)
 
 
-def _suites(suites: Sequence[Sequence[Group]]) -> list[Html]:
+def _suites(suites: Sequence[Sequence[Group]], published: papers.Literature) -> list[Html]:
     """The suites, and with the first one on a dataset what is published on it."""
     parts, shown = [], set()
     for groups in suites:
-        dataset = papers.dataset_of(groups[0].suite)
-        parts.append(_suite(groups, None if dataset in shown else dataset))
+        dataset = published.dataset_of(groups[0].suite)
+        budgets = {wording.budget_text(group.budget) for group in groups}
+        new = dataset is not None and dataset not in shown
+        parts.append(_suite(groups, literature(published, dataset, budgets) if dataset and new else None))
         shown.add(dataset)
     return parts
 
 
-def _suite(groups: Sequence[Group], dataset: str | None) -> Html:
-    """A suite under one protocol on one dataset: plots, tables, and what is published on ``dataset``."""
+def _suite(groups: Sequence[Group], published: Html | None) -> Html:
+    """A suite under one protocol on one dataset: plots, tables, and what is published on that."""
     first = groups[0]
     facts = [f"protocol v{first.protocol_version}" if first.protocol_version else "protocol", first.protocol_hash[:8]]
     fingerprint = first.data_fingerprint[:8]
@@ -121,7 +123,7 @@ def _suite(groups: Sequence[Group], dataset: str | None) -> Html:
         ),
         *_plots(groups),
         *map(group_table, groups),
-        literature(dataset) if dataset else None,
+        published,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -49,22 +50,28 @@ class Part:
     def array(self, side: str) -> NDArray[Any]:
         """Features [row, width]; memory-mapped where the file allows it."""
         path, key = self.files[side], self.keys[side]
-        try:
+        with _readable(path, f"{side} features"):
             if path.suffix == ".npy":
                 found: NDArray[Any] = np.load(path, mmap_mode="r")
             elif path.suffix == ".npz":
-                with np.load(path) as archive:
+                with path.open("rb") as file, np.load(file) as archive:
                     found = archive[key]
             else:
                 found = np.stack([np.asarray(record[key]) for record in ParquetSource(path, str(path)).records([key])])
-        # NumPy and its zip reader raise errors of many unrelated classes.
-        except Exception as error:
-            raise DataError(f"{path}: {side} features cannot be read ({error}). Get the file again.") from error
         if found.ndim != 2 or found.dtype.kind != "f":
             raise DataError(
                 f"{path}: {key or 'the array'} is {found.dtype} {list(found.shape)}, expected floats [row, width]."
             )
         return found
+
+
+@contextlib.contextmanager
+def _readable(path: Path, what: str) -> Iterator[None]:
+    """Within, what is raised on a damaged file names it: NumPy and its zip reader raise errors of unrelated classes."""
+    try:
+        yield
+    except Exception as error:
+        raise DataError(f"{path}: {what} cannot be read ({error}). Get the file again.") from error
 
 
 def load(options: FeaturesOptions, store: Path) -> PairDataset:
@@ -163,7 +170,7 @@ def _keys(path: Path, options: FeaturesOptions) -> dict[str, str]:
 def _present(path: Path) -> list[str]:
     """Keys of an archive, or columns of lists of a parquet file."""
     if path.suffix == ".npz":
-        with np.load(path) as archive:
+        with _readable(path, "features"), path.open("rb") as file, np.load(file) as archive:
             return list(archive.files)
     if path.suffix == ".parquet":
         return [field.name for field in ParquetSource(path, str(path)).schema() if "list" in str(field.type)]
@@ -175,6 +182,7 @@ def _one_array(parts: Sequence[Part], side: str, store: Path) -> Tensor:
     import torch
 
     if len(parts) == 1 and parts[0].files[side].suffix == ".npy":
+        parts[0].array(side)  # of the right form, or an error that names the file
         return torch.from_numpy(np.load(parts[0].files[side], mmap_mode="c"))
     path = store / f"features-{_stamp(parts)}-{side}.npy"
     if not path.is_file():

@@ -121,7 +121,7 @@ class SampleReader:
             return replace(named_row(name, record, columns, split=own, where=where), partial=False), picture
         if texts is None:
             raise DataError(f"{where}: no caption: expected x.txt or x.json beside the picture.")
-        found = [line.strip() for line in lines(decoded(texts.file.read(), texts.file.where)) if line.strip()]
+        found = [line.strip() for line in lines(_text(texts)) if line.strip()]
         self._counts[len(found)] += bool(found)
         self._from_text.add(where)
         return Row(name, tuple(found), own, where), picture
@@ -138,7 +138,7 @@ class SampleReader:
         return result
 
     def _of_table(self, table: Member, split: str, number: int, result: Found) -> Iterator[Row]:
-        content, where = table.file.read(), table.file.where
+        content, where = _content(table), table.file.where
         if table.file.name.endswith(".parquet"):
             found = read_table(
                 ParquetSource(content, where), where, split,
@@ -198,10 +198,21 @@ def _picture(sample: Sample) -> Member | None:
 
 
 def _json(member: Member) -> dict[str, Any]:
-    record = parsed_json(decoded(member.file.read(), member.file.where), member.file.where)
+    record = parsed_json(_text(member), member.file.where)
     if not isinstance(record, dict):
         raise DataError(f"{member.file.where}: expected an object, not {type(record).__name__}.")
     return record
+
+
+def _text(member: Member) -> str:
+    return decoded(_content(member), member.file.where)
+
+
+def _content(member: Member) -> bytes:
+    try:
+        return member.file.read()
+    except Exception as error:  # readers of archives raise errors of many unrelated classes
+        raise DataError(f"{member.file.where}: cannot be read ({error or type(error).__name__}).") from error
 
 
 def _labels(paths: Sequence[Path]) -> dict[Path, str]:

@@ -266,7 +266,7 @@ def _in_zip(path: Path, order: int, stack: ExitStack) -> Iterator[Member]:
         raise DataError(f"{path}: not a whole zip file ({_reason(error)}). Get the file again.") from error
     full = archive_name(path)
     for info in archive.infolist():
-        if info.is_dir():
+        if not info.filename or info.is_dir():
             continue
         name = str(PurePosixPath(info.filename.replace("\\", "/")))
         file = EncodedImage(

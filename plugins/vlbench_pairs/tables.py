@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
@@ -35,37 +36,56 @@ class Source(Protocol):
         """One cell."""
 
 
+@contextlib.contextmanager
+def _whole_parquet(where: str) -> Iterator[None]:
+    """Within, what is raised on a damaged file names it; pages are looked at only when they are read."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # text that is no UTF-8 is a ValueError
+        reason = " ".join(str(error).split())
+        raise DataError(f"{where}: not a whole parquet file ({reason}). Get the file again.") from error
+
+
 class ParquetSource:
     """A parquet file; one group of rows is in memory at a time."""
 
     def __init__(self, content: Path | bytes, where: str) -> None:
-        import pyarrow
         from pyarrow import parquet
 
-        try:
+        self._where = where
+        with _whole_parquet(where):
             self._file = parquet.ParquetFile(io.BytesIO(content) if isinstance(content, bytes) else content)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"{where}: not a whole parquet file ({error}). Get the file again.") from error
         sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
         self._ends = [sum(sizes[: group + 1]) for group in range(len(sizes))]
         self._group: tuple[int, str, Any] | None = None
 
     def schema(self) -> Any:
         """Of the file."""
-        return self._file.schema_arrow
+        with _whole_parquet(self._where):
+            return self._file.schema_arrow
 
     def records(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """In batches, as they are read."""
-        for batch in self._file.iter_batches(1024, columns=list(columns)):
-            yield from batch.to_pylist()
+        batches = self._file.iter_batches(1024, columns=list(columns))
+        while True:
+            with _whole_parquet(self._where):
+                batch = next(batches, None)
+                records = batch.to_pylist() if batch is not None else None
+            if records is None:
+                return
+            yield from records
 
     def value(self, column: str, index: int) -> Any:
         """From the group of rows that was read last, if it is in there."""
         group = next(number for number, end in enumerate(self._ends) if index < end)
         if self._group is None or self._group[:2] != (group, column):
-            self._group = group, column, self._file.read_row_group(group, columns=[column]).column(0)
+            with _whole_parquet(self._where):
+                self._group = group, column, self._file.read_row_group(group, columns=[column]).column(0)
         first = self._ends[group - 1] if group else 0
-        return self._group[2][index - first].as_py()
+        with _whole_parquet(self._where):
+            return self._group[2][index - first].as_py()
 
 
 @dataclass

@@ -34,17 +34,17 @@ def choose_checkpoints(run: Finished, *, every: int = 0, published: bool = False
         ``val_chosen``, ``best_on_test``; ``bias``: best on test minus each of the two that may be ranked; the ``steps``
         and the mean ``curves`` on ``val`` and ``test``.
     """
-    evaluator, student = run.evaluator(), run.work.protocol.reference
+    evaluator, student = run.evaluator(), run.session.protocol.reference
     data = run.data(evaluator)
     recipe = published_recipe(len(run.artifact)) if published else convert(run.record.chosen[student], Recipe)
     recipe = recipe.in_steps(data)
     every = every or max(1, recipe.steps // EVALUATIONS)
-    count = run.work.protocol.training.seeds
-    run.work.observer.phase("students, scored along the way", count, f"every {every} of {recipe.steps} steps")
+    count = run.session.protocol.training.seeds
+    run.session.observer.phase("students, scored along the way", count, f"every {every} of {recipe.steps} steps")
     traces = []
     for index in range(count):
         traces.append(_trace(evaluator, data, recipe, every, run.seeds.child("student", index)))
-        run.work.observer.advance()
+        run.session.observer.advance()
     picked = {
         "last": [trace[-1]["test"] for trace in traces],
         "val_chosen": [max(trace, key=lambda at: at["val"])["test"] for trace in traces],

@@ -33,11 +33,13 @@ def contributions(run: Finished) -> dict[str, StudentScores]:
             "this artifact has none. Choose a run of a method that learns from real pairs."
         )
     evaluator = run.evaluator()
-    training = run.work.protocol.training
+    training = run.session.protocol.training
     sets = parts(artifact, evaluator)
-    run.work.observer.phase("parts", len(sets) * (len(training.grid) + training.seeds), ", ".join(sets))
+    run.session.observer.phase("parts", len(sets) * (len(training.grid) + training.seeds), ", ".join(sets))
     return {
-        name: scored(evaluator, data, training.grid, run.seeds, count=training.seeds, advance=run.work.observer.advance)
+        name: scored(
+            evaluator, data, training.grid, run.seeds, count=training.seeds, advance=run.session.observer.advance
+        )
         for name, data in sets.items()
     }
 

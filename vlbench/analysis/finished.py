@@ -33,16 +33,16 @@ class Finished:
     Attributes:
         record: as written.
         artifact: what its students trained on.
-        work: protocol, data and students.
+        session: protocol, data and students.
     """
 
     record: Record
     artifact: Artifact
-    work: Session
+    session: Session
 
     def evaluator(self, student: str = "") -> Evaluator:
         """Trains and scores one of the protocol's students, by default the reference."""
-        return self.work.evaluator(student or self.work.protocol.reference)
+        return self.session.evaluator(student or self.session.protocol.reference)
 
     def data(self, evaluator: Evaluator) -> TrainingSet:
         """What a student trains on."""
@@ -86,16 +86,18 @@ def open_runs(
     return opened
 
 
-def _open(folder: Path, record: Record, work: Session) -> Finished:
-    for field, now in (("protocol_hash", work.protocol.hash), ("data_fingerprint", work.dataset.fingerprint)):
+def _open(folder: Path, record: Record, session: Session) -> Finished:
+    for field, now in (("protocol_hash", session.protocol.hash), ("data_fingerprint", session.dataset.fingerprint)):
         if (recorded := getattr(record, field)) != now:
             raise ProtocolError(
-                f"{folder.name}: {field} is {recorded}, that of suite {work.request.suite!r} here is {now}. "
+                f"{folder.name}: {field} is {recorded}, that of suite {session.request.suite!r} here is {now}. "
                 "Give the suite's file with --suite, or run the method again."
             )
     if record.method == FULL:
-        return Finished(record, full_selection(work.dataset.split("train").pairs, work.dataset.fingerprint), work)
-    return Finished(record, load_artifact(folder), work)
+        return Finished(
+            record, full_selection(session.dataset.split("train").pairs, session.dataset.fingerprint), session
+        )
+    return Finished(record, load_artifact(folder), session)
 
 
 def published_recipe(pairs: int) -> Recipe:

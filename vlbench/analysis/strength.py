@@ -65,15 +65,15 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
         DataError: the runs cannot be compared, or a baseline is missing.
     """
     first = runs[0]
-    baselines = first.work.protocol.rows.always
+    baselines = first.session.protocol.rows.always
     _check(runs, baselines)
-    training = first.work.protocol.training
+    training = first.session.protocol.training
     count = seeds or training.seeds
     rows = []
     data = first.data(first.evaluator())
     for effort in efforts([recipe.in_steps(data) for recipe in training.grid], len(first.artifact)):
         steps = len(runs) * (count + (len(effort.recipes) if effort.tuned else 0))
-        first.work.observer.phase(f"students, {effort.name}", steps, f"{effort.steps} steps")
+        first.session.observer.phase(f"students, {effort.name}", steps, f"{effort.steps} steps")
         scores = {run.record.id: _score(run, effort, count) for run in runs}
         floors = {
             name: fmean([_mean(scores[run.record.id]) for run in runs if run.record.method == name])
@@ -92,7 +92,7 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
             for run in runs
         ]
     return {
-        "suite": first.work.protocol.name,
+        "suite": first.session.protocol.name,
         "budget": first.record.budget,
         "seeds": count,
         "baselines": list(baselines),
@@ -103,7 +103,7 @@ def strength(runs: Sequence[Finished], *, seeds: int = 0) -> dict[str, Any]:
 def _score(run: Finished, effort: Effort, count: int) -> StudentScores:
     evaluator = run.evaluator()
     return scored(
-        evaluator, run.data(evaluator), effort.recipes, run.seeds, count=count, advance=run.work.observer.advance
+        evaluator, run.data(evaluator), effort.recipes, run.seeds, count=count, advance=run.session.observer.advance
     )
 
 

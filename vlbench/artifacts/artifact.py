@@ -29,7 +29,7 @@ ITEMS = "items"
 """The ``spaces`` entry of a side that is stored as items."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """Real pairs.
 
@@ -55,6 +55,9 @@ class Selection:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def __repr__(self) -> str:
+        return f"<Selection: {len(self):,} real pairs of data {self.fingerprint[:8]}>"
+
     def show(self) -> Image:
         """A picture (RGB) of the first pairs with their captions, from the preview beside a run's artifact.
 
@@ -65,7 +68,7 @@ class Selection:
         return _picture(self.folder)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DistilledPairs:
     """Learned pairs; all that a fresh student needs to train on them.
 
@@ -102,6 +105,12 @@ class DistilledPairs:
 
     def __len__(self) -> int:
         return len(next(iter(self.sides.values())))
+
+    def __repr__(self) -> str:
+        sides = [
+            f"{name} {str(side.dtype).removeprefix('torch.')} {list(side.shape)}" for name, side in self.sides.items()
+        ]
+        return f"<DistilledPairs: {len(self):,} learned pairs of data {self.fingerprint[:8]}; {'; '.join(sides)}>"
 
     def values(self, side: str) -> Tensor:
         """A side [pair, ...] as a student reads it: items as they are, what was packed as float32."""

@@ -17,16 +17,18 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.board import format, published
-    from vlbench.board.picture import read_preview
+    from vlbench.board.picture import read_preview, read_start
     from vlbench.board.table import Group, Row, Score, Table
     from vlbench.data.pictures import to_pil
     from vlbench.disk.sums import damage
     from vlbench.records.ranks import found_and_missed, read_ranks
     from vlbench.records.record import FoundRecord
+    from vlbench.registry.specs import PublishedSpec
 
 __all__ = [
     "FoundRecord",
     "Group",
+    "PublishedSpec",
     "Row",
     "Score",
     "Table",
@@ -36,16 +38,18 @@ __all__ = [
     "published",
     "read_preview",
     "read_ranks",
+    "read_start",
     "to_pil",
 ]
 
 _MODULES = {
     "vlbench.board.table": ("Group", "Row", "Score", "Table"),
-    "vlbench.board.picture": ("read_preview",),
+    "vlbench.board.picture": ("read_preview", "read_start"),
     "vlbench.data.pictures": ("to_pil",),
     "vlbench.disk.sums": ("damage",),
     "vlbench.records.ranks": ("found_and_missed", "read_ranks"),
     "vlbench.records.record": ("FoundRecord",),
+    "vlbench.registry.specs": ("PublishedSpec",),
 }
 
 

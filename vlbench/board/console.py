@@ -38,6 +38,7 @@ def as_text(*parts: RenderableType, width: int, styled: bool = False) -> str:
         file=file,
         width=width,
         force_terminal=styled,
+        force_jupyter=False,  # where it is drawn a second time
         color_system="standard" if styled else None,
         highlight=False,
     )

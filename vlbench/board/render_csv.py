@@ -7,7 +7,7 @@ import io
 import json
 
 from vlbench.board.plain import cell
-from vlbench.board.table import Group, Row, Table
+from vlbench.board.table import Group, Row, Score, Table
 
 _FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "baseline", "status")
 _RANK = ("rank", "provisional", "mean low", "mean high")
@@ -19,37 +19,49 @@ def render_csv(table: Table) -> str:
 
     ``mean low`` and ``mean high`` are the 95 % interval of mean recall.
     """
-    columns = list(dict.fromkeys(column for group in table.groups for column in group.columns))
-    names = [name for column in columns for name in (column, f"{column} sd")]
     file = io.StringIO()
-    writer = csv.DictWriter(
-        file, [*_FIRST, *names, *_RANK, *_LAST, "badge", "claim", "flags"], restval="", lineterminator="\n"
-    )
+    writer = csv.DictWriter(file, column_names(table), restval="", lineterminator="\n")
     writer.writerow({name: cell(name) for name in writer.fieldnames})
     for group in table.groups:
-        writer.writerows(_line(group, row) for row in group.rows)
+        for row in group.rows:
+            writer.writerow({name: _written(value) for name, value in row_values(group, row).items()})
     return file.getvalue()
 
 
-def _line(group: Group, row: Row) -> dict[str, object]:
-    line: dict[str, object] = {name: getattr(group, name) for name in _FIRST[:5]}
-    line |= {
+def column_names(table: Table) -> list[str]:
+    """Columns of the table of all rows, in order."""
+    columns = dict.fromkeys(column for group in table.groups for column in group.columns)
+    scores = [name for column in columns for name in (column, f"{column} sd")]
+    return [*_FIRST, *scores, *_RANK, *_LAST, "badge", "claim", "flags"]
+
+
+def row_values(group: Group, row: Row) -> dict[str, object]:
+    """Column -> value of a row, None where it has none; columns as of :func:`render_csv`."""
+    low, high = row.interval or (None, None)
+    return {
+        **{name: getattr(group, name) for name in _FIRST[:3]},
         "budget": group.budget_name,
+        "student": group.student,
         "method": row.method,
         "options": json.dumps(dict(row.options), sort_keys=True),
-        "baseline": str(row.baseline).lower(),
+        "baseline": row.baseline,
         "status": row.status,
-    }
-    for column, score in row.scores.items():
-        line |= {column: score.mean, f"{column} sd": score.sd}
-    line |= {
+        **{name: value for column, score in row.scores.items() for name, value in _score(column, score).items()},
+        **dict(zip(_RANK, (row.rank, row.provisional, low, high), strict=True)),
+        **dict(zip(_LAST, _sizes(row), strict=True)),
         "badge": row.badge,
         "claim": row.origin,
         "flags": ", ".join(row.flags),
-        "rank": row.rank,
-        "provisional": str(row.provisional).lower(),
     }
-    line |= dict(zip(_RANK[2:], row.interval or ("", ""), strict=True))
-    values = (row.runs, row.seeds, row.recovered, row.home, row.pairs, row.bytes, row.seconds)
-    line |= {name: "" if value is None else value for name, value in zip(_LAST, values, strict=True)}
-    return {name: cell(value) for name, value in line.items()}
+
+
+def _score(column: str, score: Score) -> dict[str, float]:
+    return {column: score.mean, f"{column} sd": score.sd}
+
+
+def _sizes(row: Row) -> tuple[object, ...]:
+    return (row.runs, row.seeds, row.recovered, row.home, row.pairs, row.bytes, row.seconds)
+
+
+def _written(value: object) -> object:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else cell(value)

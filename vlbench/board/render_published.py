@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from vlbench.board.console import as_text
-from vlbench.board.published import Published, PublishedProtocol, metrics_of, protocols, published, sources_of
+from vlbench.board.published import Literature, Published, PublishedProtocol, metrics_of, sources_of
 
 _WARNING = (
     "Copied from papers, not measured here and not ranked. Compare numbers of one protocol only, and mind by which "
@@ -19,13 +19,13 @@ _WARNING = (
 )
 
 
-def render_published(dataset: str, *, width: int = 80) -> str:
+def render_published(literature: Literature, dataset: str, *, width: int = 80) -> str:
     """Tables by budget and encoders, then how each protocol made its numbers, then the sources.
 
     Raises:
         UnknownNameError: nothing is published on a dataset of that name.
     """
-    rows = published(dataset)
+    rows = literature.on(dataset)
     sources = sources_of(rows)
     numbers = sum(len(row.numbers) for row in rows)
     parts = [f"PUBLISHED on {dataset}: {numbers} numbers, {len(sources)} sources", textwrap.fill(_WARNING, width), ""]
@@ -34,7 +34,7 @@ def render_published(dataset: str, *, width: int = 80) -> str:
         (row for _, row in ordered), key=lambda row: (row.budget_text, _encoders(row))
     ):
         parts += [f"{budget} · {encoders}", _table(list(members), sources, width), ""]
-    parts += ["How the numbers of a protocol were made:", *_protocols(rows, width), "", "Sources:"]
+    parts += ["How the numbers of a protocol were made:", *_protocols(literature, rows, width), "", "Sources:"]
     parts += [_hanging(f"[{number}] ", source, width) for source, number in sources.items()]
     return "\n".join(parts)
 
@@ -65,9 +65,10 @@ def _table(rows: Sequence[Published], sources: dict[str, int], width: int) -> st
     return as_text(table, width=width)
 
 
-def _protocols(rows: Sequence[Published], width: int) -> list[str]:
+def _protocols(literature: Literature, rows: Sequence[Published], width: int) -> list[str]:
     used = {row.protocol for row in rows}
-    return [_hanging(f"{key}: ", _protocol(protocol), width) for key, protocol in protocols().items() if key in used]
+    protocols = [(key, protocol) for key, protocol in literature.protocols.items() if key in used]
+    return [_hanging(f"{key}: ", _protocol(protocol), width) for key, protocol in protocols]
 
 
 def _protocol(protocol: PublishedProtocol) -> str:

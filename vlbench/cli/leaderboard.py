@@ -46,7 +46,7 @@ def command(
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs."""
     if published:
-        text = _published(published, runs, form)
+        text = _published(context, published, runs, form)
     else:
         text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
     if out is None:
@@ -63,16 +63,19 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     from vlbench.board.combine import read_boards, table_of
     from vlbench.board.console import echo_width
     from vlbench.board.gather import drawn
+    from vlbench.board.published import Literature
     from vlbench.errors import PluginError
     from vlbench.registry.invoke import call
 
     registry = load(context)
     registry.get("format", form)
     width, styled = echo_width()
+    published = Literature(registry.all("published").values())
 
     def draw(records: Sequence[FoundRecord], left_out: Sequence[LeftOut]) -> object:
         table = table_of(records, left_out)
-        return call(registry, "format", form, table=table, width=width, styled=styled and not to_file)
+        offered = {"table": table, "width": width, "styled": styled and not to_file, "published": published}
+        return call(registry, "format", form, **offered)
 
     of_plugin = registry.owner("format", form) != BUILT_IN
     text, found = drawn(read_boards(runs, mixed=mixed), draw, blame=not of_plugin)
@@ -83,10 +86,11 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     return text.rstrip("\n")
 
 
-def _published(dataset: str, runs: tuple[Path, ...], form: str) -> str:
+def _published(context: click.Context, dataset: str, runs: tuple[Path, ...], form: str) -> str:
     from vlbench.board.console import echo_width
+    from vlbench.board.published import Literature
     from vlbench.board.render_published import render_published
 
     if runs or form != "text":
         raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")
-    return render_published(dataset, width=echo_width()[0])
+    return render_published(Literature(load(context).all("published").values()), dataset, width=echo_width()[0])

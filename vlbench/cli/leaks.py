@@ -27,7 +27,7 @@ def command(context: click.Context, run: Path, suite: str, target: Path | None, 
     from vlbench.runs.leaks import audit
 
     with opened(context, [run], suite) as (finished,):
-        result = audit(finished.artifact, finished.work)
+        result = audit(finished.artifact, finished.session)
         if target is not None:
             from vlbench.analysis.picture import draw_nearest
 

@@ -25,6 +25,7 @@ SECTIONS = {
     "Look": {
         "leaderboard": "Show finished runs as a table.",
         "diff": "Show what changed between two boards, and why.",
+        "plot": "Draw score against budget and cost, for a paper.",
         "show": "Draw the pairs of a run as a picture.",
         "export": "Write the pairs of a run as a table and pictures.",
     },

@@ -22,6 +22,7 @@ from vlbench.cli.shared import (
     offline_option,
     readable_path,
 )
+from vlbench.cli.survivor import begin_again_where_it_dies
 from vlbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -77,6 +78,14 @@ if TYPE_CHECKING:
 @click.option(
     "--executor", default="serial", show_default=True, type=Name("executor"), metavar="NAME", help="How rows are run."
 )
+@click.option(
+    "--log",
+    "trackers",
+    multiple=True,
+    type=Name("observer", several=True),
+    metavar="NAME[,...]",
+    help="Trackers that get step values and scores; their names: vlbench plugins.",
+)
 @data_option
 @offline_option
 @click.option("--isolate", is_flag=True, help="Run each method in a process of its own.")
@@ -102,6 +111,7 @@ def command(
     overrides: tuple[str, ...],
     out: Path,
     executor: str,
+    trackers: tuple[str, ...],
     data: Path | None,
     offline: bool,
     isolate: bool,
@@ -122,6 +132,9 @@ def command(
     for name in names:
         registry.get("method", name)
     parsed = list(dict.fromkeys(map(Budget.parse, comma_list(budgets))))
+    isolate = isolate or time_limit_s > 0
+    if not isolate and any(registry.foreign_owner("method", name) for name in names):
+        isolate = begin_again_where_it_dies()
     request = RunRequest(
         suite=suite,
         seeds=_seeds(seeds),
@@ -132,8 +145,9 @@ def command(
         executor=registry.get("executor", executor).name,
         data=data,
         students=comma_list(students),
-        isolate=isolate or time_limit_s > 0,
+        isolate=isolate,
         time_limit_s=time_limit_s,
+        log=comma_list(trackers),
     )
     with no_network(offline):
         records = _run(registry, methods=names, budgets=parsed, request=request)

@@ -30,6 +30,6 @@ def remember_folder(root: Path, suite: str, folder: Path) -> None:
 def _read(root: Path) -> dict[str, str]:
     try:
         known = json.loads((root / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return {str(suite): str(folder) for suite, folder in known.items()} if isinstance(known, dict) else {}

@@ -36,7 +36,7 @@ def facts(run: Finished, publication: Publication) -> dict[str, Any]:
     """All that the card and the Croissant file are made from."""
     record = run.record
     learned = record.family == "distillation"
-    source = publication.source or f"the dataset {run.work.protocol.data!r} of suite {record.suite!r}"
+    source = publication.source or f"the dataset {run.session.protocol.data!r} of suite {record.suite!r}"
     what = f"{len(run.artifact)} image-text pairs {'learned' if learned else 'chosen'} from {source}"
     return {
         "name": publication.name,

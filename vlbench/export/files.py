@@ -30,9 +30,9 @@ def with_pictures(run: Finished) -> Iterator[tuple[str, ExportedPair, bytes]]:
     Raises:
         DataError: the first side has no pictures, or the second no texts.
     """
-    first, second = run.work.dataset.sides
+    first, second = run.session.dataset.sides
     shown = drawn(run, first)
-    if shown is None or not isinstance(run.work.dataset.split("train").items[second], list):
+    if shown is None or not isinstance(run.session.dataset.split("train").items[second], list):
         raise DataError(
             f"{run.record.id}: its {first} and {second} items are no pictures with texts. Export them as a table "
             f"(--format table), or as uids."

@@ -45,13 +45,13 @@ class ExportedPair:
 
 def exported_pairs(run: Finished) -> Iterator[ExportedPair]:
     """All pairs of a run's artifact."""
-    train = run.work.dataset.split("train")
+    train = run.session.dataset.split("train")
     return _chosen(run.artifact, train) if isinstance(run.artifact, Selection) else _learned(run, train)
 
 
 def drawn(run: Finished, side: str) -> Tensor | None:
     """Pictures of all pairs as trained on, uint8 [pair, channel, height, width]; None where they cannot be drawn."""
-    return pictures(run.artifact, run.work.dataset.split("train"), side, most=len(run.artifact))
+    return pictures(run.artifact, run.session.dataset.split("train"), side, most=len(run.artifact))
 
 
 def png(picture: Tensor) -> bytes:
@@ -82,7 +82,7 @@ def write_table(run: Finished, target: Path) -> list[str]:
     Returns:
         How it is read elsewhere.
     """
-    sides = run.work.dataset.sides
+    sides = run.session.dataset.sides
     files = {side: names for side in sides if (names := _draw(run, side, target))}
     content = io.StringIO()
     table = csv.writer(content)

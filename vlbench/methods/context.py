@@ -251,7 +251,11 @@ class Context:
         if not math.isfinite(number):
             step = len(self.curves.get(name, ()))
             raise DivergedError(f"curve {name!r} was given {value!r:.60} at step {step}: it takes finite numbers.")
-        self.curves.setdefault(name, []).append(number)
+        curve = self.curves.setdefault(name, [])
+        curve.append(number)
+        observe = getattr(self.observer, "step", None)  # an observer of the caller's own need not have it
+        if observe is not None:
+            observe(name, len(curve) - 1, number)
 
     def settings(self, **values: Setting) -> None:
         """Put values that the method resolved by itself into the record, as ``settings``; a name given again counts.

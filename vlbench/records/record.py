@@ -239,7 +239,7 @@ def read_record(path: Path) -> Record:
         raise DataError(f"{bad}. Run the command again to replace it.")
     try:
         return parse_record(msgspec.json.decode(file.read_bytes()))
-    except (OSError, msgspec.MsgspecError, RecursionError, DataError) as error:
+    except (OSError, ValueError, RecursionError, DataError) as error:  # msgspec's own are of ValueError, too
         reason = str(error).rstrip(".")
         raise DataError(
             f"{str(file)!r} cannot be read as a record: {reason}. Run the command again to replace it."

@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
-from vlbench.registry.process_state import FILTERS, ProcessState
+from vlbench.registry.process_state import FILTERS, PLUGINS, ProcessState
 from vlbench.registry.torch_import import TorchImport
 
 _END_S = 1.0
@@ -31,7 +32,7 @@ class Contained:
     written: int = 0
 
 
-_OF_IMPORTS = ("environment variables", "sys.path", FILTERS, "generator of numpy", "error states of numpy")
+_OF_IMPORTS = (PLUGINS, "environment variables", "sys.path", FILTERS, "generator of numpy", "error states of numpy")
 """What the import of a plugin may set for good, or reads otherwise once a library is there."""
 
 
@@ -39,7 +40,7 @@ _OF_IMPORTS = ("environment variables", "sys.path", FILTERS, "generator of numpy
 def contained_import() -> Iterator[Contained]:
     """As :func:`contained`, around the import of a plugin, which may be the first to import torch."""
     states: list[ProcessState] = []
-    with _Output():
+    with _Output(), _no_exit():
         seen = Contained(ProcessState())
         try:
             with contextlib.redirect_stdout(sys.stderr), TorchImport(lambda: states.append(ProcessState())):
@@ -53,7 +54,7 @@ def contained_import() -> Iterator[Contained]:
 def contained() -> Iterator[Contained]:
     """``with contained() as seen: ...`` around a call of foreign code; nothing is caught."""
     stdin, stderr = sys.stdin, sys.stderr
-    with _Output() as output:
+    with _Output() as output, _no_exit():
         seen = Contained(ProcessState())
         try:
             with contextlib.redirect_stdout(sys.stderr):
@@ -62,15 +63,44 @@ def contained() -> Iterator[Contained]:
             sys.stdin, sys.stderr = stdin, stderr
             seen.left += seen.state.restore()
     seen.written = output.written
+    seen.left += output.lost
+
+
+@contextlib.contextmanager
+def _no_exit() -> Iterator[None]:
+    """Within, ``os._exit`` is an exception like ``sys.exit``, but for processes that were forked here."""
+    leave, owner = os._exit, os.getpid()
+
+    def refused(status: int) -> NoReturn:
+        if os.getpid() != owner:
+            leave(status)
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = leave
+
+
+_OTHERS = {0: "standard input", 2: "standard error"}
 
 
 class _Output:
-    """Within, file descriptor 1 leads to standard error, for compiled code and children too; counts the bytes."""
+    """Within, file descriptor 1 leads to standard error, for compiled code and children too; counts the bytes.
+
+    Descriptors 0 and 2 lead afterwards where they led before: had one been closed, the next file would take its place.
+    """
 
     written = 0
 
     def __enter__(self) -> _Output:
         self._saved: int | None = None
+        self.lost: list[str] = []
+        self._others: dict[int, int] = {}
+        for number in _OTHERS:
+            with contextlib.suppress(OSError):
+                self._others[number] = os.dup(number)
         with contextlib.suppress(OSError, ValueError):
             sys.__stdout__.flush() if sys.__stdout__ is not None else None
             self._saved = os.dup(1)
@@ -82,6 +112,11 @@ class _Output:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for number, saved in self._others.items():
+            if not _same_file(number, saved):
+                os.dup2(saved, number)
+                self.lost.append(_OTHERS[number])
+            os.close(saved)
         if self._saved is None:
             return
         with contextlib.suppress(OSError, ValueError):
@@ -96,3 +131,10 @@ class _Output:
                 self.written += len(content)
                 os.write(2, content)
         os.close(source)
+
+
+def _same_file(one: int, other: int) -> bool:
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False

@@ -13,6 +13,7 @@ from vlbench.registry.specs import (
     Declaration,
     EncoderSpec,
     MethodSpec,
+    PublishedSpec,
     StudentSpec,
     SuiteSpec,
 )
@@ -59,6 +60,11 @@ def vlbench_scores() -> list[Declaration]:  # type: ignore[empty-body]
 @hookspec
 def vlbench_suites() -> list[SuiteSpec]:  # type: ignore[empty-body]
     """Named protocols, each a TOML file inside the plugin's package."""
+
+
+@hookspec
+def vlbench_published() -> list[PublishedSpec]:  # type: ignore[empty-body]
+    """Numbers that papers report, each a CSV file inside the plugin's package."""
 
 
 @hookspec

@@ -6,12 +6,12 @@ import contextlib
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError, VlbenchError
-from vlbench.registry.guard import contained
+from vlbench.registry.guard import contained, contained_import
 from vlbench.registry.registry import KINDS
 from vlbench.registry.specs import resolve
 
@@ -51,6 +51,17 @@ def construct(registry: Registry, kind: str, name: str, *given: object) -> Any:
         except BaseException as error:  # sys.exit is no Exception
             cause = f"{type(error).__name__}: {error}"
             raise PluginError(f"{who} raised {cause}{line_of(error, __file__)}.") from error
+
+
+def import_all(registry: Registry, kind: str, names: Iterable[str]) -> None:
+    """Import what several names point at before any of it runs: what one changes of another is then seen.
+
+    What cannot be imported is an error where it is used.
+    """
+    for name in names:
+        if name in registry.all(kind):
+            with contextlib.suppress(PluginError, SystemExit), contained_import():
+                resolve(registry.all(kind)[name].target)
 
 
 def _who(registry: Registry, kind: str, name: str) -> str:

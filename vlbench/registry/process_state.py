@@ -7,10 +7,12 @@ Python's own state is looked at here, torch's in :mod:`vlbench.registry.torch_st
 from __future__ import annotations
 
 import gc
+import locale
 import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator
@@ -41,6 +43,11 @@ class Aspect:
 
 
 FILTERS = "warnings filters"
+PLUGINS = "modules of plugins"
+_OF_LIBRARIES = (FILTERS, "sys.meta_path")
+"""A library that was imported meanwhile has its reasons to change these."""
+_DRAWN = ("generator of random", "generator of numpy")
+"""Some libraries draw from these when they are imported; nothing here does."""
 
 
 class ProcessState:
@@ -59,14 +66,16 @@ class ProcessState:
         Args:
             keep: names of aspects that stay as they are now.
         """
-        changed = self._functions.restore()
+        changed = self._functions.restore(reloaded=PLUGINS in keep)
+        imported = len(sys.modules) > self._imported
         for aspect, before in self._before:
-            if aspect.name in keep or (aspect.name == FILTERS and len(sys.modules) > self._imported):
-                continue  # of filters: a library that was imported has its reasons
+            if aspect.name in keep or (aspect.name in _OF_LIBRARIES and imported):
+                continue
             with suppress(Exception):  # what cannot be read or written any more is left
                 if aspect.read() != before:
                     aspect.write(before)
-                    changed.append(aspect.name)
+                    if not (aspect.name in _DRAWN and imported):
+                        changed.append(aspect.name)
         new = [thread for thread in threading.enumerate() if thread not in self._threads]
         running = [thread.name for thread in new if not type(thread).__module__.startswith("tqdm")]
         return changed + [f"thread {name!r}, which still runs" for name in running]
@@ -122,8 +131,33 @@ def _set_handlers(before: dict[int, Any]) -> None:
             signal.signal(number, handler)
 
 
+_TIMERS = [getattr(signal, name) for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if hasattr(signal, name)]
+
+
 def _alarm() -> bool:
-    return hasattr(signal, "getitimer") and any(signal.getitimer(signal.ITIMER_REAL))
+    return any(any(signal.getitimer(timer)) for timer in _TIMERS)
+
+
+def _no_alarm(_before: bool) -> None:
+    for timer in _TIMERS:
+        signal.setitimer(timer, 0)
+
+
+def _limits() -> dict[int, Any]:
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return {}
+    numbers = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    return {number: resource.getrlimit(number) for number in numbers}
+
+
+def _set_limits(before: dict[int, Any]) -> None:
+    import resource
+
+    for number, limit in before.items():
+        if resource.getrlimit(number) != limit:
+            resource.setrlimit(number, (limit[0], resource.getrlimit(number)[1]))
 
 
 def _set_filters(before: list[Any]) -> None:
@@ -166,15 +200,20 @@ _PLAIN = [
     Aspect("current folder", _folder, os.chdir),
     Aspect("umask", _umask, os.umask),
     Aspect("signal handlers", _handlers, _set_handlers),
-    Aspect("alarm", _alarm, lambda _: signal.setitimer(signal.ITIMER_REAL, 0)),
+    Aspect("alarm", _alarm, _no_alarm),
+    Aspect("limits of the system", _limits, _set_limits),
+    Aspect("locale", lambda: locale.setlocale(locale.LC_ALL), lambda before: locale.setlocale(locale.LC_ALL, before)),
+    Aspect("folder of temporary files", tempfile.gettempdir, lambda b: setattr(tempfile, "tempdir", b)),
     Aspect(FILTERS, lambda: list(warnings.filters), _set_filters),
     Aspect("sys.path", lambda: list(sys.path), lambda before: sys.path.__setitem__(slice(None), before)),
+    Aspect("sys.meta_path", lambda: list(sys.meta_path), lambda b: sys.meta_path.__setitem__(slice(None), b)),
+    Aspect("switch interval", sys.getswitchinterval, sys.setswitchinterval),
     Aspect("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Aspect("garbage collector", gc.isenabled, lambda before: gc.enable() if before else gc.disable()),
     Aspect("trace function", sys.gettrace, sys.settrace),
     Aspect("profile function", sys.getprofile, sys.setprofile),
     Aspect("cores", _cores, lambda before: os.sched_setaffinity(0, before)),
-    Aspect("generator of random", random.getstate, random.setstate, decides=True),
-    Aspect("generator of numpy", _numpy_random, _set_numpy_random, decides=True),
+    Aspect(_DRAWN[0], random.getstate, random.setstate),
+    Aspect(_DRAWN[1], _numpy_random, _set_numpy_random),
     Aspect("error states of numpy", _numpy_errors, _set_numpy_errors),
 ]

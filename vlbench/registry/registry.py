@@ -11,6 +11,7 @@ from vlbench.registry.specs import (
     Declaration,
     EncoderSpec,
     MethodSpec,
+    PublishedSpec,
     Spec,
     StudentSpec,
     SuiteSpec,
@@ -45,9 +46,10 @@ KINDS = {
         Kind("student", "vlbench_students", StudentSpec),
         Kind("score", "vlbench_scores", Declaration, ("ranks", "gallery_size")),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
-        Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled")),
+        Kind("published", "vlbench_published", PublishedSpec),
+        Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled", "published")),
         Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
-        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands")),
+        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands", "needs")),
         Kind("observer", "vlbench_observers", Declaration),
     )
 }
@@ -112,6 +114,8 @@ class Registry:
     def all(self, kind: Literal["student"]) -> Mapping[str, StudentSpec]: ...
     @overload
     def all(self, kind: Literal["suite"]) -> Mapping[str, SuiteSpec]: ...
+    @overload
+    def all(self, kind: Literal["published"]) -> Mapping[str, PublishedSpec]: ...
     @overload
     def all(self, kind: str) -> Any: ...
     def all(self, kind: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from vlbench.errors import PluginError
 from vlbench.registry.options import NoOptions
+from vlbench.registry.patches import watch_package
 
 Family = Literal["selection", "distillation"]
 Scaling = Literal["linear", "quadratic"]
@@ -229,14 +230,44 @@ class SuiteSpec:
         Raises:
             PluginError: the package or the file in it does not exist.
         """
-        package, _, file = self.file.partition(":")
-        try:
-            module = importlib.import_module(package)
-            if hasattr(module, "__path__"):
-                return importlib.resources.files(module).joinpath(file).read_text(encoding="utf-8")
-            return Path(str(module.__file__)).with_name(file).read_text(encoding="utf-8")
-        except (ImportError, OSError) as error:
-            raise PluginError(f"suite {self.name!r}: file {self.file!r} cannot be read ({_cause(error)}).") from error
+        return _packaged_text(self.file, f"suite {self.name!r}")
+
+
+@dataclass(frozen=True)
+class PublishedSpec:
+    """A collection of numbers that papers report: CSV files inside an importable package, shown and never ranked.
+
+    Attributes:
+        name: of the collection.
+        numbers: ``"package:file.csv"``, one number a line; docs/hooks.md describes its columns.
+        summary: one sentence.
+        protocols: ``"package:file.csv"``, how they were made; may be empty where another collection says so.
+
+    Raises:
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.board.PublishedSpec(name="memes", numbers="my_memes:numbers.csv", summary="Of memes.")
+        >>> spec.protocols
+        ''
+    """
+
+    name: str
+    numbers: str
+    summary: str
+    protocols: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def read_text(self, file: str) -> str:
+        """The text of one of the two files.
+
+        Raises:
+            PluginError: the package or the file in it does not exist.
+        """
+        return _packaged_text(file, f"published numbers {self.name!r}")
 
 
 @dataclass(frozen=True)
@@ -247,6 +278,7 @@ class Declaration:
         name: what users call it.
         target: ``"module:name"``.
         summary: one sentence.
+        by_request: of an observer: it is made only where ``vlbench run --log`` names it.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -263,12 +295,13 @@ class Declaration:
     name: str
     target: str
     summary: str
+    by_request: bool = False
 
     def __post_init__(self) -> None:
         _check(self)
 
 
-Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | Declaration
+Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | PublishedSpec | Declaration
 
 
 def resolve(target: str) -> Any:
@@ -278,6 +311,7 @@ def resolve(target: str) -> Any:
         PluginError: the module cannot be imported, or has no such attribute.
     """
     module_name, _, path = target.partition(":")
+    watch_package(module_name)
     try:
         value: Any = importlib.import_module(module_name)
     except Exception as error:
@@ -288,6 +322,18 @@ def resolve(target: str) -> Any:
             raise PluginError(f"target {target!r}: {module_name!r} has no {attribute!r}. It has: {public}.")
         value = getattr(value, attribute)
     return value
+
+
+def _packaged_text(where: str, owner: str) -> str:
+    """The text of ``"package:file"``."""
+    package, _, file = where.partition(":")
+    try:
+        module = importlib.import_module(package)
+        if hasattr(module, "__path__"):
+            return importlib.resources.files(module).joinpath(file).read_text(encoding="utf-8")
+        return Path(str(module.__file__)).with_name(file).read_text(encoding="utf-8")
+    except (ImportError, OSError) as error:
+        raise PluginError(f"{owner}: file {where!r} cannot be read ({_cause(error)}).") from error
 
 
 def _cause(error: BaseException) -> str:
@@ -325,6 +371,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "paper": (lambda value: isinstance(value, str), "text"),
     "advice": (lambda value: isinstance(value, str) and "\n" not in value, "one line of text, or empty"),
     "deterministic": _BOOL,
+    "by_request": _BOOL,
     "sees_val": _BOOL,
     "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),
     "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),
@@ -333,6 +380,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "towers": (_is_towers, "a tower for each side, each with an encoder"),
     "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),
     "file": (_pattern(rf"{_MODULE}:[^:\\]+\.toml"), "'package:file.toml'"),
+    "numbers": (_pattern(rf"{_MODULE}:[^:\\]+\.csv"), "'package:file.csv'"),
+    "protocols": (_pattern(rf"({_MODULE}:[^:\\]+\.csv)?"), "'package:file.csv', or empty"),
 }
 """Field name -> (validator, description used in error messages)."""
 

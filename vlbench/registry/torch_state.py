@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,8 @@ def _settings(torch: Any) -> list[tuple[str, Read, Write]]:
         ("torch mkldnn", torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled),
         ("cudnn flags", lambda: _flags(cudnn), lambda before: _set_flags(cudnn, before)),
         ("cuda TF32", lambda: cuda.allow_tf32, lambda before: setattr(cuda, "allow_tf32", before)),
+        ("torch operators", lambda: set(torch.library._impls), lambda before: _drop_operators(torch, before)),
+        ("torch saved tensor hooks", lambda: _saved_hooks(torch), lambda before: _pop_saved_hooks(torch, before)),
         ("torch global module hooks", lambda: _hooks(torch), lambda before: _set_hooks(torch, before)),
     ]
 
@@ -84,6 +87,24 @@ def _set_hooks(torch: Any, before: dict[str, dict[Any, Any]]) -> None:
         held = getattr(torch.nn.modules.module, name)
         held.clear()
         held.update(hooks)
+
+
+def _drop_operators(torch: Any, before: set[str]) -> None:
+    """Take away what a plugin put in the place of torch's operators; the library's own handle does it."""
+    libraries = [one for one in gc.get_objects() if type(one) is torch.library.Library]
+    for library in libraries:
+        if not set(library._op_impls) <= before:
+            library._destroy()
+    torch.library._impls.intersection_update(before)
+
+
+def _saved_hooks(torch: Any) -> Any:
+    return torch._C._autograd._top_saved_tensors_default_hooks(False)
+
+
+def _pop_saved_hooks(torch: Any, before: Any) -> None:
+    while (now := _saved_hooks(torch)) is not None and now != before:
+        torch._C._autograd._pop_saved_tensors_default_hooks()
 
 
 def _modes(torch: Any) -> list[tuple[str, Read, Write]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from vlbench.artifacts.artifact import Artifact, DistilledPairs, Selection
 from vlbench.artifacts.soft_targets import PARTS, Targets
 from vlbench.methods.context import JobState
+from vlbench.progress import SilentObserver
 from vlbench.registry.guard import Contained, contained
 from vlbench.registry.invoke import construct, line_of
 from vlbench.runs.meter import Meter
@@ -58,15 +60,16 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
     """Run a method here; what it prints and leaves changed stays without effect, and is named."""
     assert job.budget is not None
     spec = session.registry.get("method", job.method)
-    method = construct(session.registry, "method", job.method, job.options)
+    budget = copy.copy(job.budget)
+    method = construct(session.registry, "method", job.method, copy.deepcopy(job.options))
     meter = Meter()
     with contained() as seen:
         state = JobState(folder, meter, process=seen.state)
         view, context = session.context(spec, SeedTree(job.seed).child("condense"), state)
         try:
-            job.budget.check_available(len(view))
+            budget.check_available(len(view))
             with meter:
-                returned = method.condense(view, job.budget, context)
+                returned = method.condense(view, budget, context)
             artifact = plain(returned)
         except (KeyboardInterrupt, Exception):
             raise
@@ -82,7 +85,7 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
 def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setting]]:
     """Curves and settings; put in once more through their door, whatever the method did to them."""
     curves, settings = context.curves, context.resolved
-    context.curves, context.resolved = {}, {}
+    context.curves, context.resolved, context.observer = {}, {}, SilentObserver()  # which saw the curves already
     for name, values in curves.items():
         for value in values:
             context.curve(name, value)

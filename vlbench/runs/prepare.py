@@ -49,47 +49,47 @@ def prepare(registry: Registry, request: RunRequest, observer: Observer) -> Prep
     Raises:
         VlbenchError: a name or a value of the suite is wrong.
     """
-    work = Session(registry, request, observer)
-    spec, options = registry.get("dataset", work.protocol.data), work.data_options
+    session = Session(registry, request, observer)
+    spec, options = registry.get("dataset", session.protocol.data), session.data_options
     files = resolve(spec.files)(options) if spec.files else []
     encoders = {}
-    for place, tower in _towers(work):
+    for place, tower in _towers(session):
         observer.phase("encoder", None, place)
-        encoders[place] = _try_encoder(work, tower)
+        encoders[place] = _try_encoder(session, tower)
         observer.done()
     if not all(file.there for file in files):
         return Preparation(files, encoders)
     try:
-        about = _describe(work)
+        about = _describe(session)
     except VlbenchError as error:
         return Preparation(files, encoders, problem=str(error))
     if request.data is not None:
-        remember_folder(work.cache.root, work.protocol.name, request.data)
+        remember_folder(session.cache.root, session.protocol.name, request.data)
     if not any(encoders.values()):
-        for student in work.protocol.students:
+        for student in session.protocol.students:
             observer.phase("features", None, f"the frozen side of {student}")
-            work.evaluator(student)
+            session.evaluator(student)
             observer.done()
     return Preparation(files, encoders, about)
 
 
-def _towers(work: Session) -> Iterator[tuple[str, TowerConfig]]:
-    for name, student in work.protocol.students.items():
+def _towers(session: Session) -> Iterator[tuple[str, TowerConfig]]:
+    for name, student in session.protocol.students.items():
         for side, tower in student.towers.items():
             what = tower.options.get("model") or tower.options.get("name") or tower.encoder
             yield f"{name}, {side}: {what}", tower
 
 
-def _try_encoder(work: Session, tower: TowerConfig) -> str:
+def _try_encoder(session: Session, tower: TowerConfig) -> str:
     try:
-        work.make_encoder(tower)
+        session.make_encoder(tower)
     except VlbenchError as error:
         return str(error)
     return ""
 
 
-def _describe(work: Session) -> str:
-    dataset = work.dataset
+def _describe(session: Session) -> str:
+    dataset = session.dataset
     counts = [
         " and ".join(f"{split.count(side):,} {side}" for side in dataset.sides) + f" items in {name}"
         for name, split in dataset.splits.items()

@@ -24,6 +24,7 @@ class RunRequest:
         students: declared students that score each artifact beside the protocol's; no method sees them.
         isolate: each method runs in a process of its own.
         time_limit_s: seconds after which that process is stopped; 0: never.
+        log: observers that are made by request, by name.
     """
 
     suite: str = "scenes"
@@ -37,6 +38,7 @@ class RunRequest:
     students: tuple[str, ...] = ()
     isolate: bool = False
     time_limit_s: float = 0.0
+    log: tuple[str, ...] = ()
 
 
 AS_RECORDED = RunRequest(suite="")

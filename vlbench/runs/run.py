@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlbench.board.notebook import RunRecord
 from vlbench.budget import Budget
-from vlbench.progress import Observer, SilentObserver
+from vlbench.progress import Observer, PlainObserver, SilentObserver
 from vlbench.runs.request import RunRequest
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def run(
     device: str = "auto",
     executor: str = "serial",
     plugins: Sequence[str] = (),
+    log: Sequence[str] = (),
     observer: Observer | None = None,
+    progress: bool = True,
 ) -> RunRecord:
     """Condense, score and record; what ``vlbench run`` does.
 
@@ -46,7 +48,9 @@ def run(
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         executor: how rows are run, by name.
         plugins: plugin files.
-        observer: receives progress; nothing is printed by default.
+        log: trackers, as in ``["tensorboard"]``.
+        observer: receives progress instead of standard error.
+        progress: say on standard error what is done and how long it will take.
 
     Returns:
         the record, as also written to ``<out>/<id>/record.json``: scores in percent, ``cost`` in seconds (``_s``) and
@@ -77,9 +81,10 @@ def run(
         executor=registry.get("executor", executor).name,
         data=_folder(data),
         students=tuple(students),
+        log=tuple(log),
     )
     parsed = [Budget.parse(budget)]
-    watching = observer or SilentObserver()
+    watching = _watching(observer, progress)
     record = run_many(registry, methods=[method], budgets=parsed, request=request, observer=watching)[0]
     return RunRecord.of(record, request.out / record.id)
 
@@ -93,6 +98,7 @@ def score(
     device: str = "auto",
     plugins: Sequence[str] = (),
     observer: Observer | None = None,
+    progress: bool = True,
 ) -> RunRecord:
     """Train fresh students on a saved artifact and score them, without the method's code.
 
@@ -103,7 +109,8 @@ def score(
         data: folder of the dataset's files, where it reads any.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         plugins: plugin files.
-        observer: receives progress; nothing is printed by default.
+        observer: receives progress instead of standard error.
+        progress: say on standard error what is done and how long it will take.
 
     Returns:
         a record of the scores, which is not written.
@@ -120,7 +127,7 @@ def score(
     from vlbench.runs.rescoring import score_artifact
 
     request = RunRequest(suite=suite, device=device, data=_folder(data), students=tuple(students))
-    record = score_artifact(artifact, request, registry=_registry(plugins), observer=observer)
+    record = score_artifact(artifact, request, registry=_registry(plugins), observer=_watching(observer, progress))
     return RunRecord.of(record, Path(artifact))
 
 
@@ -132,3 +139,7 @@ def _registry(plugins: Sequence[str]) -> Registry:
 
 def _folder(data: Path | str | None) -> Path | None:
     return None if data is None else Path(data)
+
+
+def _watching(observer: Observer | None, progress: bool) -> Observer:
+    return observer or (PlainObserver() if progress else SilentObserver())

@@ -91,13 +91,13 @@ def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
         yield str(error)
 
 
-def protocol_checks(record: Record, version: int, work: Session) -> list[ClaimCheck]:
+def protocol_checks(record: Record, version: int, session: Session) -> list[ClaimCheck]:
     """Whether the protocol here is the one that was followed; ``version`` is the schema the record was written in."""
-    return [verdict("protocol", list(_protocol(record, version, work)), f"{record.suite} {record.protocol_hash}")]
+    return [verdict("protocol", list(_protocol(record, version, session)), f"{record.suite} {record.protocol_hash}")]
 
 
-def _protocol(record: Record, version: int, work: Session) -> Iterator[str]:
-    protocol = work.protocol
+def _protocol(record: Record, version: int, session: Session) -> Iterator[str]:
+    protocol = session.protocol
     if record.protocol_hash != protocol.hash:
         yield f"protocol {record.protocol_hash}, here {record.suite} is {protocol.hash}"
     if record.protocol_version != protocol.version:
@@ -111,7 +111,7 @@ def _protocol(record: Record, version: int, work: Session) -> Iterator[str]:
         yield f"baselines are {', '.join(record.baselines)}; the suite's are {', '.join(protocol.rows.always)}"
     grid = [asdict(recipe) for recipe in protocol.training.grid]
     for part in _parts(record):
-        if set(part.scores) != set(work.students) or set(part.chosen) != set(work.students):
+        if set(part.scores) != set(session.students) or set(part.chosen) != set(session.students):
             yield f"students are {', '.join(part.scores)}; the protocol's are {', '.join(protocol.students)}"
         if any(chosen not in grid for chosen in part.chosen.values()):
             yield "a chosen setting is not in the protocol's grid"
@@ -124,22 +124,22 @@ def _parts(record: Record) -> list[Record | Start]:
     return [record] if record.start is None else [record, record.start]
 
 
-def data_checks(record: Record, artifact: Artifact, work: Session) -> list[ClaimCheck]:
+def data_checks(record: Record, artifact: Artifact, session: Session) -> list[ClaimCheck]:
     """Whether artifact and scores fit the data."""
-    train = work.dataset.split("train")
+    train = session.dataset.split("train")
     return [
-        verdict("data", list(_data(record, work)), f"fingerprint {work.dataset.fingerprint[:16]}"),
+        verdict("data", list(_data(record, session)), f"fingerprint {session.dataset.fingerprint[:16]}"),
         verdict("artifact", list(_artifact(artifact, train, record)), "finite; every pair is of the train split"),
         verdict("bytes", list(_bytes(record, artifact, train)), "the canonical count of the artifact"),
-        verdict("counts", list(_counts(record, work)), "every recall is a whole number of test queries"),
+        verdict("counts", list(_counts(record, session)), "every recall is a whole number of test queries"),
     ]
 
 
-def _data(record: Record, work: Session) -> Iterator[str]:
-    if record.data_fingerprint != work.dataset.fingerprint:
-        yield f"fingerprint {record.data_fingerprint[:16]}, here it is {work.dataset.fingerprint[:16]}"
-    if record.mock != work.dataset.mock:
-        yield f"mock is {record.mock}, the data here say {work.dataset.mock}"
+def _data(record: Record, session: Session) -> Iterator[str]:
+    if record.data_fingerprint != session.dataset.fingerprint:
+        yield f"fingerprint {record.data_fingerprint[:16]}, here it is {session.dataset.fingerprint[:16]}"
+    if record.mock != session.dataset.mock:
+        yield f"mock is {record.mock}, the data here say {session.dataset.mock}"
 
 
 def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]:
@@ -159,10 +159,10 @@ def _artifact(artifact: Artifact, train: Split, record: Record) -> Iterator[str]
             yield f"malformed ({type(error).__name__}: {str(error)[:100]})"
 
 
-def _counts(record: Record, work: Session) -> Iterator[str]:
+def _counts(record: Record, session: Session) -> Iterator[str]:
     """A recall of n queries is a multiple of 100 / n."""
-    scored = work.scored
-    first, second = work.dataset.sides
+    scored = session.scored
+    first, second = session.dataset.sides
     queries = {f"{first}_to_{second}": scored.count(first), f"{second}_to_{first}": scored.count(second)}
     for part in _parts(record):
         for student, scores in part.scores.items():
@@ -191,19 +191,19 @@ def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
             yield f"{name}.bytes is {cost.bytes}, the artifact has {size}"
 
 
-def encoder_problems(record: Record, work: Session) -> Iterator[str]:
+def encoder_problems(record: Record, session: Session) -> Iterator[str]:
     """Whether the students' encoders are those of the record."""
     for student, claimed in record.encoders.items():
-        towers = work.evaluator(student).student.towers if student in work.students else {}
+        towers = session.evaluator(student).student.towers if student in session.students else {}
         here = {side: tower.encoder.identity for side, tower in towers.items()}
         if claimed != here:
             yield f"student {student!r} has {claimed}, here it is {here}"
 
 
-def preview_problems(folder: Path, artifact: Artifact, work: Session) -> Iterator[str]:
+def preview_problems(folder: Path, artifact: Artifact, session: Session) -> Iterator[str]:
     """Whether the pictures that a board shows are those of the artifact, and the captions those that go with them."""
     here = folder / "here"
-    write_preview(here, artifact, work.dataset.split("train"), work.evaluator(work.protocol.reference))
+    write_preview(here, artifact, session.dataset.split("train"), session.evaluator(session.protocol.reference))
     if not (here / "preview.npy").exists():
         yield "there is a preview, but the artifact cannot be drawn"
         return
@@ -214,19 +214,21 @@ def preview_problems(folder: Path, artifact: Artifact, work: Session) -> Iterato
     said, found = (parse_json((place / "preview.json").read_bytes(), "preview.json") for place in (folder, here))
     if not isinstance(said, dict) or set(said) != set(found) or said["caption_source"] != found["caption_source"]:
         yield "the captions are of another form"
-    elif said["captions"][:count] != found["captions"][:count] and not _as_near(said, found, count, artifact, work):
+    elif said["captions"][:count] != found["captions"][:count] and not _as_near(said, found, count, artifact, session):
         yield "the captions are not those of the pairs, nor the train captions nearest to them"
 
 
-def _as_near(said: Mapping[str, Any], found: Mapping[str, Any], count: int, artifact: Artifact, work: Session) -> bool:
+def _as_near(
+    said: Mapping[str, Any], found: Mapping[str, Any], count: int, artifact: Artifact, session: Session
+) -> bool:
     """Whether captions that are shown in place of learned texts are as near as the nearest; another machine rounds."""
     if found["caption_source"] == "own" or not all(isinstance(text, str) for text in said["captions"]):
         return False
-    texts = work.dataset.split("train").items[work.dataset.sides[1]]
+    texts = session.dataset.split("train").items[session.dataset.sides[1]]
     assert isinstance(texts, list)
     claimed, nearest = said["captions"][:count], found["captions"][:count]
     if not set(claimed) <= set(texts):
         return False
-    evaluator = work.evaluator(work.protocol.reference)
+    evaluator = session.evaluator(session.protocol.reference)
     one, other = (text_cosines(artifact, [texts.index(text) for text in of], evaluator) for of in (claimed, nearest))
     return bool((one >= other - CAPTION_TOLERANCE).all())

@@ -55,12 +55,12 @@ def _problems(record: Record, blocks: list[Block]) -> Iterator[str]:
                 yield f"{key[0]}, seed {key[1]}: {key[2]} {cut} is {value}, the ranks give {here}"
 
 
-def cluster_problems(folder: Path, work: Session) -> Iterator[str]:
+def cluster_problems(folder: Path, session: Session) -> Iterator[str]:
     """Whether queries and their clusters are those of the test split."""
     from vlbench.evaluation.retrieval import clusters
 
-    test = work.scored
-    expected = clusters(test.pairs, {side: test.count(side) for side in work.dataset.sides})
+    test = session.scored
+    expected = clusters(test.pairs, {side: test.count(side) for side in session.dataset.sides})
     for (_, _, direction), _, found in read_ranks(folder) or []:
         if direction not in expected or found.tolist() != expected[direction].tolist():
             yield f"the queries of {direction} are not those of the test split"

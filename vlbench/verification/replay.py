@@ -161,17 +161,17 @@ def replay_words(record: Record, registry: Registry, request: RunRequest) -> lis
     return [*command_words(job, request, suite=request.suite, more=device), "--out", str(request.out)]
 
 
-def drifts(record: Record, work: Session) -> Iterator[Drift]:
+def drifts(record: Record, session: Session) -> Iterator[Drift]:
     """What is not as it was when the record was made; loads the data."""
-    if record.protocol_hash != work.protocol.hash:
-        yield Drift("protocol", record.protocol_hash, work.protocol.hash, matters=True)
-    if record.data_fingerprint != work.dataset.fingerprint:
-        yield Drift("data", record.data_fingerprint[:16], work.dataset.fingerprint[:16], matters=True)
-    before, now = record.environment, work.environment()
+    if record.protocol_hash != session.protocol.hash:
+        yield Drift("protocol", record.protocol_hash, session.protocol.hash, matters=True)
+    if record.data_fingerprint != session.dataset.fingerprint:
+        yield Drift("data", record.data_fingerprint[:16], session.dataset.fingerprint[:16], matters=True)
+    before, now = record.environment, session.environment()
     yield from _differing("", before.versions, now.versions)
     yield from _differing("", *({"device": e.device, "threads": str(e.threads or "")} for e in (before, now)))
     recorded = {plugin.name: plugin.version or "a file" for plugin in record.plugins}
-    here = {plugin.name: plugin.version or "a file" for plugin in work.registry.plugins}
+    here = {plugin.name: plugin.version or "a file" for plugin in session.registry.plugins}
     yield from _differing("plugin ", recorded, here)
 
 

@@ -210,56 +210,58 @@ class _Findings:
             return
         try:
             students = other_students(record.scores, request.suite, registry)
-            work = _workbench(registry, replace(request, students=students), observer)
-            self._against(work, record, artifact, folder)
+            session = _session(registry, replace(request, students=students), observer)
+            self._against(session, record, artifact, folder)
         except VlbenchError as error:
             self.checks.append(ClaimCheck("data", "open", f"not here: {error}"))
             return
         if not retrain:
             self.checks.append(ClaimCheck("retrained", "open", "not asked for (--no-retrain)"))
         elif not _failed(self.checks):
-            self._retrain(work, record, artifact, folder)
+            self._retrain(session, record, artifact, folder)
 
-    def _against(self, work: Session, record: Record, artifact: Artifact, folder: Path) -> None:
+    def _against(self, session: Session, record: Record, artifact: Artifact, folder: Path) -> None:
         from vlbench.verification.data_checks import data_checks, protocol_checks
 
-        self.environment = work.environment()
-        self.checks += protocol_checks(record, self.version, work)
+        self.environment = session.environment()
+        self.checks += protocol_checks(record, self.version, session)
         if not _failed(self.checks):
-            self.checks += data_checks(record, artifact, work)
-            queries = verdict("queries", list(cluster_problems(folder, work)), "ranks are of the test split's queries")
+            self.checks += data_checks(record, artifact, session)
+            queries = verdict(
+                "queries", list(cluster_problems(folder, session)), "ranks are of the test split's queries"
+            )
             self.checks += [queries] if (folder / RANKS).exists() else []
 
-    def _retrain(self, work: Session, record: Record, artifact: Artifact, folder: Path) -> None:
+    def _retrain(self, session: Session, record: Record, artifact: Artifact, folder: Path) -> None:
         from vlbench.runs.audit import audit_flags
         from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
         from vlbench.verification.data_checks import encoder_problems, preview_problems
 
         try:
-            work.open_students()
+            session.open_students()
         except NotFiniteError as error:  # no score can be true, whatever the claim says
             self.checks.append(ClaimCheck("numbers", "failed", str(error)))
             return
-        self.checks.append(verdict("encoders", list(encoder_problems(record, work)), "those of the record"))
+        self.checks.append(verdict("encoders", list(encoder_problems(record, session)), "those of the record"))
         if (folder / "preview.npy").exists():
-            drawn = list(preview_problems(folder, artifact, work))
+            drawn = list(preview_problems(folder, artifact, session))
             self.checks.append(verdict("preview", drawn, "the pictures are those of the artifact"))
         try:
-            here, start = rescore(work, artifact, record.seed, keep=folder / "here")
+            here, start = rescore(session, artifact, record.seed, keep=folder / "here")
         except VlbenchError as error:
             self.checks.append(ClaimCheck("retrained", "failed", str(error)))
             return
-        step = 100 / min(work.scored.count(side) for side in work.dataset.sides)
+        step = 100 / min(session.scored.count(side) for side in session.dataset.sides)
         checks, self.comparisons = retrained_checks(record, here, start, step=step)
         if equal := equal_ranks(folder, folder / "here"):
             checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")
         shutil.rmtree(folder / "here")
         self.checks += checks
-        self.flags = audit_flags(artifact, work)
+        self.flags = audit_flags(artifact, session)
 
 
-def _workbench(registry: Registry, request: RunRequest, observer: Observer) -> Session:
+def _session(registry: Registry, request: RunRequest, observer: Observer) -> Session:
     from vlbench.runs.session import Session
 
     if not request.suite.endswith(".toml") or request.suite in registry.all("suite"):

@@ -1,11 +1,10 @@
-"""Runs that differ in everything a board tells apart, and a real browser to look at it."""
+"""Runs that differ in everything a board tells apart, for the page that shows them."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from vlbench.records.record import write_record
 from ...vlbench.conftest import MakeRecord, make_record
 
 __all__ = ["make_record"]
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-    "disable-component-update", "disable-sync", "disable-dev-shm-usage",
-)  # fmt: skip
 
 WriteRun = Callable[..., Path]
 
@@ -59,19 +52,3 @@ def runs(tmp_path: Path, write_run: WriteRun) -> Path:
     write_run("glister", 0.0, status="failed", scores={}, message="out of memory")
     write_run("vldd", 7.0, suite="flickr30k-vldd", protocol_hash="f")
     return tmp_path / "runs"
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium without a window; the test is skipped where it, its driver or selenium is missing."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()

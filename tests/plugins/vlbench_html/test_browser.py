@@ -13,8 +13,10 @@ import numpy
 import pytest
 
 from vlbench.board.leaderboard import build_table
+from vlbench.board.published import Literature
 from vlbench.records.ranks import write_ranks
 from vlbench.records.record import find_records, write_record
+from vlbench.registry.loader import load_registry
 from vlbench_html.page import render_html
 
 from ...vlbench.conftest import MakeRecord, scores
@@ -27,6 +29,7 @@ FIRST = ".suite[data-suite=toy] .group[data-budget='100']"
 METHODS = (
     f'return [...document.querySelectorAll("{FIRST} tbody.ranked tr:not([hidden]) .method a")].map(a => a.textContent)'
 )
+PAPERS = Literature(load_registry().all("published").values())
 WIDE, NARROW = 1280, 360
 
 
@@ -36,7 +39,7 @@ def show(chromium: Page, tmp_path: Path) -> Callable[..., Page]:
 
     def show(source: Path, *, width: int = WIDE, scheme: str = "light", address: str = "") -> Page:
         file = tmp_path / "board.html"
-        file.write_text(render_html(build_table(find_records([source]))), encoding="utf-8")
+        file.write_text(render_html(build_table(find_records([source])), PAPERS), encoding="utf-8")
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

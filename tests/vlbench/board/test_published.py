@@ -1,70 +1,85 @@
-"""Numbers of the literature: complete, plausible, and never without a source."""
+"""Numbers of papers that a plugin declares: shown on the page and in the terminal, and refused where they are unfit."""
 
 from __future__ import annotations
 
-from click.testing import CliRunner
+from pathlib import Path
 
-from vlbench.board.published import dataset_of, datasets, metrics_of, protocols, published
+import pytest
+from click.testing import CliRunner, Result
+
 from vlbench.cli.main import main
+from vlbench.records.record import write_record
 
-ROWS = [row for dataset in datasets() for row in published(dataset)]
+from ..conftest import MakeRecord
 
+PLUGIN = """
+import vlbench
 
-def test_every_number_of_the_collection_is_there_once() -> None:
-    assert {name: sum(len(row.numbers) for row in published(name)) for name in datasets()} == {
-        "coco": 385, "didemo": 4, "flickr30k": 551, "flickr8k": 259, "webvid": 2
-    }  # fmt: skip
-    keys = [
-        (row.dataset, row.method, row.budget, row.image_encoder, row.text_encoder, row.source, row.note, metric)
-        for row in ROWS
-        for metric in row.numbers
-    ]
-    assert len(keys) == len(set(keys)) == 1201
-
-
-def test_every_number_is_a_percentage_with_a_source_and_a_known_protocol() -> None:
-    for row in ROWS:
-        assert all((row.source, row.method, row.image_encoder, row.text_encoder))
-        assert row.seen in ("table", "secondary")
-        assert row.protocol in protocols()
-        for number in row.numbers.values():
-            assert 0 <= number.value <= 100
-            assert number.sd is None or 0 <= number.sd <= 5
-    assert {row.protocol for row in ROWS} == set(protocols())
+@vlbench.hookimpl
+def vlbench_published():
+    return [vlbench.board.PublishedSpec(name="memes", numbers="meme_papers:numbers.csv", summary="For a test.",
+                                  protocols="meme_papers:protocols.csv")]
+"""
+HEAD = "method,dataset,budget,metric,value,sd,image_encoder,text_encoder,protocol,seen,source,note\n"
+LINE = "MemeMatch,memes,100,TR@1,{value},0.5,ResNet,BERT,{protocol},table,Meme et al. 2025 <b>,\n"
+PROTOCOLS = "protocol,trains,loss,training,checkpoint,caveat\nmeme,all,InfoNCE,10 epochs,last epoch,none\n"
 
 
-def test_recall_grows_with_the_cut_and_the_mean_is_that_of_its_parts() -> None:
-    checked = 0
-    for row in ROWS:
-        value = {metric: number.value for metric, number in row.numbers.items()}
-        for side in ("TR", "IR"):
-            at = [value[f"{side}@{cut}"] for cut in (1, 5, 10) if f"{side}@{cut}" in value]
-            assert at == sorted(at), row
-        six = [value[metric] for metric in metrics_of([row]) if "@" in metric]
-        parts = six if len(six) == 6 else [value[f"{side} mean"] for side in ("TR", "IR") if f"{side} mean" in value]
-        if "mean" in value and len(parts) in (2, 6) and "do not average" not in row.note:
-            assert abs(sum(parts) / len(parts) - value["mean"]) < 0.11, row
-            checked += 1
-    assert checked > 100
+@pytest.fixture
+def ask(tmp_path: Path):
+    def ask(*words: str, numbers: str = HEAD + LINE.format(value=12.3, protocol="meme")) -> Result:
+        (tmp_path / "meme_papers.py").write_text(PLUGIN)
+        (tmp_path / "numbers.csv").write_text(numbers)
+        (tmp_path / "protocols.csv").write_text(PROTOCOLS)
+        return CliRunner().invoke(main, ["--plugin", str(tmp_path / "meme_papers.py"), "leaderboard", *words])
+
+    return ask
 
 
-def test_suite_is_matched_by_the_dataset_it_is_named_after() -> None:
-    assert dataset_of("flickr30k-vldd-clip") == "flickr30k"
-    assert dataset_of("scenes") is None
-
-
-def test_command_shows_them_as_published_with_protocols_and_sources() -> None:
-    done = CliRunner().invoke(main, ["leaderboard", "--published", "flickr30k"])
+def test_numbers_of_a_plugin_are_shown_with_how_they_were_made(ask):
+    done = ask("--published", "memes")
     assert done.exit_code == 0, done.output
-    lines = done.output.splitlines()
-    assert lines[0].startswith("PUBLISHED on flickr30k: 551 numbers")
-    assert max(map(len, lines)) <= 80
-    assert "best of 11 evaluations on test" in " ".join(done.output.split())
-    assert "VLDD paper, Table A" in done.output
+    assert "PUBLISHED on memes: 1 numbers, 1 sources" in done.output
+    assert "reported epoch: last epoch" in done.output
+    assert "12.3" in done.output
 
 
-def test_unknown_dataset_names_the_nearest() -> None:
-    done = CliRunner().invoke(main, ["leaderboard", "--published", "flickr30"])
+def test_numbers_of_a_plugin_stand_below_the_suite_named_after_the_dataset(
+    ask, tmp_path: Path, make_record: MakeRecord
+):
+    for suite in ("memes-100", "other"):
+        write_record(tmp_path / "runs" / suite, make_record("herding", 30.0, suite=suite))
+    done = ask(str(tmp_path / "runs"), "--format", "html")
+    assert done.exit_code == 0, done.output
+    assert done.output.count('<details class="published" open>') == 1
+    assert "Meme et al. 2025 &lt;b&gt;" in done.output
+    assert done.output.index("MemeMatch") > done.output.index('data-suite="memes-100"')
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (HEAD.replace("sd,", ""), "has no column 'sd'"),
+        (HEAD + LINE.format(value="many", protocol="meme"), "line 2: 'many' is not a percentage"),
+        (HEAD + LINE.format(value="nan", protocol="meme"), "line 2: 'nan' is not a percentage"),
+        (HEAD + LINE.format(value=3, protocol="mine"), "protocol is 'mine'. It must be one of: "),
+        (HEAD + "MemeMatch,memes\n", "line 2: it must have a value"),
+    ],
+)
+def test_a_file_that_is_unfit_is_refused_with_its_line(ask, numbers: str, said: str):
+    done = ask("--published", "memes", numbers=numbers)
     assert done.exit_code == 1
-    assert "Did you mean 'flickr30k'?" in done.output
-    assert CliRunner().invoke(main, ["leaderboard", "--published", "coco", "--format", "csv"]).exit_code == 2
+    assert said in done.output
+
+
+def test_a_collection_names_csv_files(ask, tmp_path: Path):
+    (tmp_path / "bad.py").write_text(PLUGIN.replace("numbers.csv", "numbers.xlsx"))
+    done = CliRunner().invoke(main, ["--plugin", str(tmp_path / "bad.py"), "leaderboard", "--published", "memes"])
+    assert "It must be 'package:file.csv'." in done.output
+
+
+def test_unknown_dataset_names_the_nearest(ask):
+    done = ask("--published", "meme")
+    assert done.exit_code == 1
+    assert "Did you mean 'memes'?" in done.output
+    assert ask("--published", "memes", "--format", "csv").exit_code == 2

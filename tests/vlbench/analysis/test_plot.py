@@ -1,0 +1,104 @@
+"""Boards as figures, from records that the test makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from vlbench.cli.main import main
+from vlbench.records.record import parse_record, write_record
+
+from ..conftest import scores, table
+
+pytest.importorskip("matplotlib", reason="pip install 'vlbench[plot]'")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for budget, seed in ((10, 0), (10, 1), (10, 2), (100, 0)):
+        for method, recall in (("toy", 20.0 + budget / 10), ("random", 10.0)):
+            more: dict[str, Any] = {"budget": str(budget), "seed": seed, "baseline": method == "random"}
+            more["scores"] = {"convnet": scores(recall), "other": scores(recall / 2)}
+            more["cost"] = {"pairs": budget, "bytes": 100, "condense_s": 0.5 * budget}
+            record = table(method, recall, reference="convnet", **more)
+            write_record(tmp_path / "runs" / record["id"], parse_record(record))
+    return tmp_path / "runs"
+
+
+def plot(*words: str) -> str:
+    result = CliRunner().invoke(main, ["plot", *words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_an_svg_holds_the_words_of_every_panel_as_text_and_is_the_same_twice(runs: Path, tmp_path: Path):
+    plot(str(runs), "--to", str(tmp_path / "board.svg"))
+    first = (tmp_path / "board.svg").read_bytes()
+    plot(str(runs), "--to", str(tmp_path / "board.svg"))
+    assert (tmp_path / "board.svg").read_bytes() == first
+    text = first.decode()
+    for word in (">toy<", ">random<", ">pairs<", ">seconds to condense<", ">mean recall, %<", ">convnet<", ">other<"):
+        assert word in text, word
+    assert "worth" not in text  # no record holds it
+
+
+def test_only_the_panels_that_are_asked_for_are_drawn(runs: Path, tmp_path: Path):
+    plot(str(runs), "--to", str(tmp_path / "one.svg"), "--panel", "cost")
+    text = (tmp_path / "one.svg").read_text()
+    assert ">seconds to condense<" in text
+    assert ">pairs<" not in text
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_the_ending_of_the_file_says_its_form(runs: Path, tmp_path: Path, ending: str, begins: bytes):
+    target = tmp_path / f"board.{ending}"
+    plot(str(runs), "--to", str(target))
+    assert target.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "board.gif"], "png, svg, pdf"),
+        (["--to", "board.png", "--panel", "speed"], "budget, cost, worth, students"),
+        (["--to", "board.png", "--panel", "pairs"], "no finished row can be drawn"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_what_is_allowed(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: str
+):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["plot", str(runs), *words])
+    assert result.exit_code == 1
+    assert said in result.output
+    assert not list(tmp_path.glob("board*"))
+
+
+def test_real_pictures_stand_above_the_learned_ones_with_their_captions(runs: Path, tmp_path: Path):
+    folder = next(runs.glob("toy-100-*"))
+    for name, value in (("preview", 200), ("start", 40)):
+        numpy.save(folder / f"{name}.npy", numpy.full((8, 3, 4, 4), value, dtype=numpy.uint8))
+    captions = [f"caption {number}" for number in range(8)]
+    (folder / "preview.json").write_text(json.dumps({"captions": captions, "caption_source": "nearest"}))
+    (folder / "start.json").write_text(json.dumps({"captions": captions, "cosines": [0.5] * 8}))
+    plot(str(runs), "--to", str(tmp_path / "pairs.png"), "--panel", "pairs,budget")
+    with Image.open(tmp_path / "pairs.png") as image:
+        pixels = numpy.asarray(image.convert("RGB"))
+    rows = {value: numpy.nonzero((pixels == value).all(-1))[0] for value in (40, 200)}
+    assert rows[40].mean() < rows[200].mean()
+    assert min(map(len, rows.values())) > 1000
+    result = CliRunner().invoke(main, ["show", str(folder), "--to", str(tmp_path / "show.png")])
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "show.png") as image:
+        shown = numpy.asarray(image.convert("RGB"))
+    assert numpy.nonzero((shown == 40).all(-1))[0].mean() < numpy.nonzero((shown == 200).all(-1))[0].mean()
+    (folder / "start.npy").write_bytes(b"nonsense")
+    result = CliRunner().invoke(main, ["show", str(folder), "--to", str(tmp_path / "show.png")])
+    assert result.exit_code == 1
+    assert "start.npy is damaged" in result.output

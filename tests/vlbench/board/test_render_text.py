@@ -1,0 +1,38 @@
+"""The table in a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from vlbench.board.leaderboard import build_table
+from vlbench.board.render_text import render_text
+
+from ..conftest import MakeRecord
+
+METHODS = ("clip-dedup", "lors-with-targets", "bi-trajectory-matching", "mean-caption")
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_words_of_a_label_are_never_broken(make_record: MakeRecord, seeds: int) -> None:
+    asked = {"expert_steps": 144, "inner_temperature": 0.07}
+    records = [
+        make_record(method, 50.0 + at, seed=seed, options=options)
+        for at, method in enumerate(METHODS)
+        for options in ({}, asked)
+        for seed in range(seeds)
+    ]
+    lines = render_text(build_table(records), width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    for word in (*METHODS, "expert_steps=144", "inner_temperature=0.07"):
+        assert any(word in line.split() for line in lines), word
+
+
+def test_a_row_is_one_line_and_recalls_that_do_not_fit_are_named(make_record: MakeRecord) -> None:
+    records = [make_record(method, 50.0 + at, seed=seed) for at, method in enumerate(METHODS) for seed in range(3)]
+    table = build_table(records)
+    narrow, wide = (render_text(table, width=width).splitlines() for width in (80, 140))
+    assert "Left out to fit 80 columns: TR@5, IR@5." in narrow
+    assert not any(line.startswith("Left out") for line in wide)
+    for method in METHODS:
+        (line,) = (line for line in narrow if method in line.split())
+        assert "±" in line
