@@ -39,8 +39,12 @@ RANGES: dict[str, tuple[float, float]] = {
 WHOLE = ("outer_steps",)
 GRID = ", ".join(f"{{steps = 200, batch = 100, learning_rate = 0.1, noise = {noise}}}" for noise in (0.0, 0.5, 1.0))
 SCORED_ON_VAL = {
-    "training.split": "val", "training.grid": f"[{GRID}]", "training.seeds": "2", "rows.always": "[]", "rows.full": "false"
-}  # fmt: skip
+    "training.split": "val",
+    "training.grid": f"[{GRID}]",
+    "training.seeds": "2",
+    "rows.always": "[]",
+    "rows.full": "false",
+}
 """Two students, of the best of three short recipes: more would take longer than the distillation."""
 
 
