@@ -23,6 +23,7 @@ SECTIONS = {
         "data": "Check a dataset; list forms of files; make a mock.",
     },
     "Look": {
+        "status": "Show which rows of a grid run, wait, failed or are finished.",
         "leaderboard": "Show finished runs as a table.",
         "diff": "Show what changed between two boards, and why.",
         "plot": "Draw score against budget and cost, for a paper.",

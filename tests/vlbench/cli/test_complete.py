@@ -59,7 +59,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("run", "--method", "k-c"), ["k-center"]),
         (("run", "--method", "vldd", "--suite", "scenes-"), ["scenes-encoder", "scenes-mini", "scenes-vit"]),
         (("run", "--suite", "./my"), ["<file>"]),
-        (("run", "--executor", ""), ["processes", "serial"]),
+        (("run", "--executor", ""), ["processes", "ray", "serial", "slurm"]),
         (("methods", "for"), ["forgetting"]),
         (("suites", "scenes-m"), ["scenes-mini"]),
         (("leaderboard", "--format", "la"), ["latex"]),
