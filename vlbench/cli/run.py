@@ -197,6 +197,8 @@ def asked_for(
     return chosen
 
 
+RANKED_SEEDS = 3
+"""Seeds of a method that a ranked row has at least."""
 MOST_DIGITS = 18
 """Of a seed."""
 
@@ -216,10 +218,13 @@ def _run(
     registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest
 ) -> Sequence[Record]:
     from vlbench.cli.progress import observer
-    from vlbench.runs.pipeline import run_many
 
     try:
         with observer() as watching:
+            budget_texts = ", ".join(map(str, budgets))
+            watching.message(f"{', '.join(methods)} at budget {budget_texts} on {request.suite}")
+            from vlbench.runs.pipeline import run_many  # takes seconds: somebody waits already
+
             return run_many(registry, methods=methods, budgets=budgets, request=request, observer=watching)
     except KeyboardInterrupt as error:
         click.echo(
@@ -244,6 +249,9 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     finished = [record for record in asked if record.status == "finished"]
     if finished:
         click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0].id)}")
+    if any(not record.deterministic for record in finished) and len({record.seed for record in asked}) < RANKED_SEEDS:
+        seeds = ",".join(map(str, range(RANKED_SEEDS)))
+        click.echo(f"For a row that is ranked: the same command with --seed {seeds}")
 
 
 def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None:
