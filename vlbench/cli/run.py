@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.complete import Name
+from vlbench.cli.complete import MethodOption, Name, ProtocolKey
 from vlbench.cli.failures import stopped_code
 from vlbench.cli.run_plan import show_plan
 from vlbench.cli.shared import (
@@ -64,12 +64,19 @@ if TYPE_CHECKING:
 )
 @device_option
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the methods, or METHOD.KEY=VALUE."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    type=MethodOption(),
+    metavar="KEY=VALUE",
+    help="Option of the methods, or METHOD.KEY=VALUE.",
 )
 @click.option(
     "--set",
     "overrides",
     multiple=True,
+    type=ProtocolKey(),
     metavar="KEY=VALUE",
     help="Change a value of the protocol, as in training.seeds=1.",
 )

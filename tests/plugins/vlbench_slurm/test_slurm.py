@@ -12,7 +12,7 @@ from vlbench_slurm.on_slurm import minutes, settings
 submitit = pytest.importorskip("submitit")
 
 
-def test_jobs_that_are_stopped_by_the_time_limits_signal_go_on_and_give_the_serial_board(marking_grid: Any) -> None:
+def test_jobs_stopped_by_the_signal_of_the_time_limit_go_on_and_give_the_same_board(marking_grid: Any) -> None:
     (marking_grid.folder / "signal").touch()  # each row sends it to its job, in its first try
     stopped = marking_grid.scores(marking_grid.start("slurm", VLBENCH_SLURM="cluster=local timeout_min=2"))
     assert marking_grid.tries == [2, 2]  # the second from the checkpoint of the first
