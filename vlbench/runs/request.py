@@ -29,7 +29,7 @@ class RunRequest:
         log: observers that are made by request, by name.
 
     Raises:
-        OptionError: no seed, a seed that is no whole number of at least 0, or a time limit that is no number of at least 0.
+        OptionError: no seed, or one that is no whole number of at least 0; a time limit below 0 or NaN.
     """
 
     suite: str = "scenes"
