@@ -102,7 +102,7 @@ _MODULES = {
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }
-SUBMODULES = ("artifacts", "board", "data", "matching", "students")
+SUBMODULES = ("artifacts", "board", "data", "encoders", "matching", "students")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,22 @@
-"""Encoders: timm, sentence-transformers, and the base of all."""
+"""Encoders: timm, sentence-transformers, and the base of all. Light; for encoders that build on a timm model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vlbench.lazy import lazy_name
+
+if TYPE_CHECKING:
+    from vlbench.encoders.options import TimmOptions
+    from vlbench.encoders.timm_encoder import TimmEncoder
+
+__all__ = ["TimmEncoder", "TimmOptions"]
+
+_MODULES = {
+    "vlbench.encoders.options": ("TimmOptions",),
+    "vlbench.encoders.timm_encoder": ("TimmEncoder",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    return lazy_name(__name__, _MODULES, name)

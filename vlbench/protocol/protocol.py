@@ -78,6 +78,7 @@ class Protocol:
         summary: one line.
         data: a declared dataset's name.
         data_options: of that dataset.
+        sides: the two of its sides that are taken; empty for a dataset of two.
         students: name -> student; the first is the reference that methods see.
         training: of every row.
         rows: always shown.
@@ -90,6 +91,7 @@ class Protocol:
     summary: str
     data: str
     data_options: dict[str, Any]
+    sides: tuple[str, ...]
     students: dict[str, StudentConfig]
     training: Training
     rows: Rows
@@ -133,6 +135,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
         summary=table.get("summary", ""),
         data=table["data"]["name"],
         data_options=table["data"].get("options", {}),
+        sides=tuple(table["data"].get("sides", ())),
         students=students,
         training=training,
         rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),

@@ -41,9 +41,9 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("method", "vlbench_methods", MethodSpec, ("options",), "vlbench methods"),
-        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store")),
-        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
-        Kind("student", "vlbench_students", StudentSpec),
+        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store"), "vlbench datasets"),
+        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",), "vlbench encoders"),
+        Kind("student", "vlbench_students", StudentSpec, (), "vlbench students"),
         Kind("score", "vlbench_scores", Declaration, ("ranks", "gallery_size")),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("published", "vlbench_published", PublishedSpec),
