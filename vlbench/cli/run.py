@@ -138,12 +138,12 @@ def command(
     from vlbench.runs.request import RunRequest
 
     registry = load(context)
-    if not methods or not budgets:
-        raise click.UsageError(_what_is_missing(registry, methods, budgets), context)
-    names = comma_list(methods)
+    names, sizes = comma_list(methods), comma_list(budgets)
+    if not names or not sizes:
+        raise click.UsageError(_what_is_missing(registry, names, sizes), context)
     for name in names:
         registry.get("method", name)
-    parsed = list(dict.fromkeys(map(Budget.parse, comma_list(budgets))))
+    parsed = list(dict.fromkeys(map(Budget.parse, sizes)))
     isolate = isolate or time_limit_s > 0
     if not isolate and any(registry.foreign_owner("method", name) for name in names):
         isolate = begin_again_where_it_dies()
