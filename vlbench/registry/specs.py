@@ -170,6 +170,39 @@ class EncoderSpec:
 
 
 @dataclass(frozen=True)
+class HeadSpec:
+    """A head; ``target`` is called with (options, features, width, dropout) and returns a ``torch.nn.Module``.
+
+    The module maps features [item, features] to embeddings [item, width], each item by itself, and has a function
+    ``start(generator)`` that sets every weight in place, drawn from that generator alone. Methods that match paths
+    differentiate it twice.
+
+    Attributes:
+        name: what a tower's ``head.kind`` takes.
+        target: ``"module:Class"``.
+        summary: one sentence.
+        options: a frozen dataclass made with :func:`vlbench.option`; a tower gives them as ``head.options``.
+
+    Raises:
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.students.HeadSpec(name="deep", target="my_heads:Deep", summary="Three layers.")
+        >>> spec.options.__name__
+        'NoOptions'
+    """
+
+    name: str
+    target: str
+    summary: str
+    options: type = NoOptions
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True)
 class StudentSpec:
     """A student that suites can name: ``students.NAME = "<its name>"`` stands for the table it holds.
 
@@ -301,7 +334,7 @@ class Declaration:
         _check(self)
 
 
-Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | PublishedSpec | Declaration
+Spec = MethodSpec | DatasetSpec | EncoderSpec | HeadSpec | StudentSpec | SuiteSpec | PublishedSpec | Declaration
 
 
 def resolve(target: str) -> Any:
