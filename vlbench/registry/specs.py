@@ -36,6 +36,8 @@ class MethodSpec:
         scaling: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
         quick: option name -> value that makes a run on toys short; the conformance checks give them.
         advice: what to try where a row ends below its own start, or a loss rose; a sentence.
+        tries: how many settings were compared before the defaults were chosen, those of a method that it is made from
+            included; boards show it. 0: nobody counted.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -61,6 +63,7 @@ class MethodSpec:
     scaling: Scaling = "linear"
     quick: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
     advice: str = ""
+    tries: int = 0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -409,6 +412,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),
     "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),
     "pairs_per_item": (lambda value: type(value) is int and value >= 0, "a whole number, 0 where it varies"),
+    "tries": (lambda value: type(value) is int and value >= 0, "a whole number of at least 0"),
     "side": (lambda value: isinstance(value, str) and value.isidentifier(), "one word, such as 'image' or 'text'"),
     "towers": (_is_towers, "a tower for each side, each with an encoder"),
     "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),
