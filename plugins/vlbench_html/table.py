@@ -74,6 +74,8 @@ def _heading(group: Group) -> list[Child]:
         parts.append(_badge("bytes division"))
     if group.overrides:
         parts.append(_badge("off protocol", "Not the protocol's file: no row is ranked."))
+    name = f"{group.suite}-{group.budget_name}-{group.student}"
+    parts.append(element("button", {"type": "button", "class": "copy csv", "data-name": name}, "CSV"))
     return parts
 
 
@@ -135,7 +137,9 @@ def _line(group: Group, row: Row, columns: Sequence[str], scale: _Scale, tie: st
         _value("time", row.seconds, wording.time_text(row)),
     ]
     best = "best" if wording.is_best(row) else ""
-    return element("tr", {"id": name, "class": " ".join(filter(None, [kind, best])) or None}, *cells)
+    always = any(row.method in record.baselines for record in row.records)
+    kinds = " ".join(filter(None, [kind, best, "always" if always else ""]))
+    return element("tr", {"id": name, "class": kinds or None, "data-method": row.method}, *cells)
 
 
 def _rank(row: Row) -> str:

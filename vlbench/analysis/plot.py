@@ -188,7 +188,8 @@ def _cost(point: Point) -> float | None:
 
 def _worth(point: Point) -> float | None:
     """Random real pairs of the same score, where the table has them."""
-    return getattr(point.row, "worth", None)
+    worth = getattr(point.row, "worth", None)
+    return None if worth is None else float(worth.pairs)
 
 
 def _by_budget(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:

@@ -42,10 +42,10 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("method", "vlbench_methods", MethodSpec, ("options",), "vlbench methods"),
-        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store")),
-        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
+        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store"), "vlbench datasets"),
+        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",), "vlbench encoders"),
         Kind("head", "vlbench_heads", HeadSpec, ("options", "features", "width", "dropout")),
-        Kind("student", "vlbench_students", StudentSpec),
+        Kind("student", "vlbench_students", StudentSpec, (), "vlbench students"),
         Kind("score", "vlbench_scores", Declaration, ("ranks", "gallery_size")),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("published", "vlbench_published", PublishedSpec),

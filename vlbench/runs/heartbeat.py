@@ -49,6 +49,10 @@ class Beating:
             self._write()
         self._own.advance(steps, note)
 
+    def step(self, name: str, step: int, value: float) -> None:
+        if (own := getattr(self._own, "step", None)) is not None:  # not every observer of a command has it
+            own(name, step, value)
+
     def done(self, message: str = "") -> None:
         self._own.done(message)
 

@@ -80,6 +80,8 @@ class Session:
         root = self.request.data or (remembered_folder(self.cache.root, self.protocol.name) if takes else None)
         if root is not None:
             given = {**given, "root": str(root)}
+        if self.protocol.sides and any(field.name == "sides" for field in fields(spec.options)):
+            given = {"sides": list(self.protocol.sides), **given}  # the others need not be read
         return parse_options(spec.options, given, owner=f"dataset {name!r}")
 
     @cached_property
@@ -92,6 +94,7 @@ class Session:
             construct(self.registry, "dataset", name, options, data_store(name)), f"dataset {name!r}: {spec.target}"
         )
         self.observer.done()
+        dataset = dataset.taking(self.protocol.sides)
         for note in dataset.notes:
             self.observer.message(f"data: {note}")
         return dataset
