@@ -8,5 +8,5 @@ import vlbench
 @vlbench.hookimpl
 def vlbench_executors() -> list[vlbench.Declaration]:
     """As many at a time as VLBENCH_WORKERS says."""
-    summary = "The first row alone, the others side by side: VLBENCH_WORKERS at a time, or one for each core."
+    summary = "Rows side by side on this machine: VLBENCH_WORKERS at a time, or one for each GPU or core."
     return [vlbench.Declaration("processes", "vlbench_processes.side_by_side:side_by_side", summary)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.analysis.finished import Finished
 from vlbench.artifacts.artifact import DistilledPairs
 from vlbench.data.pictures import to_pil
-from vlbench.errors import VlbenchError
+from vlbench.errors import OptionError, VlbenchError
 from vlbench.files import write_whole
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#2f6fdb", "#c8553d", "#3a8f5c", "#8a5fb0", "#b8860b", "#4a9aa8")
-SHOWN = 8
+SHOWN, DPI = 8, 130
+FORMS = ("png", "svg", "pdf")
 
 
 def draw_strength(result: Mapping[str, Any], target: Path) -> Path:
     """Leads over each baseline in points of mean recall, against the student's steps; solid lines are tuned."""
-    figure = _figure(9.5, 3.8)
+    figure = new_figure(9.5, 3.8)
     baselines = result["baselines"]
     panels = figure.subplots(1, len(baselines), sharey=True, squeeze=False)[0]
     rows = result["rows"]
@@ -44,7 +45,7 @@ def draw_strength(result: Mapping[str, Any], target: Path) -> Path:
         f"{result['suite']}, {result['budget']} pairs: solid tuned on val, dashed untuned, cross: published recipe",
         fontsize=10,
     )
-    return _save(figure, target)
+    return save(figure, target)
 
 
 def _lines(panel: Axes, rows: Sequence[Mapping[str, Any]], baseline: str, *, colour: str, label: str) -> None:
@@ -71,7 +72,7 @@ def draw_nearest(run: Finished, result: Mapping[str, Any], target: Path) -> Path
     looks = {name: look for name, look in result.items() if _has_pictures(artifact.sides[name.split()[0]])}
     if not looks:
         return None
-    figure = _figure(1.5 * SHOWN, 3.6 * len(looks))
+    figure = new_figure(1.5 * SHOWN, 3.6 * len(looks))
     panels = figure.subplots(2 * len(looks), SHOWN, squeeze=False)
     for row, (name, look) in enumerate(looks.items()):
         side = name.split()[0]
@@ -86,14 +87,19 @@ def draw_nearest(run: Finished, result: Mapping[str, Any], target: Path) -> Path
     for panel in panels.flat:
         panel.set_xticks([])
         panel.set_yticks([])
-    return _save(figure, target)
+    return save(figure, target)
 
 
 def _has_pictures(tensor: Any) -> bool:
     return tensor.ndim == 4 and tensor.shape[1] in (1, 3)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of a size in inches.
+
+    Raises:
+        VlbenchError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -101,8 +107,25 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Figure, target: Path) -> Path:
+def picture_form(target: Path) -> str:
+    """The form that a file's ending asks for.
+
+    Raises:
+        OptionError: it is none of :data:`FORMS`.
+    """
+    form = target.suffix.removeprefix(".").lower()
+    if form not in FORMS:
+        raise OptionError(f"{target.name!r} ends as none of {', '.join(FORMS)}. Name one, as in --to board.pdf.")
+    return form
+
+
+def save(figure: Figure, target: Path, form: str = "png") -> Path:
+    """Write a figure; the same figure gives the same bytes, text of an SVG or PDF stays text."""
+    import matplotlib
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
+    undated = {"Date": None} if form == "svg" else {"CreationDate": None} if form == "pdf" else {}
+    with matplotlib.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "vlbench"}):
+        figure.savefig(buffer, format=form, dpi=DPI, metadata=undated)
     write_whole(target, buffer.getvalue())
     return target

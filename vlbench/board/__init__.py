@@ -17,13 +17,14 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.board import format, published
-    from vlbench.board.picture import read_preview
+    from vlbench.board.picture import read_preview, read_start
     from vlbench.board.table import Group, Row, Score, Table
     from vlbench.data.pictures import to_pil
     from vlbench.disk.sums import damage
     from vlbench.records.ranks import found_and_missed, read_ranks
     from vlbench.records.record import FoundRecord
     from vlbench.registry.specs import PublishedSpec
+    from vlbench.verification.submit import submit
 
 __all__ = [
     "FoundRecord",
@@ -38,17 +39,20 @@ __all__ = [
     "published",
     "read_preview",
     "read_ranks",
+    "read_start",
+    "submit",
     "to_pil",
 ]
 
 _MODULES = {
     "vlbench.board.table": ("Group", "Row", "Score", "Table"),
-    "vlbench.board.picture": ("read_preview",),
+    "vlbench.board.picture": ("read_preview", "read_start"),
     "vlbench.data.pictures": ("to_pil",),
     "vlbench.disk.sums": ("damage",),
     "vlbench.records.ranks": ("found_and_missed", "read_ranks"),
     "vlbench.records.record": ("FoundRecord",),
     "vlbench.registry.specs": ("PublishedSpec",),
+    "vlbench.verification.submit": ("submit",),
 }
 
 

@@ -7,7 +7,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from PIL import Image, ImageDraw, ImageFont
@@ -36,32 +36,74 @@ def draw(run_folder: Path, target: Path) -> Path:
 def picture(run_folder: Path) -> Image.Image:
     """The pairs of a run with their captions, and the first curve that its method reported, if any.
 
+    Learned pairs stand below the real ones that they began with, where these are known.
+
     Reads ``record.json``, ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``
-    (``{"captions": [...], "caption_source": "nearest" | "own"}``).
+    (``{"captions": [...], "caption_source": "nearest" | "own"}``), and ``start.npy`` and ``start.json``, if any.
 
     Raises:
         DataError: the run has no preview, or it is damaged.
     """
     record = read_record(run_folder)
     pixels, captions, source = read_preview(run_folder, MOST_PAIRS)
-    images = [to_pil(item, longest=IMAGE) for item in pixels]
+    start = read_start(run_folder, len(pixels))
     name, curve = next(iter(record.curves.items()), ("", []))
-    columns = min(COLUMNS, len(images))
-    rows = -(-len(images) // columns)
-    cell_height = IMAGE + 8 + CAPTION_LINES * LINE + GAP
-    width = max(2 * MARGIN + columns * (CELL + GAP) - GAP, 640)
+    sheet = _Sheet(pixels, captions, start)
     top = MARGIN + 62
-    height = top + rows * cell_height + (PLOT_HEIGHT + GAP if curve else 0) + MARGIN // 2
-    canvas = Image.new("RGB", (width, height), PAPER)
+    canvas = sheet.canvas(top, (PLOT_HEIGHT + GAP if curve else 0) + MARGIN // 2)
     pen = ImageDraw.Draw(canvas)
-    _draw_title(pen, record, len(images), source)
-    for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        corner = (MARGIN + number % columns * (CELL + GAP), top + number // columns * cell_height)
-        _draw_pair(canvas, pen, corner, (image, caption))
+    _draw_title(pen, record, len(pixels), _captions_text(source, start))
+    sheet.draw(canvas, pen, top)
     if curve:
         title = f"{name.replace('_', ' ')} by step"
-        _draw_curve(pen, curve, title, (MARGIN, top + rows * cell_height + GAP, width - MARGIN, height - MARGIN))
+        area = (MARGIN, top + sheet.height + GAP, canvas.width - MARGIN, canvas.height - MARGIN)
+        _draw_curve(pen, curve, title, area)
     return canvas
+
+
+def _captions_text(source: str, start: Start | None) -> str:
+    if start is not None:
+        return (
+            "below the real pairs they began with; caption: the real one nearest to the learned text, and their cosine"
+        )
+    return "with the real caption nearest to each text vector" if source == "nearest" else "with their own captions"
+
+
+class _Sheet:
+    """Pairs in rows of at most :data:`COLUMNS`.
+
+    Args:
+        pixels: uint8 [pair, channel, height, width].
+        captions: of each pair.
+        start: the real pairs that they began with, to stand above them.
+    """
+
+    def __init__(self, pixels: Any, captions: Sequence[str], start: Start | None = None) -> None:
+        self._images = [to_pil(item, longest=IMAGE) for item in pixels]
+        self._above = [to_pil(item, longest=IMAGE) for item in start.pixels] if start else []
+        self._notes = [f"cosine {value:.2f}" for value in start.cosines] if start else []
+        self._captions = captions
+        self._columns = min(COLUMNS, len(self._images))
+        self._offset = IMAGE + 4 if self._above else 0
+        self._row = self._offset + IMAGE + 8 + (CAPTION_LINES + bool(start)) * LINE + GAP
+        self.height = -(-len(self._images) // self._columns) * self._row
+
+    def canvas(self, top: int, bottom: int) -> Image.Image:
+        """An empty one of the size that the pairs take, and what stands above and below them."""
+        width = max(2 * MARGIN + self._columns * (CELL + GAP) - GAP, 640)
+        return Image.new("RGB", (width, top + self.height + bottom), PAPER)
+
+    def draw(self, canvas: Image.Image, pen: ImageDraw.ImageDraw, top: int) -> None:
+        """Draw them below a line of the canvas."""
+        for number, (image, caption) in enumerate(zip(self._images, self._captions, strict=True)):
+            left = MARGIN + number % self._columns * (CELL + GAP)
+            upper = top + number // self._columns * self._row
+            if self._above:
+                _draw_image(canvas, pen, (left, upper), self._above[number])
+                note = (left, upper + self._offset + IMAGE + 6 + CAPTION_LINES * LINE)
+                pen.text(note, self._notes[number], fill=FAINT, font=_font(13))
+            _draw_image(canvas, pen, (left, upper + self._offset), image)
+            _draw_caption(pen, (left, upper + self._offset), caption)
 
 
 def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -> Path:
@@ -73,16 +115,11 @@ def draw_sheet(pixels: Any, captions: Sequence[str], title: str, target: Path) -
         title: above them.
         target: file.
     """
-    columns = min(COLUMNS, len(pixels))
-    rows = -(-len(pixels) // columns)
-    cell_height = IMAGE + 8 + CAPTION_LINES * LINE + GAP
-    width = max(2 * MARGIN + columns * (CELL + GAP) - GAP, 640)
-    canvas = Image.new("RGB", (width, MARGIN + 40 + rows * cell_height + MARGIN // 2), PAPER)
+    sheet = _Sheet(pixels, captions)
+    canvas = sheet.canvas(MARGIN + 40, MARGIN // 2)
     pen = ImageDraw.Draw(canvas)
     pen.text((MARGIN, MARGIN - 8), title, fill=INK, font=_font(17))
-    for number, (item, caption) in enumerate(zip(pixels, captions, strict=True)):
-        corner = (MARGIN + number % columns * (CELL + GAP), MARGIN + 40 + number // columns * cell_height)
-        _draw_pair(canvas, pen, corner, (to_pil(item, longest=IMAGE), caption))
+    sheet.draw(canvas, pen, MARGIN + 40)
     return _write_png(canvas, target)
 
 
@@ -132,7 +169,50 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
     return numpy.array(pixels[:most]), captions[:most], source
 
 
-def _draw_title(pen: ImageDraw.ImageDraw, record: Record, shown: int, source: str) -> None:
+class Start(NamedTuple):
+    """The real pairs that learned ones began with.
+
+    Attributes:
+        pixels: uint8 [pair, channel, height, width].
+        captions: of each pair, one.
+        cosines: of each learned text to the caption that the preview shows for it.
+    """
+
+    pixels: Any
+    captions: list[str]
+    cosines: list[float]
+
+
+def read_start(folder: Path, count: int) -> Start | None:
+    """The real pairs that the first ``count`` pairs of a run began with; None where that is not stored.
+
+    Raises:
+        DataError: it is damaged.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> vlbench.board.read_start(group.ranked[0].records[0].folder, 5) is None  # a selection began with nothing
+        True
+    """
+    if not (folder / "start.npy").exists() or not (folder / "start.json").exists():
+        return None
+    if bad := damage(folder, "start.npy", "start.json"):
+        raise DataError(f"{bad}. Run the command again.")
+    try:
+        pixels = numpy.load(folder / "start.npy", mmap_mode="r", allow_pickle=False)
+        about = json.loads((folder / "start.json").read_text(encoding="utf-8"))
+        captions, cosines = [str(text) for text in about["captions"]], [float(value) for value in about["cosines"]]
+        fits = pixels.ndim == 4 and pixels.dtype == numpy.uint8 and pixels.shape[1] in (1, 3)
+        if not fits or not min(len(pixels), len(captions), len(cosines)) >= count:
+            raise ValueError("it does not fit the preview")
+    except Exception as error:  # as in read_preview
+        reason = str(error)[:200]
+        raise DataError(f"{str(folder)!r}: start.npy is damaged ({reason}). Run the command again.") from None
+    return Start(numpy.array(pixels[:count]), captions[:count], cosines[:count])
+
+
+def _draw_title(pen: ImageDraw.ImageDraw, record: Record, shown: int, captions: str) -> None:
     parts = [f"{record.budget} pairs", f"suite {record.suite}"]
     scores = next(iter(record.scores.values()), None)
     if scores:
@@ -140,19 +220,19 @@ def _draw_title(pen: ImageDraw.ImageDraw, record: Record, shown: int, source: st
     pen.text((MARGIN, MARGIN - 8), record.method, fill=INK, font=_font(26))
     start = MARGIN + pen.textlength(record.method, font=_font(26)) + 16
     pen.text((start, MARGIN), "   ·   ".join(parts), fill=INK, font=_font(17))
-    captions = "the real caption nearest to each text vector" if source == "nearest" else "each pair's own caption"
     total = record.cost.pairs
     count = f"The first {shown} of {total} pairs" if total and total > shown else f"All {shown} pairs"
-    pen.text((MARGIN, MARGIN + 28), f"{count}, with {captions}.", fill=FAINT, font=_font(14))
+    pen.text((MARGIN, MARGIN + 28), f"{count}, {captions}.", fill=FAINT, font=_font(14))
 
 
-def _draw_pair(
-    canvas: Image.Image, pen: ImageDraw.ImageDraw, corner: tuple[int, int], pair: tuple[Image.Image, str]
-) -> None:
-    (left, top), (image, caption) = corner, pair
-    offset = (left, top + IMAGE - image.height)
-    canvas.paste(image, offset)
-    pen.rectangle((offset[0] - 1, offset[1] - 1, offset[0] + image.width, offset[1] + image.height), outline=RULE)
+def _draw_image(canvas: Image.Image, pen: ImageDraw.ImageDraw, corner: tuple[int, int], image: Image.Image) -> None:
+    left, top = corner[0], corner[1] + IMAGE - image.height
+    canvas.paste(image, (left, top))
+    pen.rectangle((left - 1, top - 1, left + image.width, top + image.height), outline=RULE)
+
+
+def _draw_caption(pen: ImageDraw.ImageDraw, corner: tuple[int, int], caption: str) -> None:
+    left, top = corner
     lines = textwrap.wrap(caption, CAPTION_WIDTH, max_lines=CAPTION_LINES, placeholder="…")
     for number, line in enumerate(lines):
         pen.text((left, top + IMAGE + 6 + number * LINE), line, fill=INK, font=_font(13))

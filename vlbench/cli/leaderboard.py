@@ -88,9 +88,9 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
 
 def _published(context: click.Context, dataset: str, runs: tuple[Path, ...], form: str) -> str:
     from vlbench.board.console import echo_width
-    from vlbench.board.published import Literature
+    from vlbench.board.published import literature
     from vlbench.board.render_published import render_published
 
     if runs or form != "text":
         raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")
-    return render_published(Literature(load(context).all("published").values()), dataset, width=echo_width()[0])
+    return render_published(literature(context.obj or ()), dataset, width=echo_width()[0])

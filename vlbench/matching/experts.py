@@ -66,15 +66,17 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         epoch_over=plan.epoch_over,
     )
     context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
-    trajectories = []
+    wanted = []
     for index in range(plan.count):
         key = {"variant": variant, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
         seeds = SeedTree(0).child(STREAM, index)
-        compute = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
-        trajectories.append(context.cached("experts", key, compute))
-        _check_growth(trajectories[-1], plan.learning_rate)
+        wanted.append((key, partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)))
+    trajectories: dict[int, Trajectory] = {}
+    for index, path in context.cached_all("experts", wanted):
+        _check_growth(path, plan.learning_rate)
+        trajectories[index] = path
         context.observer.advance()
-    return trajectories
+    return [trajectories[index] for index in range(plan.count)]
 
 
 def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: int, *, seeds: SeedTree) -> Trajectory:

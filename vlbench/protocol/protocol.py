@@ -206,6 +206,10 @@ def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
     return parse_options(Recipe, {**steps, **table}, owner=where)
 
 
+HOTTEST = 1e6
+"""Of a student's temperature."""
+
+
 def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """Check the table of a student.
 
@@ -216,10 +220,15 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
     _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision"}, where)
+    temperature, learned = rest.get("temperature", 0.07), rest.get("learn_temperature", False)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < HOTTEST:
+        raise ProtocolError(f"{where}: temperature = {temperature!r:.60} is not allowed. Allowed: above 0, to 1e6.")
+    if not isinstance(learned, bool):
+        raise ProtocolError(f"{where}: learn_temperature = {learned!r:.60} is not allowed. Allowed: true, false.")
     return StudentConfig(
         towers,
-        float(rest.get("temperature", 0.07)),
-        bool(rest.get("learn_temperature", False)),
+        float(temperature),
+        learned,
         rest.get("loss", INFO_NCE),
         rest.get("precision", FLOAT32),
     )

@@ -41,15 +41,15 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("method", "vlbench_methods", MethodSpec, ("options",), "vlbench methods"),
-        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store")),
-        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
-        Kind("student", "vlbench_students", StudentSpec),
+        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store"), "vlbench datasets"),
+        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",), "vlbench encoders"),
+        Kind("student", "vlbench_students", StudentSpec, (), "vlbench students"),
         Kind("score", "vlbench_scores", Declaration, ("ranks", "gallery_size")),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("published", "vlbench_published", PublishedSpec),
         Kind("format", "vlbench_formats", Declaration, ("table", "width", "styled", "published")),
         Kind("command", "vlbench_commands", Declaration, (), "vlbench --help"),
-        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands")),
+        Kind("executor", "vlbench_executors", Declaration, ("count", "run", "commands", "needs")),
         Kind("observer", "vlbench_observers", Declaration),
     )
 }

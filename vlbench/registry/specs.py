@@ -278,6 +278,7 @@ class Declaration:
         name: what users call it.
         target: ``"module:name"``.
         summary: one sentence.
+        by_request: of an observer: it is made only where ``vlbench run --log`` names it.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -294,6 +295,7 @@ class Declaration:
     name: str
     target: str
     summary: str
+    by_request: bool = False
 
     def __post_init__(self) -> None:
         _check(self)
@@ -369,6 +371,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "paper": (lambda value: isinstance(value, str), "text"),
     "advice": (lambda value: isinstance(value, str) and "\n" not in value, "one line of text, or empty"),
     "deterministic": _BOOL,
+    "by_request": _BOOL,
     "sees_val": _BOOL,
     "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),
     "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),

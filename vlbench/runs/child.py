@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +19,6 @@ from vlbench.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
-
-
-def worker_words(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> list[str]:
-    """The command of a job, for this machine and as long as nothing changes; a record's ``command`` is for people."""
-    asked = asked_of_child(job, request, plugin_files)
-    return [sys.executable, "-m", "vlbench.runs.worker", json.dumps(asked, default=str)]
 
 
 def asked_of_child(job: Job, request: RunRequest, plugin_files: tuple[str, ...]) -> dict[str, Any]:
@@ -48,7 +40,15 @@ def request_of(asked: Mapping[str, Any]) -> RunRequest:
     """The request again, from what :func:`asked_of_child` gave."""
     given = asked["request"]
     paths = {name: Path(given[name]) for name in ("out", "data") if given[name] is not None}
-    return RunRequest(**{**given, **paths, "seeds": tuple(given["seeds"]), "students": tuple(given["students"])})
+    return RunRequest(
+        **{
+            **given,
+            **paths,
+            "seeds": tuple(given["seeds"]),
+            "students": tuple(given["students"]),
+            "log": tuple(given["log"]),
+        }
+    )
 
 
 def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:

@@ -13,6 +13,7 @@ from torch import Tensor
 from vlbench.artifacts.artifact import Artifact, DistilledPairs, Selection
 from vlbench.artifacts.soft_targets import PARTS, Targets
 from vlbench.methods.context import JobState
+from vlbench.progress import SilentObserver
 from vlbench.registry.guard import Contained, contained
 from vlbench.registry.invoke import construct, line_of
 from vlbench.runs.meter import Meter
@@ -84,7 +85,7 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
 def _reported(context: Context) -> tuple[dict[str, list[float]], dict[str, Setting]]:
     """Curves and settings; put in once more through their door, whatever the method did to them."""
     curves, settings = context.curves, context.resolved
-    context.curves, context.resolved = {}, {}
+    context.curves, context.resolved, context.observer = {}, {}, SilentObserver()  # which saw the curves already
     for name, values in curves.items():
         for value in values:
             context.curve(name, value)

@@ -30,7 +30,7 @@ from vlbench.runs.jobs import Job
 from vlbench.runs.method_call import Condensed, MethodQuitError, plain, run_method
 
 if TYPE_CHECKING:
-    from vlbench.progress import Observer
+    from vlbench.runs.observers import ObserverGroup
     from vlbench.runs.session import Session
 
 ABOUT = "about.json"
@@ -74,7 +74,7 @@ def in_own_process(session: Session, job: Job, folder: Path) -> Condensed:
         return _read(Path(name), child.returncode, time.monotonic() - began)
 
 
-def _follow(child: subprocess.Popen[bytes], source: int, observer: Observer, limit_s: float) -> None:
+def _follow(child: subprocess.Popen[bytes], source: int, observer: ObserverGroup, limit_s: float) -> None:
     """Pass on what the child tells of its progress, until it ends."""
     began, rest = time.monotonic(), b""
     while True:
@@ -96,13 +96,15 @@ def _follow(child: subprocess.Popen[bytes], source: int, observer: Observer, lim
             )
 
 
-def _tell(observer: Observer, line: bytes) -> None:
+def _tell(observer: ObserverGroup, line: bytes) -> None:
     with contextlib.suppress(ValueError, TypeError):  # a line that is none of ours
         kind, *rest = json.loads(line)
         if kind == "phase" and len(rest) == 3 and (rest[1] is None or isinstance(rest[1], int)):
             observer.phase(str(rest[0]), rest[1], str(rest[2]))
         elif kind == "advance" and len(rest) == 2 and isinstance(rest[0], int):
             observer.advance(rest[0], str(rest[1]))
+        elif kind == "step" and len(rest) == 3 and isinstance(rest[1], int):
+            observer.step(str(rest[0]), rest[1], float(rest[2]))
         elif kind in ("done", "message") and len(rest) == 1:
             getattr(observer, kind)(str(rest[0]))
 
@@ -176,6 +178,9 @@ class _Sender:
     def advance(self, steps: int = 1, note: str = "") -> None:
         self._send("advance", steps, note)
 
+    def step(self, name: str, step: int, value: float) -> None:
+        self._send("step", name, step, value)
+
     def done(self, message: str = "") -> None:
         self._send("done", message)
 
@@ -209,7 +214,7 @@ def main(text: str) -> None:
     from vlbench.runs.session import Session
 
     asked = json.loads(text)
-    made, request = Path(asked["made"]), dataclasses.replace(request_of(asked), isolate=False)
+    made, request = Path(asked["made"]), dataclasses.replace(request_of(asked), isolate=False, log=())
     torch.set_num_threads(asked["threads"])
     with offline() if asked["offline"] else nullcontext(), _told(made):
         registry = load_registry(asked["plugin_files"])

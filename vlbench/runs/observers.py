@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError
@@ -16,20 +17,35 @@ if TYPE_CHECKING:
 
 
 class ObserverGroup:
-    """An observer that passes phases and records on to plugins. One that raises is named and dropped.
+    """An observer that passes phases, step values and records on to plugins. One that raises is named and dropped.
 
     Args:
         registry: knows the observers that plugins declare.
-        own: the command's observer; it alone sees single steps.
+        own: the command's observer; it alone is asked to count steps.
+        asked: names of those that are made by request only.
+
+    Attributes:
+        folder: of the row that is made; observers are given it with what they receive.
+
+    Raises:
+        UnknownNameError: an asked one is not declared.
+        PluginError: an asked one cannot be made.
     """
 
-    def __init__(self, registry: Registry, own: Observer) -> None:
+    def __init__(self, registry: Registry, own: Observer, asked: Sequence[str] = ()) -> None:
         self._registry, self._own = registry, own
+        self.folder: Path | None = None
         self._others: dict[str, Any] = {}
-        for name in registry.all("observer"):
+        for name in asked:
+            registry.get("observer", name)
+        for name, spec in registry.all("observer").items():
+            if spec.by_request and name not in asked:
+                continue
             try:
                 self._others[name] = call(registry, "observer", name)
             except PluginError as error:
+                if name in asked:
+                    raise
                 self._dismiss(name, error)
 
     def phase(self, name: str, total: int | None = None, detail: str = "") -> None:
@@ -45,16 +61,28 @@ class ObserverGroup:
     def message(self, text: str) -> None:
         self._own.message(text)
 
+    def step(self, name: str, step: int, value: float) -> None:
+        """Pass on one value of a curve that a method reports."""
+        own = getattr(self._own, "step", None)
+        if own is not None:
+            own(name, step, value)
+        self._tell("step", {"name": name, "step": step, "value": value})
+
     def record(self, record: Record) -> None:
         """Give a copy of a written record to those that plugins declare."""
         self._tell("record", {"record": record})
 
+    def found(self, record: Record) -> None:
+        """Give a copy of a record that was finished before this command."""
+        self._tell("found", {"record": record})
+
     def _tell(self, what: str, offered: Mapping[str, object]) -> None:
+        given = {**offered, "folder": self.folder}
         for name, other in list(self._others.items()):
             try:
                 with attributed_to(self._registry, "observer", name):
                     if hasattr(other, what):
-                        call_with_accepted(getattr(other, what), copy.deepcopy(dict(offered)))
+                        call_with_accepted(getattr(other, what), copy.deepcopy(given))
             except PluginError as error:
                 self._dismiss(name, error)
 
@@ -78,6 +106,11 @@ class Reporter:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self._observer.advance(int(steps), str(note))
+
+    def step(self, name: str, step: int, value: float) -> None:
+        observe = getattr(self._observer, "step", None)
+        if observe is not None:
+            observe(str(name), int(step), float(value))
 
     def done(self, message: str = "") -> None:
         self._observer.done(str(message))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vlbench.artifacts.artifact import ITEMS, Artifact, DistilledPairs
+from vlbench.artifacts.artifact import ITEMS, Artifact, DistilledPairs, Selection
 from vlbench.data.pairs import Split
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.evaluation.retrieval import Ranks, direction
@@ -50,6 +50,22 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     _write_pixels(folder / "preview.npy", shown)
     content = {"captions": captions, "caption_source": source}
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
+    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        _write_start(folder, artifact.start, train, artifact_cosines(artifact, train, evaluator))
+
+
+def _write_start(folder: Path, start: Selection, train: Split, cosines: Sequence[float]) -> None:
+    """Write ``start.npy`` and ``start.json``: the real pairs that the first learned ones began with, in their order.
+
+    ``cosines`` are those of the learned texts to the captions that the preview shows for them.
+    """
+    first, second = train.items
+    shown = pictures(start, train, first, most=MOST)
+    assert shown is not None  # the learned ones are pictures of the same side
+    _write_pixels(folder / "start.npy", shown)
+    captions = [train.items[second][text] for text in train.pairs[start.indices[:MOST], 1].tolist()]
+    content = {"captions": captions, "cosines": [round(value, 4) for value in cosines]}
+    write_whole(folder / "start.json", json.dumps(content, indent=1).encode())
 
 
 def pictures(artifact: Artifact, train: Split, side: str, *, most: int) -> Tensor | None:
@@ -142,20 +158,33 @@ def _small(pictures: Tensor) -> Tensor:
 @torch.no_grad()
 def nearest_texts(artifact: Artifact, train: Split, evaluator: Evaluator, *, most: int) -> tuple[list[str], str]:
     """Texts of the first ``most`` pairs and where they come from: the pairs' ``own``, or the ``nearest`` train text."""
-    student, tower_inputs = evaluator.student, evaluator.tower_inputs["train"]
-    side = student.sides[1]
+    side = evaluator.student.sides[1]
     texts = train.items[side]
     if not isinstance(artifact, DistilledPairs) and side not in artifact.mean_sides:
         return [texts[i] for i in train.pairs[artifact.indices[:most], 1].tolist()], "own"
+    nearest, _ = _nearest(artifact, len(texts), evaluator, most)
+    return [texts[i] for i in nearest.tolist()], "nearest"
+
+
+def artifact_cosines(artifact: Artifact, train: Split, evaluator: Evaluator) -> list[float]:
+    """How near the texts of the first pairs are to the train texts that are shown for them."""
+    return _nearest(artifact, len(train.items[evaluator.student.sides[1]]), evaluator, MOST)[1].tolist()
+
+
+@torch.no_grad()
+def _nearest(artifact: Artifact, texts: int, evaluator: Evaluator, most: int) -> tuple[Tensor, Tensor]:
+    """Position of the train text with the highest cosine to each text of the first pairs, and that cosine."""
+    student, tower_inputs = evaluator.student, evaluator.tower_inputs["train"]
+    side = student.sides[1]
     data = training_set(artifact, student, tower_inputs)
     queries = F.normalize(data.tower_inputs(torch.arange(min(most, len(artifact))))[side], dim=-1)
     best = torch.full((len(queries),), -2.0, device=queries.device)
     nearest = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
-    for part in torch.arange(len(texts)).split(8192):
+    for part in torch.arange(texts).split(8192):
         value, at = (queries @ F.normalize(tower_inputs.take(side, part), dim=-1).T).max(1)
         better = value > best
         best[better], nearest[better] = value[better], at[better] + int(part[0])
-    return [texts[i] for i in nearest.tolist()], "nearest"
+    return nearest, best
 
 
 @torch.no_grad()

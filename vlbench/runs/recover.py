@@ -20,7 +20,8 @@ from vlbench.records.record import FoundRecord, Record, read_record
 
 ARTIFACT = ("artifact.json", "artifact.safetensors")
 PICTURES = ("preview.npy", "preview.json")
-FILES = (RECORD, RANKS, *ARTIFACT, *PICTURES, "hits.json", "hits.npy", "audit.json")
+START = ("start.npy", "start.json")
+FILES = (RECORD, RANKS, *ARTIFACT, *PICTURES, *START, "hits.json", "hits.npy", "audit.json")
 """Files of a run that carry a hash."""
 UNMENDED = (RECORD, *ARTIFACT)
 """Without these a run is made from the beginning; the others follow from them."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vlbench.errors import OptionError
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -24,6 +26,10 @@ class RunRequest:
         students: declared students that score each artifact beside the protocol's; no method sees them.
         isolate: each method runs in a process of its own.
         time_limit_s: seconds after which that process is stopped; 0: never.
+        log: observers that are made by request, by name.
+
+    Raises:
+        OptionError: a seed is no whole number of at least 0, or the time limit is no number of at least 0.
     """
 
     suite: str = "scenes"
@@ -37,6 +43,14 @@ class RunRequest:
     students: tuple[str, ...] = ()
     isolate: bool = False
     time_limit_s: float = 0.0
+    log: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for seed in self.seeds:
+            if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+                raise OptionError(f"seed {seed!r:.60} is not a whole number of at least 0.")
+        if not self.time_limit_s >= 0:  # which NaN is not
+            raise OptionError(f"time limit {self.time_limit_s!r} is not a number of seconds. Give 0 for none.")
 
 
 AS_RECORDED = RunRequest(suite="")

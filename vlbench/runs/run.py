@@ -29,6 +29,7 @@ def run(
     device: str = "auto",
     executor: str = "serial",
     plugins: Sequence[str] = (),
+    log: Sequence[str] = (),
     observer: Observer | None = None,
     progress: bool = True,
 ) -> RunRecord:
@@ -47,6 +48,7 @@ def run(
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         executor: how rows are run, by name.
         plugins: plugin files.
+        log: trackers, as in ``["tensorboard"]``.
         observer: receives progress instead of standard error.
         progress: say on standard error what is done and how long it will take.
 
@@ -79,6 +81,7 @@ def run(
         executor=registry.get("executor", executor).name,
         data=_folder(data),
         students=tuple(students),
+        log=tuple(log),
     )
     parsed = [Budget.parse(budget)]
     watching = _watching(observer, progress)

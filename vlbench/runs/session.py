@@ -24,7 +24,9 @@ from vlbench.records.record import Environment
 from vlbench.registry.invoke import construct
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
+from vlbench.runs.heartbeat import Beating
 from vlbench.runs.observers import ObserverGroup, Reporter
+from vlbench.runs.timings import Timings
 from vlbench.seeds import SeedTree
 from vlbench.students.build import StudentBuilder, StudentConfig
 from vlbench.students.losses import INFO_NCE
@@ -53,7 +55,8 @@ class Session:
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
         self.registry, self.request = registry, request
-        self.observer = ObserverGroup(registry, observer)
+        self.beating = Beating(observer)
+        self.observer = ObserverGroup(registry, self.beating, request.log)
         self.protocol = load_protocol(request.suite, registry, request.overrides)
         self.cache = Cache(default_cache(), self.observer.message)
         self.device = choose_device(request.device)
@@ -94,6 +97,11 @@ class Session:
         for note in dataset.notes:
             self.observer.message(f"data: {note}")
         return dataset
+
+    @cached_property
+    def timings(self) -> Timings:
+        """How long rows of the protocol took on this device before."""
+        return Timings(self.cache.root, self.protocol.hash, self.device)
 
     @cached_property
     def data_warnings(self) -> list[str]:

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from vlbench.cli.main import main
-from vlbench.errors import BudgetError, PluginError
+from vlbench.errors import PluginError
 from vlbench.registry.loader import load_registry
-from vlbench.runs.executors import execute
+from vlbench.runs.executors import Needs, Unit, execute
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -58,18 +58,65 @@ def test_what_child_processes_make_is_what_a_serial_run_makes(tmp_path: Path, mo
     monkeypatch.setenv("VLBENCH_JOURNAL", str(tmp_path / "journal"))
     side_by_side = run("processes")
     makers = {json.loads(line)["process"] for line in (tmp_path / "journal").read_text().splitlines()}
-    assert len(makers) == 2
+    assert len(makers) == 3  # the parent reads the data, and makes no row
     assert side_by_side == run("serial")
     assert len(side_by_side) == 2
 
 
-def test_a_row_whose_process_failed_is_made_again_so_that_its_error_is_told() -> None:
-    def broken() -> None:
-        raise BudgetError("too many")
+def test_a_row_whose_process_failed_is_not_made_again_in_the_parent(tmp_path: Path) -> None:
+    def never() -> str:
+        raise AssertionError("made in the parent")
 
-    commands = [[], [sys.executable, "-c", "exit(1)"]]
-    with pytest.raises(BudgetError, match="too many"):
-        execute(load_registry(), "processes", [lambda: None, broken], commands)
+    log = str(tmp_path / "logs" / "0.log")
+    words = [sys.executable, "-c", "import os; print('said', flush=True); os.abort()"]
+    unit = Unit(never, Needs("one", log=log), words, lambda ended: ended)
+    assert execute(load_registry(), "processes", [unit]) == ["signal 6 ended it"]
+    assert "said" in Path(log).read_text()
+
+
+def test_each_child_sees_one_of_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    code = "import os, time; time.sleep(0.5); print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    logs = [str(tmp_path / f"{index}.log") for index in range(2)]
+    units = [Unit(str, Needs("", device="cuda", log=log), [sys.executable, "-c", code], str) for log in logs]
+    execute(load_registry(), "processes", units)
+    assert sorted(Path(log).read_text().strip() for log in logs) == ["3", "5"]
+
+
+def test_a_method_that_fails_or_dies_in_its_process_is_a_record_and_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, fault in (("raises", "raise ValueError('broken')"), ("dies", "os.kill(os.getpid(), 9)")):
+        code = f"{name} = type('M', (vlbench.Method,), {{'condense': lambda *_: {name}_body()}})"
+        Path(f"{name}_plugin.py").write_text(FAULTY.format(name=name, fault=fault, code=code))
+    words = ["--plugin", "raises_plugin.py", "--plugin", "dies_plugin.py", "run", "--suite", "scenes-mini"]
+    words += ["--budget", "20", "--method", "raises,dies", "--out", "runs", "--executor", "processes", "--json"]
+    done = CliRunner().invoke(main, [*words, *(word for change in QUICK for word in ("--set", change))])
+    assert done.exit_code == 1
+    raised, died = json.loads(done.stdout)
+    assert (raised["status"], died["status"]) == ("failed", "failed")
+    assert raised["message"].startswith("ValueError: broken")
+    assert "signal 9 ended it" in died["message"]
+    tries = [len(Path(f"{name}.tries").read_text()) for name in ("raises", "dies")]
+    assert tries == [1, 1]
+
+
+FAULTY = """
+import os
+import vlbench
+
+def {name}_body():
+    with open("{name}.tries", "a") as file:
+        file.write("x")
+    {fault}
+
+{code}
+
+@vlbench.hookimpl
+def vlbench_methods():
+    return [vlbench.MethodSpec("{name}", "{name}_plugin:{name}", "selection", "For a test.")]
+"""
 
 
 def wait_for(condition) -> bool:
@@ -101,8 +148,9 @@ def test_a_row_is_asked_for_when_its_process_has_ended_and_no_more_run_than_allo
         begun.append(len(list(tmp_path.glob("*.begun"))))
         return (tmp_path / f"{index}.done").exists()
 
-    made = execute(load_registry(), "processes", [lambda i=i: row(i) for i in range(5)], commands)
-    assert made == [False, True, True, True, True]  # the first is made here
+    units = [Unit(lambda i=i: row(i), words=commands[i]) for i in range(5)]
+    made = execute(load_registry(), "processes", units)
+    assert all(made)
     assert max(begun) <= 2
 
 
@@ -115,13 +163,14 @@ def test_an_interrupt_ends_the_processes(tmp_path: Path, monkeypatch: pytest.Mon
         assert wait_for(lambda: at.exists() and at.read_text())
         raise KeyboardInterrupt
 
-    commands = [[], [sys.executable, "-c", ""], [sys.executable, "-c", sleeping, str(at)]]
+    units = [Unit(interrupted, words=[sys.executable, "-c", ""])]
+    units += [Unit(lambda: None, words=[sys.executable, "-c", sleeping, str(at)])]
     with pytest.raises(KeyboardInterrupt):
-        execute(load_registry(), "processes", [lambda: None, interrupted, lambda: None], commands)
+        execute(load_registry(), "processes", units)
     assert not is_alive(int(at.read_text()))
 
 
 def test_a_number_of_workers_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLBENCH_WORKERS", "all")
     with pytest.raises(PluginError, match="VLBENCH_WORKERS=all is no number of at least 1"):
-        execute(load_registry(), "processes", [lambda: None], [[]])
+        execute(load_registry(), "processes", [Unit(lambda: None)])

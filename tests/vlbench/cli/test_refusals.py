@@ -115,7 +115,10 @@ def test_a_suite_that_is_none_is_one_line(tmp_path: Path, kind: str) -> None:
     "more",
     [["--seed", "9" * 5000], ["--budget", "9" * 5000], ["--suite", "x" * 5000], ["--suite", "x" * 5000 + ".toml"],
      ["--method", "y" * 5000], ["-o", "z" * 5000], ["--set", "training.seeds=" + "[" * 3000], ["--device", "w" * 5000],
-     ["--set", "training.seeds=" + "9" * 5000], ["--set", "=" * 100], ["--students", "s" * 5000]],
+     ["--set", "training.seeds=" + "9" * 5000], ["--time-limit", "nan"],
+     ["--set", "students.convnet.temperature=" + "9" * 400], ["--set", "students.convnet.temperature=true"],
+     ["--set", "students.convnet.learn_temperature='false'"], ["--set", "students.convnet.temperature=nan"],
+     ["--set", "=" * 100], ["--students", "s" * 5000]],
     ids=lambda more: f"{more[0]} {more[1][:20]}",
 )  # fmt: skip
 def test_an_endless_word_is_one_line(tmp_path: Path, more: list[str]) -> None:

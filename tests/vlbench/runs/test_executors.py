@@ -9,7 +9,7 @@ import pytest
 
 from vlbench.errors import BudgetError
 from vlbench.registry.loader import load_registry
-from vlbench.runs.executors import execute
+from vlbench.runs.executors import Unit, execute
 
 PLUGIN = """
 import vlbench
@@ -48,9 +48,9 @@ def test_rows_never_overlap_keep_their_order_and_an_error_of_one_is_raised(tmp_p
         raise BudgetError("too many")
 
     rows = [lambda index=index: row(index) for index in range(8)]
-    assert execute(registry, executor, rows) == [index * index for index in range(8)]
+    assert execute(registry, executor, [Unit(row) for row in rows]) == [index * index for index in range(8)]
     with pytest.raises(BudgetError, match="too many"):
-        execute(registry, executor, [*rows[:2], broken])
+        execute(registry, executor, [Unit(row) for row in [*rows[:2], broken]])
 
 
 def test_what_changes_the_process_while_a_row_is_made_is_put_back_and_said(capsys: pytest.CaptureFixture[str]):
@@ -60,6 +60,6 @@ def test_what_changes_the_process_while_a_row_is_made_is_put_back_and_said(capsy
         torch.set_default_dtype(torch.float64)  # as a thread would, which an earlier row left running
         return torch.ones(1).dtype
 
-    found = execute(load_registry(), "serial", [disturbed, lambda: torch.ones(1).dtype])
+    found = execute(load_registry(), "serial", [Unit(disturbed), Unit(lambda: torch.ones(1).dtype)])
     assert found == [torch.float64, torch.float32]
     assert "While row 0 was made, a thread of a plugin changed torch default dtype" in capsys.readouterr().err
