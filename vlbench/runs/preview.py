@@ -40,7 +40,8 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     shown = pictures(artifact, train, first, most=MOST)
     if shown is None:
         return
-    if isinstance(train.items[second], list):
+    in_words = isinstance(train.items[second], list)
+    if in_words:
         captions, source = nearest_texts(artifact, train, evaluator, most=MOST)
     else:
         below = pictures(artifact, train, second, most=MOST)
@@ -50,7 +51,7 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     _write_pixels(folder / "preview.npy", shown)
     content = {"captions": captions, "caption_source": source}
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
-    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
+    if in_words and isinstance(artifact, DistilledPairs) and artifact.start is not None:
         _write_start(folder, artifact.start, train, artifact_cosines(artifact, train, evaluator))
 
 
