@@ -1,7 +1,8 @@
 """What a distilled set comes to in train items: its texts as the nearest captions, its pairs as the nearest real ones.
 
-``readable`` has the learned pictures with the nearest train captions: what a text export holds. ``nearest-real`` has the
-nearest real pair for each learned one: what is left where nothing learned may be kept. Both are scored as any other row.
+``readable`` has the learned pictures with the nearest train captions: what a text export holds. ``nearest-real`` has
+the nearest real pair for each learned one: what is left where nothing learned may be kept. Both are scored as any other
+row.
 """
 
 from __future__ import annotations
