@@ -105,13 +105,15 @@ def main() -> None:
     """Decode with each, in turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", nargs="?", type=int, default=2_000)
-    count = parser.parse_args().count
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    count = options.count
     paths = make(Path(tempfile.gettempdir()) / f"vlbench-jpegs-{WIDTH}x{HEIGHT}", count)
     seconds: dict[str, list[float]] = {name: [] for name in readers()}
     with ProcessPoolExecutor(2) as pool:
         for name in seconds:  # imports are no part of it
             list(pool.map(work, [name] * 8, paths[:8]))
-        for _ in range(ROUNDS):
+        for _ in range(options.rounds):
             for name, taken in seconds.items():
                 begin = time.perf_counter()
                 list(pool.map(work, [name] * count, paths, chunksize=50))
