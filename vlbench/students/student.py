@@ -28,6 +28,7 @@ from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, build_head, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.pair_loss import pair_loss
 from vlbench.students.precision import FLOAT32, computing
 
 Parameters = dict[str, Tensor]
@@ -179,10 +180,14 @@ class Tower:
             )
         return self.standardise.forward(features)
 
+    def project(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
+        """Of a linear tower: tower inputs -> embeddings of any length [item, embedding]."""
+        return F.linear(tower_inputs, parameters[self.side].view(-1, self.width))
+
     def embed(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
         """Entries -> embeddings of unit length [item, embedding], as a function of the flat vectors."""
         if self.linear:  # the module is not touched, so that students can be trained at the same time
-            return F.normalize(F.linear(tower_inputs, parameters[self.side].view(-1, self.width)), dim=-1)
+            return F.normalize(self.project(tower_inputs, parameters), dim=-1)
         named: dict[str, Tensor] = {}
         for name, flat in self.branches.items():
             named.update(flat.named(parameters[name]))
@@ -301,11 +306,15 @@ class Student:
                 matches i alone.
             objective: stands in for the student's own: ``info-nce`` or ``wbce``.
         """
-        one, two = (self.embed(side, tower_inputs[side], parameters) for side in self.sides)
         learned = TEMPERATURE in self.branches and temperature is None
-        fixed = temperature or self.temperature
+        fixed, objective = temperature or self.temperature, objective or self.objective
+        soft = targets is not None and targets.requires_grad
+        if self.two_linear_heads and objective == INFO_NCE and not learned and not soft:
+            one, two = (self.towers[side].project(tower_inputs[side], parameters) for side in self.sides)
+            return pair_loss(one, two, fixed, targets)
+        one, two = (self.embed(side, tower_inputs[side], parameters) for side in self.sides)
         logits = one @ two.T * parameters[TEMPERATURE].exp() if learned else one @ two.T / fixed
-        return LOSSES[objective or self.objective](logits, targets)
+        return LOSSES[objective](logits, targets)
 
     def gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None
