@@ -212,13 +212,14 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision"}, where)
+    _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision", "micro_batch"}, where)
     return StudentConfig(
         towers,
         float(rest.get("temperature", 0.07)),
         bool(rest.get("learn_temperature", False)),
         rest.get("loss", INFO_NCE),
         rest.get("precision", FLOAT32),
+        rest.get("micro_batch", 0),
     )
 
 

@@ -28,6 +28,7 @@ from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, build_head, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.micro_batch import in_micro_batches
 from vlbench.students.pair_loss import pair_loss
 from vlbench.students.precision import FLOAT32, computing
 
@@ -129,8 +130,11 @@ class Tower:
         tensor(True)
     """
 
-    def __init__(self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise) -> None:
+    def __init__(
+        self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise, *, micro_batch: int = 0
+    ) -> None:
         self.side, self.config, self.standardise = side, config, standardise
+        self._micro_batch = micro_batch
         self.encoder = encoder
         self.width, self.space = encoder.width, f"features:{encoder.identity}"
         self.frozen = config.train == "frozen"
@@ -191,8 +195,31 @@ class Tower:
         named: dict[str, Tensor] = {}
         for name, flat in self.branches.items():
             named.update(flat.named(parameters[name]))
-        out: Tensor = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
+        if self._micro_batch and not self.frozen:
+            out = self._embed_in_micro_batches(tower_inputs, parameters, named)
+        else:
+            out = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
         return F.normalize(out.float() if out.dtype == torch.bfloat16 else out, dim=-1)
+
+    def _embed_in_micro_batches(self, tower_inputs: Tensor, parameters: Parameters, named: dict[str, Tensor]) -> Tensor:
+        """The encoder sees some items at a time; the head, which may drop out, all of them."""
+        front, layouts = self.trained[:2], list(self.branches.values())
+
+        def encode(some: Tensor, *flats: Tensor) -> Tensor:
+            given = {
+                key: value
+                for layout, flat in zip(layouts, flats, strict=True)
+                for key, value in layout.named(flat).items()
+            }
+            features: Tensor = functional_call(front, {k: v for k, v in given.items() if k.startswith("0.")}, (some,))
+            return features
+
+        features = in_micro_batches(
+            encode, tower_inputs, [parameters[name] for name in self.branches], self._micro_batch
+        )
+        of_head = {name.removeprefix("2."): value for name, value in named.items() if name.startswith("2.")}
+        out: Tensor = functional_call(self.head, of_head, (features,)) if of_head else self.head(features)
+        return out
 
     def to(self, device: str | torch.device) -> Tower:
         """Move everything to a device, in place."""
