@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vlbench.matching import Inputs, Parameters, Segment, match, matching_loss
+from vlbench.matching import Segment, match, matching_loss
+from vlbench.matching.gradient import Inputs, Parameters
 from vlbench.runs.meter import Meter
 from vlbench.students.functional import FlatParameters
 from vlbench.students.micro_batch import in_micro_batches
