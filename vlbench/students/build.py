@@ -37,6 +37,8 @@ class StudentConfig:
         learn_temperature: it is trained too, from there on, as the branch ``temperature``.
         precision: ``float32``; ``tf32`` and ``bf16`` for trained encoders, see :mod:`vlbench.students.precision`.
         loss: ``info-nce`` or ``wbce``, see :mod:`vlbench.students.losses`.
+        micro_batch: items of a trained encoder whose graph is held at a time, see
+            :mod:`vlbench.students.micro_batch`; 0: those of a whole batch.
     """
 
     towers: dict[str, TowerConfig]
@@ -44,8 +46,11 @@ class StudentConfig:
     learn_temperature: bool = False
     loss: str = INFO_NCE
     precision: str = FLOAT32
+    micro_batch: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.micro_batch, bool) or not isinstance(self.micro_batch, int) or self.micro_batch < 0:
+            raise ProtocolError(f"micro_batch = {self.micro_batch!r} is not allowed: a number of items, or 0 for all.")
         if self.loss not in LOSSES:
             raise ProtocolError(f"loss = {self.loss!r} is not allowed. Allowed: {', '.join(LOSSES)}.")
         if self.precision not in PRECISIONS:
@@ -86,7 +91,10 @@ class StudentBuilder:
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.
         with torch.random.fork_rng(devices=[]):
-            towers = {side: self._tower(f"{name}.{side}", side, config.towers[side]) for side in self.dataset.sides}
+            towers = {
+                side: self._tower(f"{name}.{side}", side, config.towers[side], config.micro_batch)
+                for side in self.dataset.sides
+            }
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
             raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
@@ -100,7 +108,7 @@ class StudentBuilder:
             device=self.device,
         )
 
-    def _tower(self, place: str, side: str, config: TowerConfig) -> Tower:
+    def _tower(self, place: str, side: str, config: TowerConfig, micro_batch: int) -> Tower:
         encoder = self.make_encoder(config)
         probe(Probed(f"students.{place}", config.encoder, encoder, self._some(side), self.device))
         items = self.dataset.split("train").items[side]
@@ -110,7 +118,8 @@ class StudentBuilder:
             statistics = self._of_stored(encoder, side, config.standardise)
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
-        return Tower(side, config, encoder, statistics, head=self.make_head(config.head, encoder.width))
+        head = self.make_head(config.head, encoder.width)
+        return Tower(side, config, encoder, statistics, head=head, micro_batch=micro_batch)
 
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
