@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, START
+from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, NEAREST_REAL, READABLE, START
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.board.table import CEILING, UNBUDGETED, Group, Row, Score
 from vlbench.budget import Budget
@@ -24,6 +24,8 @@ DERIVED = {
     START: "the real pairs that it began with",
     AS_MANY_BYTES: "as many random pairs as fit in its bytes",
     AS_MANY_PAIRS: "as many random pairs as it has",
+    READABLE: "its pictures with the nearest train captions, as text exports hold them",
+    NEAREST_REAL: "the real pair nearest to each of its pairs",
 }
 """Part of a derived row's name -> what it is."""
 OF_DATA = "Data: "

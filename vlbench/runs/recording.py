@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,11 +30,13 @@ class Made:
         condensed: None for full data and chance, which no method makes.
         scored: None for chance, whose scores are computed.
         start: scores of the real pairs that a distillation started from, if any.
+        nearest: scores of train items near what was learned, by the name of the row.
     """
 
     condensed: Condensed | None = None
     scored: Scored | None = None
     start: Scored | None = None
+    nearest: dict[str, Start] = field(default_factory=dict)
 
 
 def asked_record(session: Session, job: Job) -> Record:
@@ -82,6 +84,7 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
         status="finished",
         cost=_cost(session, made.scored, made.condensed),
         start=_start(session, made),
+        nearest=made.nearest,
         warnings=[*blank.warnings, *_said_of_data(session)],
     )
     if made.condensed is None:
