@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -16,7 +15,7 @@ from PIL import Image
 from vlbench.analysis.plot import draw_board
 from vlbench.board.combine import read_table
 from vlbench.board.picture import read_preview, read_start
-from vlbench.board.table import Row
+from vlbench.board.table import Worth
 from vlbench.cli.main import main
 from vlbench.records.record import parse_record, write_record
 
@@ -54,20 +53,12 @@ def test_an_svg_holds_the_words_of_every_panel_as_text_and_is_the_same_twice(boa
     assert "worth" not in text  # no record holds it
 
 
-@dataclass(frozen=True)
-class Valued(Row):
-    worth: Any = None
-
-
 def test_what_scores_are_worth_is_a_panel_where_the_table_has_it(board: Path, tmp_path: Path):
-    table = read_table([board])
-    groups = [
-        replace(
-            group, ranked=tuple(Valued(**{**vars(row), "worth": SimpleNamespace(pairs=1234.0)}) for row in group.ranked)
-        )
-        for group in table.groups
-    ]
-    draw_board(replace(table, groups=tuple(groups)), tmp_path / "worth.svg")
+    table, worth = read_table([board]), Worth(1234.0, (1000.0, 1500.0))
+    groups = tuple(
+        replace(group, ranked=tuple(replace(row, worth=worth) for row in group.ranked)) for group in table.groups
+    )
+    draw_board(replace(table, groups=groups), tmp_path / "worth.svg")
     assert ">worth, random real pairs<" in (tmp_path / "worth.svg").read_text()
 
 
