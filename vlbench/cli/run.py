@@ -138,12 +138,12 @@ def command(
     from vlbench.runs.request import RunRequest
 
     registry = load(context)
-    if not methods or not budgets:
-        raise click.UsageError(_what_is_missing(registry, methods, budgets), context)
-    names = comma_list(methods)
+    names, sizes = comma_list(methods), comma_list(budgets)
+    if not names or not sizes:
+        raise click.UsageError(_what_is_missing(registry, names, sizes), context)
     for name in names:
         registry.get("method", name)
-    parsed = list(dict.fromkeys(map(Budget.parse, comma_list(budgets))))
+    parsed = list(dict.fromkeys(map(Budget.parse, sizes)))
     isolate = isolate or time_limit_s > 0
     if not isolate and any(registry.foreign_owner("method", name) for name in names):
         isolate = begin_again_where_it_dies()
@@ -197,8 +197,6 @@ def asked_for(
     return chosen
 
 
-RANKED_SEEDS = 3
-"""Seeds of a method that a ranked row has at least."""
 MOST_DIGITS = 18
 """Of a seed."""
 
@@ -238,6 +236,7 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
     from vlbench.board.render_text import render_text
+    from vlbench.board.statistics.samples import DISTILLATION_SEEDS
     from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
@@ -249,8 +248,11 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     finished = [record for record in asked if record.status == "finished"]
     if finished:
         click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0].id)}")
-    if any(not record.deterministic for record in finished) and len({record.seed for record in asked}) < RANKED_SEEDS:
-        seeds = ",".join(map(str, range(RANKED_SEEDS)))
+    if (
+        any(not record.deterministic for record in finished)
+        and len({record.seed for record in asked}) < DISTILLATION_SEEDS
+    ):
+        seeds = ",".join(map(str, range(DISTILLATION_SEEDS)))
         click.echo(f"For a row that is ranked: the same command with --seed {seeds}")
 
 

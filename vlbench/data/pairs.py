@@ -140,13 +140,33 @@ def _taking(split: Split, sides: Sequence[str], columns: list[int]) -> Split:
     return Split({side: split.items[side] for side in sides}, pairs, names)
 
 
+def _check_items(where: str, items: Items) -> None:
+    """One tensor of real numbers, or texts: not one text, which is a sequence too, nor whatever can be iterated."""
+    import torch
+
+    if isinstance(items, torch.Tensor):
+        if items.is_complex() or items.dtype == torch.bool:
+            raise DataError(f"{where}: items are {items.dtype}, expected whole or real numbers.")
+        return
+    if isinstance(items, str | bytes):
+        raise DataError(f"{where}: items are one {type(items).__name__}; they are one tensor, or a list of str.")
+    other = next((type(item).__name__ for item in items if not isinstance(item, str)), "")
+    if other:
+        raise DataError(f"{where}: an item is a {other}; items are one tensor, or a list of str.")
+
+
 def _check_split(where: str, split: Split, sides: tuple[str, ...]) -> None:
     if set(split.items) != set(sides):
         raise DataError(f"{where}: items of sides {sorted(split.items)}, expected {sorted(sides)}.")
     if split.pairs.ndim != 2 or split.pairs.shape[1] != len(sides) or len(split.pairs) == 0:
         found = list(split.pairs.shape)
         raise DataError(f"{where}: pairs have shape {found}, expected [pair, {len(sides)}] with at least one pair.")
+    if str(split.pairs.dtype) != "torch.int64":
+        raise DataError(f"{where}: pairs are {split.pairs.dtype}, expected torch.int64.")
     for column, side in enumerate(sides):
+        _check_items(f"{where}/{side}", split.items[side])
+        if split.names.get(side) and len(split.names[side]) != split.count(side):
+            raise DataError(f"{where}/{side}: {len(split.names[side])} names of {split.count(side)} items.")
         low, high = int(split.pairs[:, column].min()), int(split.pairs[:, column].max())
         if low < 0 or high >= split.count(side):
             raise DataError(

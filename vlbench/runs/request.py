@@ -29,7 +29,7 @@ class RunRequest:
         log: observers that are made by request, by name.
 
     Raises:
-        OptionError: a seed is no whole number of at least 0, or the time limit is no number of at least 0.
+        OptionError: no seed, or one that is no whole number of at least 0; a time limit below 0 or NaN.
     """
 
     suite: str = "scenes"
@@ -46,6 +46,8 @@ class RunRequest:
     log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.seeds:
+            raise OptionError("no seed is given. Give one or more, as in --seed 0,1,2.")
         for seed in self.seeds:
             if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
                 raise OptionError(f"seed {seed!r:.60} is not a whole number of at least 0.")

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
+from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE, LOSSES
 from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
+from vlbench.students.stored import is_stored, stored_not_finite, stored_standardise, stored_statistics
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class StudentConfig:
         learn_temperature: it is trained too, from there on, as the branch ``temperature``.
         precision: ``float32``; ``tf32`` and ``bf16`` for trained encoders, see :mod:`vlbench.students.precision`.
         loss: ``info-nce`` or ``wbce``, see :mod:`vlbench.students.losses`.
+        micro_batch: items of a trained encoder whose graph is held at a time, see
+            :mod:`vlbench.students.micro_batch`; 0: those of a whole batch.
     """
 
     towers: dict[str, TowerConfig]
@@ -42,8 +46,11 @@ class StudentConfig:
     learn_temperature: bool = False
     loss: str = INFO_NCE
     precision: str = FLOAT32
+    micro_batch: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.micro_batch, bool) or not isinstance(self.micro_batch, int) or self.micro_batch < 0:
+            raise ProtocolError(f"micro_batch = {self.micro_batch!r} is not allowed: a number of items, or 0 for all.")
         if self.loss not in LOSSES:
             raise ProtocolError(f"loss = {self.loss!r} is not allowed. Allowed: {', '.join(LOSSES)}.")
         if self.precision not in PRECISIONS:
@@ -61,12 +68,14 @@ class StudentBuilder:
         make_encoder: a tower's description -> its encoder (the registry's job).
         cache: keeps features of frozen encoders.
         device: where students live.
+        make_head: a head's description and the features it reads -> the head, with unset weights.
     """
 
     dataset: PairDataset
     make_encoder: Callable[[TowerConfig], Encoder]
     cache: Cache
     device: str = "cpu"
+    make_head: Callable[[HeadConfig, int], nn.Module] = build_head
 
     def student(self, name: str, config: StudentConfig) -> Student:
         """Build a student.
@@ -82,7 +91,10 @@ class StudentBuilder:
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.
         with torch.random.fork_rng(devices=[]):
-            towers = {side: self._tower(f"{name}.{side}", side, config.towers[side]) for side in self.dataset.sides}
+            towers = {
+                side: self._tower(f"{name}.{side}", side, config.towers[side], config.micro_batch)
+                for side in self.dataset.sides
+            }
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
             raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
@@ -96,14 +108,34 @@ class StudentBuilder:
             device=self.device,
         )
 
-    def _tower(self, place: str, side: str, config: TowerConfig) -> Tower:
+    def _tower(self, place: str, side: str, config: TowerConfig, micro_batch: int) -> Tower:
         encoder = self.make_encoder(config)
         probe(Probed(f"students.{place}", config.encoder, encoder, self._some(side), self.device))
+        items = self.dataset.split("train").items[side]
         if config.standardise == "none":
             statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
+        elif is_stored(encoder, items):
+            statistics = self._of_stored(encoder, side, config.standardise)
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
-        return Tower(side, config, encoder, statistics)
+        head = self.make_head(config.head, encoder.width)
+        return Tower(side, config, encoder, statistics, head=head, micro_batch=micro_batch)
+
+    def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
+        """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
+        items = self.dataset.split("train").items[side]
+        key = {"data": self.dataset.fingerprint, "split": "train", "side": side, "encoder": encoder.identity}
+
+        def compute() -> dict[str, Tensor]:
+            self._check_stored("train", side, encoder)
+            return stored_statistics(encoder, items)
+
+        return stored_standardise(self.cache.get("statistics", key, compute), mode)
+
+    def _check_stored(self, split: str, side: str, encoder: Encoder) -> None:
+        held = self.dataset.split(split)
+        if bad := stored_not_finite(held.items[side], held.names.get(side, ())):
+            raise _not_finite(split, side, bad, encoder)
 
     def _some(self, side: str) -> Items:
         """The first items of train."""
@@ -122,10 +154,7 @@ class StudentBuilder:
 
         def checked(features: Tensor) -> Tensor:
             if bad := which_not_finite(features, held.names.get(side, ())):
-                raise NotFiniteError(
-                    f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
-                    f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
-                )
+                raise _not_finite(split, side, bad, encoder)
             return features
 
         def compute() -> dict[str, Tensor]:
@@ -156,6 +185,11 @@ class StudentBuilder:
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
+        if tower.frozen and is_stored(tower.encoder, items):
+            if split != "train" or tower.config.standardise == "none":  # else its statistics were taken: it is finite
+                self._check_stored(split, tower.side, tower.encoder)
+            device = tower.standardise.mean.device
+            return lambda index: tower.from_features(tower.encoder.inputs(items[index.cpu()]).to(device))
         if tower.frozen:
             raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
             kept = tower.from_features(raw)
@@ -181,6 +215,13 @@ class StudentBuilder:
                     tower.encoder.module.eval()
 
         return tower_inputs
+
+
+def _not_finite(split: str, side: str, bad: str, encoder: Encoder) -> NotFiniteError:
+    return NotFiniteError(
+        f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
+        f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
+    )
 
 
 class TowerInputs:
