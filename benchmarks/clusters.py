@@ -75,10 +75,15 @@ def with_ray(folder: Path, *, small: bool) -> float:
     os.environ["RAY_ADDRESS"] = cluster.address
     runs = folder / "ray" / "runs"
 
+    def made() -> int:
+        return len(list(runs.glob("*/record.json")))
+
+    before = made()
+
     def kill(child: subprocess.Popen[bytes]) -> None:
-        while child.poll() is None and len(list(runs.glob("*/record.json"))) < 4:
+        while child.poll() is None and made() < before + 3:
             time.sleep(0.2)
-        print("a node is killed with", len(list(runs.glob("*/record.json"))), "rows made", flush=True)
+        print("a node is killed with", made(), "rows made", flush=True)
         cluster.remove_node(nodes[0], allow_graceful=False)
 
     try:

@@ -17,7 +17,7 @@ from vlbench_clips.layout import Layout, draw
 SIDES = ("video", "audio", "text")
 SIZES = {
     "full": {"train": 4_000, "val": 500, "test": 500},
-    "mini": {"train": 300, "val": 60, "test": 100},
+    "mini": {"train": 160, "val": 40, "test": 100},
 }
 _FORM = 1
 """Raised when the generator changes, so that what an older one made is not used."""

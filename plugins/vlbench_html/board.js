@@ -258,11 +258,11 @@
       const learned = make("img", { src: image, alt: caption, loading: "lazy" });
       if (!found.starts) return make("figure", {}, learned, make("figcaption", { title: caption }, caption));
       const start = make("img", { src: found.starts[index], alt: "the real picture it began with", loading: "lazy" });
-      const near = `${caption} (cosine ${number(found.cosines[index], 2)})`;
+      const near = `${number(found.cosines[index], 2)} · ${caption}`;
       return make("figure", {}, make("div", { class: "two" }, start, learned), make("figcaption", { title: near }, near));
     });
     const source = found.source === "nearest" ? "the train caption nearest to each text vector" : "each pair's own caption";
-    const left = found.starts ? " On the left the real picture it began with." : "";
+    const left = found.starts ? " On the left the real picture it began with; the number is the cosine of the text vector to that caption." : "";
     const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}, each with ${source}.${left}`;
     const look = `tiles${found.side < 100 ? " pixels" : ""}${found.starts ? " starts" : ""}`;
     return section("Pairs", make("p", { class: "hint" }, hint), make("div", { class: look }, ...tiles));

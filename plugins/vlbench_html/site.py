@@ -26,7 +26,9 @@ INDEX, BUNDLES = "index.html", "bundles"
 
 @click.command("site")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER")
+@click.option(
+    "--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the pages."
+)
 @click.option("--title", default="vlbench leaderboard", show_default=True, help="Heading of the first page.")
 @click.option("--bundles/--no-bundles", default=True, show_default=True, help="Offer each run that can be verified.")
 @click.pass_context

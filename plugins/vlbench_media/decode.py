@@ -48,11 +48,12 @@ def read_frames(path: Path, count: int, size: int, span: tuple[float, float] | N
     """
     with _open(path) as container:
         times = _times(container, path)
-        start, end = span or (times[0], times[-1] + 1e-6)
+        last = float(times[-1]) / max(len(times) - 1, 1)  # about how long the last frame is shown
+        start, end = span or (0.0, float(times[-1]) + last)
         inside = times[(times >= start - 1e-6) & (times < end + 1e-6)]
         if not len(inside):
             raise DataError(f"{path}: no frame from {start:g} to {end:g} s; it lasts {times[-1]:.1f} s. {_ADVICE}")
-        wanted = start + (np.arange(count) + 0.5) / count * (min(end, inside[-1] + 1e-6) - start)
+        wanted = start + (np.arange(count) + 0.5) / count * (min(end, inside[-1] + last) - start)
         chosen = np.searchsorted(inside, wanted, side="right").clip(1) - 1
         found = _decoded(container, {float(time) for time in inside[chosen]}, size)
     missing = [time for time in inside[chosen] if float(time) not in found]
@@ -72,10 +73,11 @@ def read_sound(path: Path, seconds: float, start: float = 0.0) -> NDArray[np.flo
         if not container.streams.audio:
             raise DataError(f"{path}: holds no sound. {_ADVICE}")
         stream = container.streams.audio[0]
-        resampler = media_library().AudioResampler(format="flt", layout="mono", rate=RATE)
+        # The layout stays as it is: FFmpeg's own way to mono is louder than the mean of the channels.
+        resampler = media_library().AudioResampler(format="fltp", rate=RATE)
         for frame in container.decode(stream):
-            parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-        parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
+            parts += [part.to_ndarray().mean(0) for part in resampler.resample(frame)]
+        parts += [part.to_ndarray().mean(0) for part in resampler.resample(None)]
         _check_whole(path, sum(map(len, parts)) / RATE, stream, container)
     sound = np.concatenate(parts)[round(start * RATE) :][: round(seconds * RATE)] if parts else np.empty(0)
     if not len(sound):

@@ -54,5 +54,5 @@ class TransformersOptions:
     """Any model that transformers loads."""
 
     name: str = vlbench.option(help="folder that save_pretrained wrote, or a name on the Hugging Face hub")
-    mean: float = vlbench.option(0.45, help="subtracted from values of 0 to 1")
+    mean: float = vlbench.option(0.45, minimum=0, maximum=1, help="subtracted from values of 0 to 1")
     std: float = vlbench.option(0.25, above=0, help="by which they are divided then")

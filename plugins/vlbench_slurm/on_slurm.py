@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,23 +29,43 @@ def on_slurm(run: Callable[..., None], commands: Sequence[Sequence[str]], needs:
         OptionError: submitit or Slurm is not installed, or VLBENCH_SLURM cannot be read.
     """
     given = settings(os.environ.get(VARIABLE, ""))
-    executor = opened(str(given.pop("cluster", "slurm")), Path(needs[0].log).parent / "slurm")
-    if "timeout_min" not in given:
-        given["timeout_min"] = minutes(needs)
+    cluster = str(given.pop("cluster", "slurm"))
+    executor = opened(cluster, Path(needs[0].log).parent / "slurm")
+    most = os.cpu_count() or 1 if cluster == "local" else len(needs)  # Slurm has a queue of its own
+    queue, waiting = list(range(len(needs))), dict[int, Any]()
     try:
-        executor.update_parameters(name="vlbench", **given)
-        jobs = executor.map_array(Row(), [list(words) for words in commands], [need.log for need in needs])
-    except Exception as error:  # submitit names an unknown parameter, and Slurm a partition that is none
-        raise vlbench.errors.OptionError(f"the jobs could not be submitted: {error}. Change {VARIABLE}.") from error
-    waiting = dict(enumerate(jobs))
-    try:
-        while waiting:
+        executor.update_parameters(name="vlbench", **{"timeout_min": minutes(needs), **given})
+        while queue or waiting:
+            free = queue[: most - len(waiting)]
+            del queue[: len(free)]
+            waiting |= submitted(executor, free, commands, needs)
             for index in [index for index, job in waiting.items() if job.done()]:
                 run(index, outcome(waiting.pop(index)))
             time.sleep(POLL_S if waiting else 0.0)
+    except (TypeError, ValueError, NameError) as error:  # submitit's, for a parameter that it does not know
+        raise vlbench.errors.OptionError(f"{error} Change {VARIABLE}.") from error
     finally:  # an error, or Ctrl-C: what jobs have stored so far is found by the next command
         for job in waiting.values():
             job.cancel()
+
+
+def submitted(
+    executor: Any, rows: Sequence[int], commands: Sequence[Sequence[str]], needs: Sequence[Any]
+) -> dict[int, Any]:
+    """An array of jobs: row -> job.
+
+    Raises:
+        OptionError: Slurm refuses them, as where a partition does not exist.
+    """
+    if not rows:
+        return {}
+    from submitit.core.utils import FailedJobError
+
+    words, logs = [list(commands[row]) for row in rows], [needs[row].log for row in rows]
+    try:
+        return dict(zip(rows, executor.map_array(Row(), words, logs), strict=True))
+    except (FailedJobError, subprocess.CalledProcessError) as error:
+        raise vlbench.errors.OptionError(f"the jobs could not be submitted: {error}. Change {VARIABLE}.") from error
 
 
 def opened(cluster: str, folder: Path) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, START
+from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, NEAREST_REAL, READABLE, START
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.board.table import CEILING, UNBUDGETED, Group, Row, Score
 from vlbench.budget import Budget
@@ -24,6 +24,8 @@ DERIVED = {
     START: "the real pairs that it began with",
     AS_MANY_BYTES: "as many random pairs as fit in its bytes",
     AS_MANY_PAIRS: "as many random pairs as it has",
+    READABLE: "its pictures with the nearest train captions, as text exports hold them",
+    NEAREST_REAL: "the real pair nearest to each of its pairs",
 }
 """Part of a derived row's name -> what it is."""
 OF_DATA = "Data: "
@@ -168,7 +170,7 @@ def notes(group: Group) -> list[str]:
         below = any(row.recovered is not None and row.recovered < 0 for row in rows)
         less = f" Below 0: worse than {group.floor} at the same budget." if below else ""
         lines.append(f"recovered = (row - {group.floor}) / (full - {group.floor}) in mean recall.{less}")
-    lines += _worth_notes(group)
+    lines += [*_worth_notes(group), *_tries_notes(rows)]
     if any(row.home is not None for row in rows):
         lines.append("home = mean recall on the student that methods saw; no method saw this one.")
     if group.directions:
@@ -187,6 +189,15 @@ def _worth_notes(group: Group) -> list[str]:
     if group.curve:
         return ["worth = random real pairs that train a student to the same score, with its 95 % interval."]
     return []
+
+
+def _tries_notes(rows: Sequence[Row]) -> list[str]:
+    """What the settings of ranked rows cost their authors."""
+    tries = {
+        row.method: max(record.tries for record in row.records) for row in rows if row.records and not row.baseline
+    }
+    said = [f"{name} {count}" for name, count in tries.items() if count]
+    return [f"Settings that were compared before the defaults were chosen: {', '.join(said)}."] if said else []
 
 
 def _warnings(rows: Sequence[Row]) -> list[str]:

@@ -216,10 +216,13 @@ def _run(
     registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest
 ) -> Sequence[Record]:
     from vlbench.cli.progress import observer
-    from vlbench.runs.pipeline import run_many
 
     try:
         with observer() as watching:
+            budget_texts = ", ".join(map(str, budgets))
+            watching.message(f"{', '.join(methods)} at budget {budget_texts} on {request.suite}")
+            from vlbench.runs.pipeline import run_many  # takes seconds: somebody waits already
+
             return run_many(registry, methods=methods, budgets=budgets, request=request, observer=watching)
     except KeyboardInterrupt as error:
         click.echo(
@@ -233,6 +236,7 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
     from vlbench.board.render_text import render_text
+    from vlbench.board.statistics.samples import DISTILLATION_SEEDS
     from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
@@ -244,6 +248,12 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     finished = [record for record in asked if record.status == "finished"]
     if finished:
         click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0].id)}")
+    if (
+        any(not record.deterministic for record in finished)
+        and len({record.seed for record in asked}) < DISTILLATION_SEEDS
+    ):
+        seeds = ",".join(map(str, range(DISTILLATION_SEEDS)))
+        click.echo(f"For a row that is ranked: the same command with --seed {seeds}")
 
 
 def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None:

@@ -1,4 +1,10 @@
-"""Encoders: timm, sentence-transformers, and the base of all. Light; for encoders that build on a timm model."""
+"""For encoders that build on a timm model, as one that reads the frames of a clip does.
+
+Examples:
+    >>> import vlbench
+    >>> vlbench.encoders.TimmEncoder(vlbench.encoders.TimmOptions("test_vit")).width
+    64
+"""
 
 from __future__ import annotations
 

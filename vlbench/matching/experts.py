@@ -66,9 +66,11 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         epoch_over=plan.epoch_over,
     )
     context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
+    # Where nothing but heads is trained, the twin with frozen encoders is the student itself.
+    twin = "" if variant == "frozen" and all(tower.frozen for tower in context.student.towers.values()) else variant
     wanted = []
     for index in range(plan.count):
-        key = {"variant": variant, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
+        key = {"variant": twin, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
         seeds = SeedTree(0).child(STREAM, index)
         wanted.append((key, partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)))
     trajectories: dict[int, Trajectory] = {}

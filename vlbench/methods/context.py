@@ -21,6 +21,7 @@ from vlbench.disk.tensors import read_tensors, write_tensors
 from vlbench.errors import ArtifactError, BudgetError, DataError, DivergedError
 from vlbench.files import set_aside
 from vlbench.finite import which_not_finite
+from vlbench.methods.room import room
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
 from vlbench.students.training import Recipe, TrainingSet, train
@@ -205,15 +206,15 @@ class Context:
         """
         student, parameters = self.student, self._warm()
         data = self.training_set(offered)
-        chunks = []
+        features = torch.empty(0)
         for at in torch.arange(len(offered)).split(CHUNK):
             tower_inputs = data.tower_inputs(at)
-            chunks.append(
-                torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
-            )
-        features = torch.cat(chunks)
-        if bad := which_not_finite(features):
-            raise DivergedError(f"after the warm-up, features are not finite for {bad} of the pairs on offer.")
+            part = torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
+            if bad := which_not_finite(part):
+                raise DivergedError(f"after the warm-up, features are not finite for {bad} of {len(part)} pairs.")
+            if not len(features):
+                features = room(len(offered), part.shape[1], self._builder.cache.root)
+            features[at] = part
         return features
 
     def _warm(self) -> dict[str, Tensor]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LARGEST_GRID = 12
 """Settings a student's recipe may be chosen from."""
+READABLE, NEAREST_REAL = "readable", "nearest-real"
+NEAREST = (READABLE, NEAREST_REAL)
+"""Rows beside a distilled one that are made of train items near its pairs."""
 _PATH = re.compile(r"^[/.~]|/[^/]*\.[A-Za-z]\w*$")
 """A path, and not a name on a hub: it begins as one, or ends as a file."""
 
@@ -35,13 +38,19 @@ class Rows:
         always: methods that are run at every budget.
         reference: the one of them that "recovered" counts from and distilled rows are matched with; "": the first.
         full: whether a student trained on all train pairs is shown.
+        nearest: what is shown beside a distilled row, from train items near its pairs: ``readable``, ``nearest-real``;
+            see :mod:`vlbench.runs.nearest`. Each takes the time of training the row's students once more.
     """
 
     always: tuple[str, ...] = ()
     reference: str = ""
     full: bool = True
+    nearest: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in self.nearest:
+            if name not in NEAREST:
+                raise ValueError(f"nearest is {name!r}. Allowed: {', '.join(NEAREST)}.")
         if self.reference and self.reference not in self.always:
             raise ValueError(f"reference is {self.reference!r}. Allowed: {', '.join(self.always) or 'nothing'}.")
 

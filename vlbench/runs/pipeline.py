@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from vlbench.artifacts.artifact import save_artifact
+from vlbench.artifacts.artifact import load_artifact, save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, about_text
@@ -31,6 +31,7 @@ from vlbench.runs.jobs import (
     baseline_jobs,
     matched_job,
 )
+from vlbench.runs.nearest import missing_nearest, score_nearest
 from vlbench.runs.plan import Plan, Planned, plan_of
 from vlbench.runs.recording import Made, asked_record, finished_record
 from vlbench.runs.recover import alone_with, find_run, is_whole, remove_traces, sealing
@@ -238,9 +239,10 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     scored = score(session, artifact, job.seed, label=job.method)
     write_found(folder, session, scored)
     start = score_start(session, artifact, job.seed)
+    nearest = score_nearest(session, artifact, job.seed, missing_nearest(session, artifact, ()))
     if condensed:
         write_looks(folder, session, artifact)
-    return Made(condensed, scored, start)
+    return Made(condensed, scored, start, nearest)
 
 
 def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record | None:
@@ -256,5 +258,20 @@ def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record |
         with sealing(folder):
             found = scored_again(session, job, found, folder)
             write_record(folder, found)
+    elif found.family == "distillation" and set(session.protocol.rows.nearest) - set(found.nearest):
+        found = _with_nearest(session, job, found, folder)
     session.observer.found(found)
     return replace(found, baseline=job.baseline)
+
+
+def _with_nearest(session: Session, job: Job, found: Record, folder: Path) -> Record:
+    """The record with the rows of near train items that it lacks."""
+    artifact = load_artifact(folder)
+    names = missing_nearest(session, artifact, list(found.nearest))
+    if not names:
+        return found
+    with sealing(folder):
+        nearest = score_nearest(session, artifact, job.seed, names, students=list(found.scores))
+        found = replace(found, nearest={**found.nearest, **nearest})
+        write_record(folder, found)
+    return found

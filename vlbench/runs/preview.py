@@ -19,6 +19,7 @@ from vlbench.evaluation.evaluate import Evaluator
 from vlbench.evaluation.retrieval import Ranks, direction
 from vlbench.files import write_whole
 from vlbench.records.ranks import found_and_missed
+from vlbench.students.build import TowerInputs
 from vlbench.students.training_sets import training_set
 
 MOST = 64
@@ -40,7 +41,8 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     shown = pictures(artifact, train, first, most=MOST)
     if shown is None:
         return
-    if isinstance(train.items[second], list):
+    in_words = isinstance(train.items[second], list)
+    if in_words:
         captions, source = nearest_texts(artifact, train, evaluator, most=MOST)
     else:
         below = pictures(artifact, train, second, most=MOST)
@@ -50,8 +52,8 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     _write_pixels(folder / "preview.npy", shown)
     content = {"captions": captions, "caption_source": source}
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
-    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
-        _write_start(folder, artifact.start, train, artifact_cosines(artifact, train, evaluator))
+    if in_words and isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        _write_start(folder, artifact.start, train, artifact_cosines(artifact, evaluator))
 
 
 def _write_start(folder: Path, start: Selection, train: Split, cosines: Sequence[float]) -> None:
@@ -162,25 +164,32 @@ def nearest_texts(artifact: Artifact, train: Split, evaluator: Evaluator, *, mos
     texts = train.items[side]
     if not isinstance(artifact, DistilledPairs) and side not in artifact.mean_sides:
         return [texts[i] for i in train.pairs[artifact.indices[:most], 1].tolist()], "own"
-    nearest, _ = _nearest(artifact, len(texts), evaluator, most)
+    nearest, _ = _nearest(artifact, evaluator, most)
     return [texts[i] for i in nearest.tolist()], "nearest"
 
 
-def artifact_cosines(artifact: Artifact, train: Split, evaluator: Evaluator) -> list[float]:
+def artifact_cosines(artifact: Artifact, evaluator: Evaluator) -> list[float]:
     """How near the texts of the first pairs are to the train texts that are shown for them."""
-    return _nearest(artifact, len(train.items[evaluator.student.sides[1]]), evaluator, MOST)[1].tolist()
+    cosines: list[float] = _nearest(artifact, evaluator, MOST)[1].tolist()
+    return cosines
 
 
 @torch.no_grad()
-def _nearest(artifact: Artifact, texts: int, evaluator: Evaluator, most: int) -> tuple[Tensor, Tensor]:
+def _nearest(artifact: Artifact, evaluator: Evaluator, most: int) -> tuple[Tensor, Tensor]:
     """Position of the train text with the highest cosine to each text of the first pairs, and that cosine."""
     student, tower_inputs = evaluator.student, evaluator.tower_inputs["train"]
     side = student.sides[1]
     data = training_set(artifact, student, tower_inputs)
-    queries = F.normalize(data.tower_inputs(torch.arange(min(most, len(artifact))))[side], dim=-1)
+    return nearest_items(data.tower_inputs(torch.arange(min(most, len(artifact))))[side], tower_inputs, side)
+
+
+@torch.no_grad()
+def nearest_items(vectors: Tensor, tower_inputs: TowerInputs, side: str) -> tuple[Tensor, Tensor]:
+    """Position of the item of a side with the highest cosine to each vector [n, width], and that cosine: [n] both."""
+    queries = F.normalize(vectors, dim=-1)
     best = torch.full((len(queries),), -2.0, device=queries.device)
     nearest = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
-    for part in torch.arange(texts).split(8192):
+    for part in torch.arange(tower_inputs.counts[side]).split(8192):
         value, at = (queries @ F.normalize(tower_inputs.take(side, part), dim=-1).T).max(1)
         better = value > best
         best[better], nearest[better] = value[better], at[better] + int(part[0])

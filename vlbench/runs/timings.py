@@ -100,9 +100,9 @@ class Timings:
 
 
 def _start_s(record: Record) -> float:
-    """Seconds of the students of the start, which a distilled row trains too."""
-    cost = record.start.cost if record.start else None
-    return (cost.train_s or 0.0) + (cost.score_s or 0.0) if cost else 0.0
+    """Seconds of the students of the start and of near items, which a distilled row trains too."""
+    parts = [*([record.start] if record.start else []), *record.nearest.values()]
+    return sum((part.cost.train_s or 0.0) + (part.cost.score_s or 0.0) for part in parts)
 
 
 def _nearest(rows: list[dict[str, Any]], budget: Budget | None) -> list[dict[str, Any]]:

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
+from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE, LOSSES
 from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
+from vlbench.students.stored import is_stored, stored_not_finite, stored_standardise, stored_statistics
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 
 if TYPE_CHECKING:
@@ -61,12 +63,14 @@ class StudentBuilder:
         make_encoder: a tower's description -> its encoder (the registry's job).
         cache: keeps features of frozen encoders.
         device: where students live.
+        make_head: a head's description and the features it reads -> the head, with unset weights.
     """
 
     dataset: PairDataset
     make_encoder: Callable[[TowerConfig], Encoder]
     cache: Cache
     device: str = "cpu"
+    make_head: Callable[[HeadConfig, int], nn.Module] = build_head
 
     def student(self, name: str, config: StudentConfig) -> Student:
         """Build a student.
@@ -99,11 +103,30 @@ class StudentBuilder:
     def _tower(self, place: str, side: str, config: TowerConfig) -> Tower:
         encoder = self.make_encoder(config)
         probe(Probed(f"students.{place}", config.encoder, encoder, self._some(side), self.device))
+        items = self.dataset.split("train").items[side]
         if config.standardise == "none":
             statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
+        elif is_stored(encoder, items):
+            statistics = self._of_stored(encoder, side, config.standardise)
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
-        return Tower(side, config, encoder, statistics)
+        return Tower(side, config, encoder, statistics, head=self.make_head(config.head, encoder.width))
+
+    def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
+        """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
+        items = self.dataset.split("train").items[side]
+        key = {"data": self.dataset.fingerprint, "split": "train", "side": side, "encoder": encoder.identity}
+
+        def compute() -> dict[str, Tensor]:
+            self._check_stored("train", side, encoder)
+            return stored_statistics(encoder, items)
+
+        return stored_standardise(self.cache.get("statistics", key, compute), mode)
+
+    def _check_stored(self, split: str, side: str, encoder: Encoder) -> None:
+        held = self.dataset.split(split)
+        if bad := stored_not_finite(held.items[side], held.names.get(side, ())):
+            raise _not_finite(split, side, bad, encoder)
 
     def _some(self, side: str) -> Items:
         """The first items of train."""
@@ -122,10 +145,7 @@ class StudentBuilder:
 
         def checked(features: Tensor) -> Tensor:
             if bad := which_not_finite(features, held.names.get(side, ())):
-                raise NotFiniteError(
-                    f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
-                    f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
-                )
+                raise _not_finite(split, side, bad, encoder)
             return features
 
         def compute() -> dict[str, Tensor]:
@@ -156,6 +176,11 @@ class StudentBuilder:
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
+        if tower.frozen and is_stored(tower.encoder, items):
+            if split != "train" or tower.config.standardise == "none":  # else its statistics were taken: it is finite
+                self._check_stored(split, tower.side, tower.encoder)
+            device = tower.standardise.mean.device
+            return lambda index: tower.from_features(tower.encoder.inputs(items[index.cpu()]).to(device))
         if tower.frozen:
             raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
             kept = tower.from_features(raw)
@@ -181,6 +206,13 @@ class StudentBuilder:
                     tower.encoder.module.eval()
 
         return tower_inputs
+
+
+def _not_finite(split: str, side: str, bad: str, encoder: Encoder) -> NotFiniteError:
+    return NotFiniteError(
+        f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
+        f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
+    )
 
 
 class TowerInputs:

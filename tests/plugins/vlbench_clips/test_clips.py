@@ -37,20 +37,20 @@ def run(method: str, sides: list[str], out: Path) -> vlbench.Record:
     suite = "clips-mini"
     if sides != ["video", "text"]:
         suite = str(out / f"{'-'.join(sides)}.toml")
-        mini = vlbench_suite(sides)
+        mini = suite_of(sides)
         Path(suite).write_text(mini, encoding="utf-8")
     return vlbench.run(method=method, budget=12, suite=suite, out=out, overrides=QUICK, options=STEPS.get(method, {}))
 
 
-def vlbench_suite(sides: list[str]) -> str:
+def suite_of(sides: list[str]) -> str:
+    encoders = {side: "scenes-text" if side == "text" else f"clips-{side}" for side in sides}
     towers = "".join(
-        f"[students.s.{side}]\nencoder = {'scenes-text' if side == 'text' else f'clips-{side}'!r}\n"
-        "head = { width = 64 }\n"
-        for side in sides
+        f"[students.s.{side}]\nencoder = {encoder!r}\nhead = {{ width = 64 }}\n" for side, encoder in encoders.items()
     )
+    step = "steps = 30, batch = 50, learning_rate = 0.1"
     return (
         f"name = '{'-'.join(sides)}'\nversion = 1\n[data]\nname = 'clips'\nsides = {sides}\n"
-        f"options = {{ size = 'mini' }}\n{towers}[training]\ngrid = [{{ steps = 30 }}]\nwarmup = {{ steps = 10 }}\n"
+        f"options = {{ size = 'mini' }}\n{towers}[training]\ngrid = [{{ {step} }}]\nwarmup = {{ {step} }}\n"
     )
 
 

@@ -331,12 +331,17 @@ def test_start_stands_beside_the_learned_pairs_and_given_options_before_all(
     start = {"scores": {"convnet": scores(12.0)}, "cost": {"pairs": 3, "bytes": 1}}
     command = ["vlbench", "run", "--method", "learnt", "-o", "learnt.rate=2", "--set", "training.seeds=1"]
     more = {"options": {"rate": 2, "stay": 1.5}, "start": start, "command": command, "family": "distillation"}
-    write_run("learnt", 40.0, budget="100", **more)
+    folder = write_run("learnt", 40.0, budget="100", **more)
+    numpy.save(folder / "start.npy", numpy.load(folder / "preview.npy"))
+    about = {"captions": ["one", "two", "three"], "cosines": [0.5, 0.25, 1.0]}
+    (folder / "start.json").write_text(json.dumps(about), encoding="utf-8")
     page = show(runs)
     js(page, f"""document.querySelector('{FIRST.replace("'", '"')} tr[data-method=learnt] a').click()""")
     assert waited(lambda: js(page, "return document.querySelector('dialog').open"))
     text = js(page, "return document.querySelector('#row-content').innerText")
     assert "+28.00" in text
+    assert "0.25 · two" in text
+    assert js(page, "return document.querySelectorAll('#row-content .starts .two img').length") == 6
     given = js(
         page,
         "return [...document.querySelectorAll('#row-content section')]"

@@ -38,7 +38,7 @@ def test_a_node_is_killed_and_the_board_is_that_of_a_serial_run(cluster: Any, ma
         time.sleep(0.1)
     cluster.remove_node(nodes[0], allow_graceful=False)
     survived = marking_grid.scores(running)
-    assert sum(marking_grid.tries) > 3  # a row was tried again
+    assert sum(marking_grid.tries) > 2  # a row was tried again
     assert survived == marking_grid.serial()
 
 

@@ -12,10 +12,10 @@ from vlbench_slurm.on_slurm import minutes, settings
 submitit = pytest.importorskip("submitit")
 
 
-def test_jobs_that_are_stopped_by_the_time_limits_signal_go_on_and_give_the_serial_board(marking_grid: Any) -> None:
+def test_jobs_stopped_by_the_signal_of_the_time_limit_go_on_and_give_the_same_board(marking_grid: Any) -> None:
     (marking_grid.folder / "signal").touch()  # each row sends it to its job, in its first try
     stopped = marking_grid.scores(marking_grid.start("slurm", VLBENCH_SLURM="cluster=local timeout_min=2"))
-    assert marking_grid.tries == [2, 2, 2]  # the second from the checkpoint of the first
+    assert marking_grid.tries == [2, 2]  # the second from the checkpoint of the first
     (marking_grid.folder / "signal").unlink()
     assert stopped == marking_grid.serial()
 
@@ -37,3 +37,12 @@ def test_the_time_limit_follows_what_the_longest_row_takes(seconds: list[float |
             self.seconds = seconds
 
     assert minutes([Need(one) for one in seconds]) == expected
+
+
+def test_a_parameter_that_submitit_does_not_know_is_an_error_in_a_sentence(marking_grid: Any) -> None:
+    refused = marking_grid.start("slurm", VLBENCH_SLURM="cluster=local no_such=1")
+    _, said = refused.communicate(timeout=60)
+    assert refused.returncode == 1
+    assert "no_such" in said
+    assert "Change VLBENCH_SLURM" in said
+    assert "Traceback" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from vlbench.analysis.plot import draw_board
+from vlbench.board.combine import read_table
 from vlbench.board.picture import read_preview, read_start
+from vlbench.board.table import Worth
 from vlbench.cli.main import main
 from vlbench.records.record import parse_record, write_record
 
@@ -47,6 +51,15 @@ def test_an_svg_holds_the_words_of_every_panel_as_text_and_is_the_same_twice(boa
     for word in (">toy<", ">random<", ">pairs<", ">seconds to condense<", ">mean recall, %<", ">convnet<", ">other<"):
         assert word in text, word
     assert "worth" not in text  # no record holds it
+
+
+def test_what_scores_are_worth_is_a_panel_where_the_table_has_it(board: Path, tmp_path: Path):
+    table, worth = read_table([board]), Worth(1234.0, (1000.0, 1500.0))
+    groups = tuple(
+        replace(group, ranked=tuple(replace(row, worth=worth) for row in group.ranked)) for group in table.groups
+    )
+    draw_board(replace(table, groups=groups), tmp_path / "worth.svg")
+    assert ">worth, random real pairs<" in (tmp_path / "worth.svg").read_text()
 
 
 def test_only_the_panels_that_are_asked_for_are_drawn(board: Path, tmp_path: Path):

@@ -78,3 +78,10 @@ def test_without_a_curve_a_line_says_which_command_makes_it(records):
 def test_rows_off_protocol_have_no_worth(make_record: MakeRecord):
     table = with_worth(build_table([make_record("vldd", 20.0, overrides={"a": "1"})]), lambda *_: CURVE)
     assert rows(table)["vldd"].worth is None
+
+
+def test_the_board_says_how_many_settings_were_compared_for_the_defaults(make_record: MakeRecord):
+    records = [make_record("vldd", 20.0, tries=20), make_record("herding", 10.0), make_record("lors", 9.0, tries=3)]
+    text = " ".join(render_text(build_table(records)).split())
+    assert "compared before the defaults were chosen: vldd 20, lors 3." in text
+    assert "compared before" not in render_text(build_table(records[1:2]))
