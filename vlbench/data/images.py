@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vlbench.data.pictures import open_picture
+from vlbench.disk.space import check_space
 from vlbench.errors import DataError
 from vlbench.files import fresh_file
 
@@ -180,6 +181,7 @@ def read_images(images: Sequence[EncodedImage], size: int, store: Path, *, skip_
     bad = _cached(path, key)
     if bad is None:
         store.mkdir(parents=True, exist_ok=True)
+        check_space(store, 3 * size**2 * len(images), f"pixels of {len(images):,} images")
         bad = _write_pixels(path, images, size, skip_bad=skip_bad)
         # The key is written last: where it is, the pixels are whole.
         with fresh_file(path.with_suffix(".json")) as file:
