@@ -44,7 +44,7 @@ class SuiteDraft:
             (f"summary = {toml(self.summary)}", "one line, for people"),
             (f"rows = {toml(self._rows())}", "baselines at every budget; beside distilled rows"),
             ("[data]", "what is learned from; check it: vlbench data check FILE"),
-            (f"name = {toml(self.data)}", f"a reader; its options: vlbench data options {self.data}"),
+            (f"name = {toml(self.data)}", f"a reader; its options: vlbench datasets {self.data}"),
             (f"options = {toml(dict(self.options))}", "where the files are and how they are read"),
             ("[students.own]", "what is trained on each small set and scored: a trained head on each frozen encoder"),
             *(

@@ -71,16 +71,20 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
     )
     size = 4 * sum(of_side for _, of_side in student.branches.values()) * (plan.steps // plan.interval + 1)
     context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
-    trajectories = []
+    # Where nothing but heads is trained, the twin with frozen encoders is the student itself.
+    twin = "" if variant == "frozen" and all(tower.frozen for tower in context.student.towers.values()) else variant
+    wanted = []
     for index in range(plan.count):
-        key = {"variant": variant, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
+        key = {"variant": twin, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
         seeds = SeedTree(0).child(STREAM, index)
         make = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
-        compute = partial(_with_space, make, context.cache.root, size=size, count=plan.count - index)
-        trajectories.append(context.cached("experts", key, compute))
-        _check_growth(trajectories[-1], plan.learning_rate)
+        wanted.append((key, partial(_with_space, make, context.cache.root, size=size, count=plan.count - index)))
+    trajectories: dict[int, Trajectory] = {}
+    for index, path in context.cached_all("experts", wanted):
+        _check_growth(path, plan.learning_rate)
+        trajectories[index] = path
         context.observer.advance()
-    return trajectories
+    return [trajectories[index] for index in range(plan.count)]
 
 
 def _with_space(make: Callable[[], Trajectory], folder: Path, *, size: int, count: int) -> Trajectory:

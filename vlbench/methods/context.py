@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -236,8 +236,20 @@ class Context:
         The dataset's fingerprint and the reference student stand in the key already, and the plugin where it is not
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
+        return self.cache.get(kind, self._full(key), compute)
+
+    def cached_all(
+        self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]]
+    ) -> Iterator[tuple[int, dict[str, Tensor]]]:
+        """As :meth:`cached` for several; processes that want the same ones at the same time share the work.
+
+        Gives the place in ``wanted`` and the tensors, as they come.
+        """
+        return self.cache.get_all(kind, [(self._full(key), compute) for key, compute in wanted])
+
+    def _full(self, key: Key) -> Key:
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
-        return self.cache.get(kind, full | ({"plugin": self._job.owner} if self._job.owner else {}), compute)
+        return full | ({"plugin": self._job.owner} if self._job.owner else {})
 
     def curve(self, name: str, value: float) -> None:
         """Report the next value of a curve, such as a loss after each step.

@@ -87,6 +87,7 @@ class Protocol:
         summary: one line.
         data: a declared dataset's name.
         data_options: of that dataset.
+        sides: the two of its sides that are taken; empty for a dataset of two.
         students: name -> student; the first is the reference that methods see.
         training: of every row.
         rows: always shown.
@@ -99,6 +100,7 @@ class Protocol:
     summary: str
     data: str
     data_options: dict[str, Any]
+    sides: tuple[str, ...]
     students: dict[str, StudentConfig]
     training: Training
     rows: Rows
@@ -142,6 +144,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
         summary=table.get("summary", ""),
         data=table["data"]["name"],
         data_options=table["data"].get("options", {}),
+        sides=tuple(table["data"].get("sides", ())),
         students=students,
         training=training,
         rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),
@@ -212,6 +215,10 @@ def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
     return parse_options(Recipe, {**steps, **table}, owner=where)
 
 
+HOTTEST = 1e6
+"""Of a student's temperature."""
+
+
 def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """Check the table of a student.
 
@@ -222,10 +229,15 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
     _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision"}, where)
+    temperature, learned = rest.get("temperature", 0.07), rest.get("learn_temperature", False)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < HOTTEST:
+        raise ProtocolError(f"{where}: temperature = {temperature!r:.60} is not allowed. Allowed: above 0, to 1e6.")
+    if not isinstance(learned, bool):
+        raise ProtocolError(f"{where}: learn_temperature = {learned!r:.60} is not allowed. Allowed: true, false.")
     return StudentConfig(
         towers,
-        float(rest.get("temperature", 0.07)),
-        bool(rest.get("learn_temperature", False)),
+        float(temperature),
+        learned,
         rest.get("loss", INFO_NCE),
         rest.get("precision", FLOAT32),
     )

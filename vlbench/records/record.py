@@ -161,6 +161,7 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
     baseline: Annotated[bool, Meta(description="Made to give other rows their meaning.")] = False
     mock: Annotated[bool, Meta(description="The data are a stand-in (vlbench data mock): never ranked.")] = False
     deterministic: Annotated[bool, Meta(description="The seed changes nothing that is condensed.")] = False
+    tries: Annotated[Natural, Meta(description="Settings compared before the method's defaults, which it has.")] = 0
     resumed: Annotated[bool, Meta(description="The method was stopped and continued.")] = False
     protocol_version: Natural | None = None
     overrides: Annotated[

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.records.record import NO_FAMILY, Cost, PluginRow, Record, Start, record_id
 from vlbench.registry.code import code_hash
-from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
+from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, changed_options, command_words, options_json
 from vlbench.runs.method_call import Condensed
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.row_warnings import row_warnings
@@ -56,6 +56,7 @@ def asked_record(session: Session, job: Job) -> Record:
         status="failed",
         family=spec.family if spec else NO_FAMILY,
         deterministic=spec.deterministic if spec else job.method == FULL,
+        tries=spec.tries if spec and not any(changed_options(job.options)) else 0,
         protocol_version=protocol.version,
         overrides=dict(protocol.overrides),
         baselines=sorted(protocol.rows.always, key=lambda name: name != protocol.rows.reference_row),

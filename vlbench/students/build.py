@@ -12,6 +12,7 @@ from torch import Tensor
 from vlbench.disk.space import check_space
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
+from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE, LOSSES
 from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
@@ -63,12 +64,14 @@ class StudentBuilder:
         make_encoder: a tower's description -> its encoder (the registry's job).
         cache: keeps features of frozen encoders.
         device: where students live.
+        make_head: a head's description and the features it reads -> the head, with unset weights.
     """
 
     dataset: PairDataset
     make_encoder: Callable[[TowerConfig], Encoder]
     cache: Cache
     device: str = "cpu"
+    make_head: Callable[[HeadConfig, int], nn.Module] = build_head
 
     def student(self, name: str, config: StudentConfig) -> Student:
         """Build a student.
@@ -128,7 +131,7 @@ class StudentBuilder:
             statistics = self._of_stored(encoder, side, config.standardise)
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
-        return Tower(side, config, encoder, statistics)
+        return Tower(side, config, encoder, statistics, head=self.make_head(config.head, encoder.width))
 
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
