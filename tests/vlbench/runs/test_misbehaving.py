@@ -232,7 +232,8 @@ def test_a_run_with_a_process_that_waits_for_it_stops_as_any_other(
 
 
 def test_names_of_rows_that_every_board_has_cannot_be_declared(tmp_path: Path):
-    assert {jobs.FULL, jobs.CHANCE, jobs.RESCORED, "start", "random-bytes", "random-pairs"} == RESERVED
+    of_baselines = {"start", "random-bytes", "random-pairs", "readable", "nearest-real"}
+    assert {jobs.FULL, jobs.CHANCE, jobs.RESCORED, *of_baselines} == RESERVED
     for name in [*RESERVED, "Full"]:
         file = tmp_path / f"named_{name.replace('-', '_')}.py"
         spec = f'vlbench.MethodSpec({name!r}, "x:Y", "selection", "S.")'
