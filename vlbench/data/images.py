@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from vlbench.data.pictures import open_picture
 from vlbench.disk.locks import alone
+from vlbench.disk.space import check_space
 from vlbench.errors import DataError
 from vlbench.files import fresh_file, write_whole
 
@@ -185,6 +186,7 @@ def read_images(images: Sequence[EncodedImage], size: int, store: Path, *, skip_
         with alone(store, path.stem, lambda text: print(text, file=sys.stderr), what="decoding images"):
             bad = _cached(path, key)
             if bad is None:
+                check_space(store, 3 * size**2 * len(images), f"pixels of {len(images):,} images")
                 bad = _write_pixels(path, images, size, skip_bad=skip_bad)
                 # The key is written last: where it is, the pixels are whole.
                 write_whole(path.with_suffix(".json"), json.dumps(key | {"bad": bad} if skip_bad else key).encode())

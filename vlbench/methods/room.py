@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vlbench.disk.space import check_space
+
 IN_MEMORY_BYTES = 1 << 31
 
 
@@ -20,6 +22,7 @@ def room(count: int, width: int, folder: Path) -> Tensor:
     """
     if 4 * count * width <= IN_MEMORY_BYTES:
         return torch.empty(count, width)
+    check_space(folder, 4 * count * width, "features of all pairs")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix="features-") as file:
         file.truncate(4 * count * width)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from vlbench.disk.space import check_space
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
 from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE, LOSSES
 from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
-from vlbench.students.stored import is_stored, stored_not_finite, stored_standardise, stored_statistics
+from vlbench.students.stored import is_given, is_stored, stored_not_finite, stored_standardise, stored_statistics
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ class StudentBuilder:
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.
         with torch.random.fork_rng(devices=[]):
+            encoders = {side: self._encoder(f"{name}.{side}", side, config.towers[side]) for side in self.dataset.sides}
+            self._check_space(name, encoders)
             towers = {
-                side: self._tower(f"{name}.{side}", side, config.towers[side], config.micro_batch)
-                for side in self.dataset.sides
+                side: self._tower(side, config.towers[side], encoder, config.micro_batch)
+                for side, encoder in encoders.items()
             }
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
@@ -108,9 +111,27 @@ class StudentBuilder:
             device=self.device,
         )
 
-    def _tower(self, place: str, side: str, config: TowerConfig, micro_batch: int) -> Tower:
+    def _encoder(self, place: str, side: str, config: TowerConfig) -> Encoder:
+        """Tried on some items; both sides' before features of either are computed, which may take long."""
         encoder = self.make_encoder(config)
         probe(Probed(f"students.{place}", config.encoder, encoder, self._some(side), self.device))
+        return encoder
+
+    def _check_space(self, name: str, encoders: dict[str, Encoder]) -> None:
+        """Refuse to begin where the disk has no room for the features that are not there yet."""
+        needed = sum(
+            4 * encoder.width * len(split.items[side])
+            for side, encoder in encoders.items()
+            for which, split in self.dataset.splits.items()
+            if not is_given(encoder, split.items[side])
+            and not self.cache.folder("features", self._key(encoder, which, side)).exists()
+        )
+        check_space(self.cache.root, needed, f"features of student {name!r}")
+
+    def _key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
+        return {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
+
+    def _tower(self, side: str, config: TowerConfig, encoder: Encoder, micro_batch: int) -> Tower:
         items = self.dataset.split("train").items[side]
         if config.standardise == "none":
             statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
@@ -124,7 +145,7 @@ class StudentBuilder:
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
         items = self.dataset.split("train").items[side]
-        key = {"data": self.dataset.fingerprint, "split": "train", "side": side, "encoder": encoder.identity}
+        key = self._key(encoder, "train", side)
 
         def compute() -> dict[str, Tensor]:
             self._check_stored("train", side, encoder)
@@ -148,7 +169,6 @@ class StudentBuilder:
         Raises:
             NotFiniteError: one of them is not finite; the split, the side and the first items are named.
         """
-        key = {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
         held = self.dataset.split(split)
         items = held.items[side]
 
@@ -160,9 +180,9 @@ class StudentBuilder:
         def compute() -> dict[str, Tensor]:
             return {"features": checked(encode(encoder, items, self.device))}
 
-        if type(encoder.module) is nn.Identity and isinstance(items, Tensor) and items.is_floating_point():
+        if is_given(encoder, items):
             return checked(encoder.inputs(items))  # features that are there need no second copy on disk
-        return checked(self.cache.get("features", key, compute)["features"])
+        return checked(self.cache.get("features", self._key(encoder, split, side), compute)["features"])
 
     def tower_inputs(self, student: Student, split: str) -> TowerInputs:
         """Both sides of a split as a student's trained parts read them.

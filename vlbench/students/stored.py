@@ -22,10 +22,14 @@ BLOCK = 65_536
 """Items that are looked at together."""
 
 
+def is_given(encoder: Encoder, items: Items) -> bool:
+    """Whether an encoder's features are the items themselves."""
+    return type(encoder.module) is nn.Identity and isinstance(items, Tensor) and items.is_floating_point()
+
+
 def is_stored(encoder: Encoder, items: Items) -> bool:
     """Whether an encoder's features are the items themselves, and too many for a copy."""
-    given = type(encoder.module) is nn.Identity and isinstance(items, Tensor) and items.is_floating_point()
-    return given and 4 * items.numel() > COPIED_BYTES
+    return is_given(encoder, items) and 4 * items.numel() > COPIED_BYTES
 
 
 def stored_not_finite(items: Tensor, names: Sequence[str]) -> str:

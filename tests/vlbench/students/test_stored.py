@@ -1,6 +1,7 @@
 """Features that are too many for a copy: scores and embeddings are those of the same features in memory."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 import vlbench
 from vlbench.cache import Cache
-from vlbench.errors import NotFiniteError
+from vlbench.errors import DataError, NotFiniteError
 from vlbench.methods.room import room
 from vlbench.students import stored
 from vlbench.students.build import StudentBuilder, StudentConfig
@@ -27,6 +28,15 @@ class Given(vlbench.Encoder):
 
     def inputs(self, items):
         return items.float()
+
+
+class Computed(Given):
+    """Features have to be computed."""
+
+    identity = "computed 12"
+
+    def __init__(self) -> None:
+        self.module = nn.Sequential()
 
 
 def builder(folder: Path, *, bad: int | None = None) -> StudentBuilder:
@@ -72,3 +82,32 @@ def test_room_on_a_file_takes_what_is_written_and_leaves_no_file(tmp_path, monke
     made[2] = torch.tensor([1.0, 2.0, 3.0])
     assert made.sum() == 6
     assert list(tmp_path.iterdir()) == []
+
+
+def test_features_that_do_not_fit_the_disk_are_refused_before_any_is_computed(tmp_path, monkeypatch):
+    one = builder(tmp_path)
+    encoded = StudentBuilder(one.dataset, lambda config: Computed(), one.cache)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=86_399))
+    # three splits of 300 items on two sides, 12 numbers of four bytes each
+    with pytest.raises(DataError, match=r"features of student 'own' take about 0.0 GB, .* 0.0 GB left"):
+        encoded.student("own", config("global"))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=86_400))
+    student = encoded.student("own", config("global"))
+    for split in ("train", "val", "test"):
+        encoded.tower_inputs(student, split)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+    encoded.student("own", config("global"))  # all is there
+
+
+def test_both_encoders_are_made_before_features_of_either_are_computed(tmp_path):
+    one, made = builder(tmp_path), []
+
+    def make(tower):
+        made.append(tower)
+        if len(made) == 2:
+            raise DataError("the text encoder is not there.")
+        return Computed()
+
+    with pytest.raises(DataError, match="not there"):
+        StudentBuilder(one.dataset, make, one.cache).student("own", config("global"))
+    assert not (tmp_path / "features").exists()
