@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -47,13 +46,14 @@ def learning_curve(session: Session, *, seeds: int = 3, count: int = SIZES) -> C
     session.observer.done()
     scores = tuple(tuple(float(point["mean_recall"]) for point in same) for same in points)
     seconds = tuple(_mean(same, "train_s") for same in points)
-    _store(session, Curve(sizes, scores, seconds), seeds)
-    return Curve(sizes, scores, () if any(map(math.isnan, seconds)) else seconds)
+    curve = Curve(sizes, scores, seconds)
+    _store(session, curve, seeds)
+    return curve
 
 
 def _mean(points: Sequence[Mapping[str, torch.Tensor]], name: str) -> float:
-    """Over seeds; of seconds nan where version 0.1 stored a point without them."""
-    return float(np.mean([float(point.get(name, math.nan)) for point in points]))
+    """Over seeds."""
+    return float(np.mean([float(point[name]) for point in points]))
 
 
 def _store(session: Session, curve: Curve, seeds: int) -> None:
@@ -61,7 +61,7 @@ def _store(session: Session, curve: Curve, seeds: int) -> None:
     whole = {"sizes": curve.sizes, "scores": curve.scores, "train_s": curve.train_s}
     reference = session.protocol.reference
     asked = {"protocol": session.protocol.hash, "data": session.dataset.fingerprint, "student": reference}
-    key: Key = {**asked, "seeds": seeds, "sizes": len(curve.sizes)}
+    key: Key = {**asked, "seeds": seeds, "sizes": len(curve.sizes), "seconds": True}
     session.cache.get(KIND, key, lambda: {name: torch.tensor(value).double() for name, value in whole.items()})
 
 
@@ -74,7 +74,7 @@ def _order(pairs: torch.Tensor, seeds: SeedTree) -> torch.Tensor:
 def _score(session: Session, chosen: torch.Tensor, seed: int) -> dict[str, torch.Tensor]:
     """Mean recall of one student of the reference, in percent, and the seconds that the protocol's training takes."""
     asked = {"protocol": session.protocol.hash, "data": session.dataset.fingerprint}
-    key: Key = {**asked, "pairs": len(chosen), "seed": seed}
+    key: Key = {**asked, "pairs": len(chosen), "seed": seed, "seconds": True}
 
     def compute() -> dict[str, torch.Tensor]:
         evaluator = session.evaluator(session.protocol.reference)

@@ -118,13 +118,16 @@ class StudentBuilder:
         return encoder
 
     def _check_space(self, name: str, encoders: dict[str, Encoder]) -> None:
-        """Refuse to begin where the disk has no room for the features that are not there yet."""
+        """Refuse to begin where the disk has no room for the train features that are not there yet.
+
+        Val and test are much smaller, and stay closed while a method runs.
+        """
+        items = self.dataset.split("train").items
         needed = sum(
-            4 * encoder.width * len(split.items[side])
+            4 * encoder.width * len(items[side])
             for side, encoder in encoders.items()
-            for which, split in self.dataset.splits.items()
-            if not is_given(encoder, split.items[side])
-            and not self.cache.folder("features", self._key(encoder, which, side)).exists()
+            if not is_given(encoder, items[side])
+            and not self.cache.folder("features", self._key(encoder, "train", side)).exists()
         )
         check_space(self.cache.root, needed, f"features of student {name!r}")
 
