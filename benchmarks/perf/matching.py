@@ -23,9 +23,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vlbench.matching import Inputs, Parameters, Segment, match, matching_loss
+from vlbench.matching import Segment, match, matching_loss
+from vlbench.matching.gradient import Inputs, Parameters
 from vlbench.runs.meter import Meter
 from vlbench.students.functional import FlatParameters
+from vlbench.students.micro_batch import in_micro_batches
 from vlbench_scenes.encoders import convnet
 
 WAYS = ("ours", "unrolled")
@@ -43,7 +45,7 @@ def unrolled(loss: Callable[..., Tensor], tower_inputs: Inputs, segment: Segment
     return torch.autograd.grad(total, images)[0]
 
 
-def problem(pairs: int) -> dict[str, Callable[[int], Tensor]]:
+def problem(pairs: int, micro_batch: int) -> dict[str, Callable[[int], Tensor]]:
     """Way -> inner steps -> gradient, on a ConvNet of `scenes` that is trained whole, with a linear head."""
     torch.manual_seed(0)
     network = nn.Sequential(convnet(), nn.Linear(512, 64))
@@ -53,8 +55,12 @@ def problem(pairs: int) -> dict[str, Callable[[int], Tensor]]:
     tower_inputs = {"image": torch.rand(pairs, 3, 32, 32), "text": F.normalize(torch.randn(pairs, 64), dim=1)}
     rates = {"image": torch.tensor(1e-4)}  # a smooth path: at 0.002 rounding is amplified until no two ways agree
 
+    def encode(images: Tensor, weights: Tensor) -> Tensor:
+        features: Tensor = functional_call(network, flat.named(weights), (images,))
+        return features
+
     def loss(tower_inputs: Inputs, parameters: Parameters, _: int) -> Tensor:
-        features = functional_call(network, flat.named(parameters["image"]), (tower_inputs["image"],))
+        features = in_micro_batches(encode, tower_inputs["image"], [parameters["image"]], micro_batch or pairs)
         logits = F.normalize(features, dim=1) @ tower_inputs["text"].T / 0.07
         return F.cross_entropy(logits, torch.arange(len(logits)))
 
@@ -65,9 +71,9 @@ def problem(pairs: int) -> dict[str, Callable[[int], Tensor]]:
     return {"ours": ours, "unrolled": lambda steps: unrolled(loss, tower_inputs, segment, rates["image"], steps)}
 
 
-def measure(way: str, pairs: int, steps: int, out: Path) -> dict[str, float]:
+def measure(way: str, pairs: int, steps: int, *, micro_batch: int, out: Path) -> dict[str, float]:
     """One measurement in this process; the gradient goes to a file."""
-    work = problem(pairs)[way]
+    work = problem(pairs, micro_batch if way == "ours" else 0)[way]
     work(1)
     held = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
     begin = time.process_time()
@@ -78,18 +84,22 @@ def measure(way: str, pairs: int, steps: int, out: Path) -> dict[str, float]:
     return {"cpu_s": cpu_s, "added_mb": (meter.peak_bytes - held) / 1e6}
 
 
-def in_a_process(way: str, pairs: int, steps: int, out: Path) -> dict[str, float]:
+def in_a_process(way: str, pairs: int, steps: int, *, micro_batch: int, out: Path) -> dict[str, float]:
     """:func:`measure` in a process of its own."""
     words = [sys.executable, __file__, "--pairs", str(pairs), "--steps", str(steps), "--only", way, "--out", str(out)]
+    words += ["--micro-batch", str(micro_batch)]
     found: dict[str, float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     return found
 
 
-def compare(pairs: int, steps: int, repeats: int) -> str:
+def compare(pairs: int, steps: int, repeats: int, *, micro_batch: int) -> str:
     """Both ways in turn, and a line that says how they compare."""
     with tempfile.TemporaryDirectory() as folder:
         files = {way: Path(folder) / way for way in WAYS}
-        rounds = [{way: in_a_process(way, pairs, steps, files[way]) for way in WAYS} for _ in range(repeats)]
+        rounds = [
+            {way: in_a_process(way, pairs, steps, micro_batch=micro_batch, out=files[way]) for way in WAYS}
+            for _ in range(repeats)
+        ]
         one, other = (torch.load(files[way]) for way in WAYS)
     middle = {way: {key: median(each[way][key] for each in rounds) for key in ("cpu_s", "added_mb")} for way in WAYS}
     text = ", ".join(f"{way} {middle[way]['cpu_s']:.2f} s +{middle[way]['added_mb']:.0f} MB" for way in WAYS)
@@ -106,15 +116,16 @@ def compare(pairs: int, steps: int, repeats: int) -> str:
 @click.option("--pairs", default=100, show_default=True)
 @click.option("--steps", "counts", multiple=True, type=int, default=(8, 32), show_default=True, help="Inner steps.")
 @click.option("--repeats", default=3, show_default=True)
+@click.option("--micro-batch", default=0, show_default=True, help="Items in a graph at a time, in ours; 0: all.")
 @click.option("--only", type=click.Choice(WAYS), hidden=True)
 @click.option("--out", type=click.Path(path_type=Path), hidden=True)
-def main(pairs: int, counts: tuple[int, ...], repeats: int, only: str | None, out: Path) -> None:
+def main(pairs: int, counts: tuple[int, ...], repeats: int, micro_batch: int, only: str | None, out: Path) -> None:
     """Compare both ways at each number of inner steps."""
     if only is not None:
-        click.echo(json.dumps(measure(only, pairs, counts[0], out)))
+        click.echo(json.dumps(measure(only, pairs, counts[0], micro_batch=micro_batch, out=out)))
         return
     for steps in counts:
-        click.echo(compare(pairs, steps, repeats))
+        click.echo(compare(pairs, steps, repeats, micro_batch=micro_batch))
 
 
 if __name__ == "__main__":

@@ -74,9 +74,9 @@ def near(value: Any) -> list[Any]:
     if isinstance(value, bool):
         return [not value, 1]
     if isinstance(value, int | float):
-        return [value + 1, value * 1.001 + 1e-6, -value, 0, str(value)]
+        return [value + 1, value * 1.001 + 1e-6, -value, str(value)]
     if isinstance(value, str):
-        return [f"{value}0", value.upper(), value[1:], f"{value}\u200b", ""]
+        return [f"{value}0", value.upper(), f"{value}\u200b", ""]
     return [[], {}, None]
 
 

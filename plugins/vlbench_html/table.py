@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -14,6 +13,8 @@ from vlbench_html.markup import Child, Html, element, join, scrollable
 from vlbench_html.names import FULL, MEAN_RECALL, row_id
 
 BAR_WIDTH, BAR_HEIGHT = 168, 22
+NEVER = 1e12
+"""Trainings that stand for never when rows are sorted."""
 
 
 def group_table(group: Group) -> Html:
@@ -198,7 +199,7 @@ def _worth(row: Row) -> tuple[Html, Html]:
     pairs = row.worth.pairs if row.worth else None
     text = f"{wording.worth_text(row)} {wording.worth_interval_text(row)}"
     trainings = row.break_even.get("full", 0)
-    key = math.inf if trainings is None else trainings or None
+    key = NEVER if trainings is None else trainings or None
     return _value("worth", pairs, text), _value("pays", key, wording.break_even_text(row, "full"))
 
 

@@ -55,7 +55,7 @@ def _units(records: Sequence[FoundRecord], student: str) -> list[float]:
 def _break_even(row: Row, worth: Worth | None, curve: Curve | None, full_s: float | None) -> dict[str, int | None]:
     """Against all data and against as many real pairs, of a row that was condensed."""
     made, train = (_mean([getattr(record.cost, name) for record in row.records]) for name in ("condense_s", "train_s"))
-    if not made or train is None or row.method == CEILING:
+    if made is None or train is None or row.method == CEILING:
         return {}
     real_s = curve.seconds_at(worth.pairs) if curve and worth else None
     others = {"full": full_s, "real": real_s}

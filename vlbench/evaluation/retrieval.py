@@ -3,7 +3,8 @@
 A query is a hit at K if any of its matching items is among the first K. An item that does not match but scores at
 least as high as the best matching one stands before it. The K + m nearest neighbours (m: the most matching items a
 query has) decide that exactly where the last of them scores lower than the best matching item. The ranks of the other
-queries are counted in their similarities to the whole gallery, each of which serves both directions.
+queries are counted in their similarities to the whole gallery, each of which serves both directions. Where a sample of
+queries says that the nearest neighbours would decide too few, all are counted, at once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ UNMATCHED = 2**31 - 1
 """Rank of a query without a matching item: a miss at every cut."""
 BLOCK = 200
 """Queries whose similarities to the whole gallery are held at a time; at most 255, so that a byte counts them."""
+SAMPLE, FEW = 64, 0.75
+"""Queries of a direction that are tried, and the share of them below which the nearest neighbours decide too few."""
 ROUNDING = 1e-6
 """Cosines that differ by less are equal: in float32 the product with one and the same vector, such as that of a caption
 that occurs twice, depends on where in the gallery it stands."""
@@ -54,7 +57,9 @@ def rank_embeddings(embeddings: dict[str, Tensor], pairs: Tensor) -> Ranks:
     first, second = (np.ascontiguousarray(values.numpy(), dtype=np.float32) for values in embeddings.values())
     code = np.unique(pairs[:, 0].numpy() * len(second) + pairs[:, 1].numpy())
     known = np.stack([code // len(second), code % len(second)])
-    ranks, settled = zip(_nearest(first, second, known), _nearest(second, first, known[::-1]), strict=True)
+    ways = ((first, second, known), (second, first, known[::-1]))
+    search = _unsettled if min(_share_settled(*way) for way in ways) < FEW else _nearest
+    ranks, settled = zip(*(search(*way) for way in ways), strict=True)
     before = _count(first, second, known, settled)
     for of_side, fixed, counted in zip(ranks, settled, before, strict=True):
         of_side[~fixed] = 1 + counted[~fixed]
@@ -80,6 +85,23 @@ def _nearest(queries: Array, gallery: Array, known: Array) -> tuple[Array, Array
     ranks = 1 + ((found >= best[:, None] - ROUNDING) & ~is_match).sum(1)
     ranks[degree == 0] = UNMATCHED
     return ranks, (found[:, -1] < best - ROUNDING) | (found.shape[1] == size) | (degree == 0)
+
+
+def _share_settled(queries: Array, gallery: Array, known: Array) -> float:
+    """How many of a sample of the queries their nearest neighbours settle; 1 where all are not much more."""
+    chosen = np.arange(0, len(queries), -(-len(queries) // SAMPLE))
+    place = np.searchsorted(chosen, known[0]).clip(max=len(chosen) - 1)
+    inside = chosen[place] == known[0]
+    if len(queries) < 4 * SAMPLE or not inside.any():
+        return 1.0
+    return float(_nearest(queries[chosen], gallery, np.stack([place[inside], known[1][inside]]))[1].mean())
+
+
+def _unsettled(queries: Array, gallery: Array, known: Array) -> tuple[Array, Array]:
+    """As :func:`_nearest`, with nothing settled but what has no match."""
+    del gallery
+    alone = np.bincount(known[0], minlength=len(queries)) == 0
+    return np.full(len(queries), UNMATCHED, dtype=np.int64), alone
 
 
 def _count(first: Array, second: Array, known: Array, settled: Sequence[Array]) -> tuple[Array, Array]:

@@ -121,6 +121,7 @@ def match(
     batches: Sequence[Int[Tensor, " batch"]],
     sides: Sequence[str],
     indirect: bool = True,
+    keep: bool = False,
 ) -> Matched:
     """Matching loss of a segment with its exact gradient, of any loss of the student.
 
@@ -136,6 +137,7 @@ def match(
         batches: positions in ``tower_inputs`` that each inner step trains on.
         sides: for which tower inputs a gradient is wanted.
         indirect: with False a step hands u on as it is, as if later gradients did not depend on where it led.
+        keep: the graph of each inner step alone is kept, not made again on the way back: faster where it is small.
 
     Examples:
         >>> import torch
@@ -150,7 +152,11 @@ def match(
     """
     tower_inputs = {side: values.detach() for side, values in tower_inputs.items()}
     rates = {branch: rate.detach() for branch, rate in rates.items()}
-    path = inner_path(loss, tower_inputs, segment.start, rates, batches)
+    steps: list[_Step] = []
+    if keep:
+        path, steps = _path_of_steps(loss, tower_inputs, segment.start, rates=rates, batches=batches, sides=sides)
+    else:
+        path = inner_path(loss, tower_inputs, segment.start, rates, batches)
     ratios = {branch: float(ratio) for branch, ratio in matching_loss(path[-1], segment).items()}
     pull = {
         branch: 2 * (path[-1][branch] - target) / _length(segment, branch) for branch, target in segment.target.items()
@@ -158,11 +164,12 @@ def match(
     entry_gradient = {side: torch.zeros_like(tower_inputs[side]) for side in sides}
     rate_gradient = {branch: torch.zeros_like(rate) for branch, rate in rates.items()}
     for step in reversed(range(len(batches))):
-        batch = _take(tower_inputs, batches[step])
+        before = path.pop(-2)
+        here = steps.pop() if keep else _step(loss, _take(tower_inputs, batches[step]), before, step=step, sides=sides)
         cotangent = {branch: -rates[branch] * pull[branch] for branch in pull}
-        gradient, by_parameters, by_entries = _pull_back(loss, batch, path.pop(-2), cotangent, step=step, sides=sides)
+        by_parameters, by_entries = here.pull_back(cotangent, sides)
         for branch in pull:
-            rate_gradient[branch] -= pull[branch] @ gradient[branch]
+            rate_gradient[branch] -= pull[branch] @ here.gradient[branch].detach()
             if indirect:
                 pull[branch] = pull[branch] + by_parameters[branch]
         for side in sides:
@@ -178,6 +185,7 @@ def tesla(
     rates: Rates,
     batches: Sequence[Int[Tensor, " batch"]],
     sides: Sequence[str],
+    keep: bool = False,
 ) -> Matched:
     """TESLA's gradient (Cui et al. 2023): G, the sum of the inner steps' gradients g_i, counts as constant elsewhere.
 
@@ -195,7 +203,7 @@ def tesla(
         >>> [way(*problem, **settings).tower_inputs["x"][0].item() for way in (match, tesla)]
         [-0.234375, -0.3125]
     """
-    return match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=sides, indirect=False)
+    return match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=sides, indirect=False, keep=keep)
 
 
 def unrolled(
@@ -206,6 +214,7 @@ def unrolled(
     rates: Rates,
     batches: Sequence[Int[Tensor, " batch"]],
     sides: Sequence[str],
+    keep: bool = True,
 ) -> Matched:
     """The same as :func:`match` by the graph of all inner steps: memory grows with their number.
 
@@ -221,6 +230,7 @@ def unrolled(
         >>> [way(*problem, **settings).tower_inputs["x"][0].item() for way in (match, unrolled)]
         [-0.234375, -0.234375]
     """
+    del keep  # all of it is
     inputs = {side: values.detach().requires_grad_(side in sides) for side, values in tower_inputs.items()}
     steps = {branch: rate.detach().requires_grad_() for branch, rate in rates.items()}
     now = {branch: flat.detach().requires_grad_() for branch, flat in segment.start.items()}
@@ -243,21 +253,51 @@ GRADIENTS = {"exact": match, "tesla": tesla, "unrolled": unrolled}
 """Name of a way -> loss and gradient of a segment."""
 
 
-def _pull_back(
-    loss: Loss, tower_inputs: Inputs, parameters: Parameters, cotangent: Parameters, *, step: int, sides: Sequence[str]
-) -> tuple[Parameters, Parameters, Inputs]:
-    """The student's gradient g, and cotangent^T dg with respect to parameters and to tower inputs."""
+@dataclass(frozen=True)
+class _Step:
+    """An inner step with the graph of its gradient.
+
+    Attributes:
+        parameters, inputs: leaves of the graph.
+        gradient: of the student's loss, branch -> [parameter].
+    """
+
+    parameters: Parameters
+    inputs: Inputs
+    gradient: Parameters
+
+    def pull_back(self, cotangent: Parameters, sides: Sequence[str]) -> tuple[Parameters, Inputs]:
+        """cotangent^T dg with respect to parameters and to tower inputs."""
+        product = torch.stack([part @ cotangent[branch] for branch, part in self.gradient.items()]).sum()
+        wanted = [*self.parameters.values(), *(self.inputs[side] for side in sides)]
+        back = torch.autograd.grad(product, wanted, allow_unused=True, materialize_grads=True)
+        count = len(self.parameters)
+        return dict(zip(self.parameters, back[:count], strict=True)), dict(zip(sides, back[count:], strict=True))
+
+
+def _step(loss: Loss, tower_inputs: Inputs, parameters: Parameters, *, step: int, sides: Sequence[str]) -> _Step:
     leaves = {branch: flat.detach().requires_grad_() for branch, flat in parameters.items()}
     inputs = {side: values.detach().requires_grad_(side in sides) for side, values in tower_inputs.items()}
     gradient = torch.autograd.grad(loss(inputs, leaves, step), list(leaves.values()), create_graph=True)
-    product = torch.stack([part @ cotangent[branch] for branch, part in zip(leaves, gradient, strict=True)]).sum()
-    wanted = [*leaves.values(), *(inputs[side] for side in sides)]
-    back = torch.autograd.grad(product, wanted, allow_unused=True, materialize_grads=True)
-    return (
-        {branch: part.detach() for branch, part in zip(leaves, gradient, strict=True)},
-        dict(zip(leaves, back[: len(leaves)], strict=True)),
-        dict(zip(sides, back[len(leaves) :], strict=True)),
-    )
+    return _Step(leaves, inputs, dict(zip(leaves, gradient, strict=True)))
+
+
+def _path_of_steps(
+    loss: Loss,
+    tower_inputs: Inputs,
+    start: Parameters,
+    *,
+    rates: Rates,
+    batches: Sequence[Tensor],
+    sides: Sequence[str],
+) -> tuple[list[Parameters], list[_Step]]:
+    """:func:`inner_path`, and its steps with their graphs."""
+    path, steps = [{branch: flat.detach() for branch, flat in start.items()}], []
+    for number, batch in enumerate(batches):
+        steps.append(_step(loss, _take(tower_inputs, batch), path[-1], step=number, sides=sides))
+        gradient = steps[-1].gradient
+        path.append({branch: flat - rates[branch] * gradient[branch].detach() for branch, flat in path[-1].items()})
+    return path, steps
 
 
 def _gradient(loss: Loss, tower_inputs: Inputs, parameters: Parameters, step: int) -> Parameters:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RATES = "inner rates"
 """Name of the variable that holds the inner step sizes [branch]."""
+KEPT_STEPS = 16
+"""Inner steps of two heads up to which their graphs are kept: some megabytes each."""
 InnerLoss = Callable[["Student", Inputs, Parameters, SeedTree], Tensor]
 """A student's loss of a batch of tower inputs; the seeds, from which alone it draws, are the inner step's own."""
 
@@ -83,7 +85,7 @@ class PathStage(Stage):
     def _match(self, tower_inputs: Inputs, segment: Segment, state: State, *, batches: list[Tensor]) -> Matched:
         return GRADIENTS[self.settings.gradient](
             self._loss(state.step), tower_inputs, segment, rates=self.rates(state.variables), batches=batches,
-            sides=tuple(self.learned),
+            sides=tuple(self.learned), keep=self.student.two_linear_heads and len(batches) <= KEPT_STEPS,
         )  # fmt: skip
 
     def _segments(self, step: int) -> list[Segment]:

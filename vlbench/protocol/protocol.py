@@ -228,7 +228,7 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision"}, where)
+    _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision", "micro_batch"}, where)
     temperature, learned = rest.get("temperature", 0.07), rest.get("learn_temperature", False)
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < HOTTEST:
         raise ProtocolError(f"{where}: temperature = {temperature!r:.60} is not allowed. Allowed: above 0, to 1e6.")
@@ -240,6 +240,7 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
         learned,
         rest.get("loss", INFO_NCE),
         rest.get("precision", FLOAT32),
+        rest.get("micro_batch", 0),
     )
 
 

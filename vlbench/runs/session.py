@@ -204,7 +204,7 @@ class Session:
         name, warmup = self.protocol.reference, self.protocol.training.warmup
         config = self.protocol.students[name]
         # What is usual has no name in it, so that what was cached before there was another choice is found.
-        usual = (("loss", INFO_NCE), ("precision", FLOAT32))
+        usual = (("loss", INFO_NCE), ("precision", FLOAT32), ("micro_batch", 0))
         student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
         for tower in student["towers"].values():
             tower["head"] = {key: value for key, value in tower["head"].items() if (key, value) != ("options", {})}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vlbench.disk.space import check_space
 from vlbench.errors import NotFiniteError, ProtocolError
@@ -38,6 +38,8 @@ class StudentConfig:
         learn_temperature: it is trained too, from there on, as the branch ``temperature``.
         precision: ``float32``; ``tf32`` and ``bf16`` for trained encoders, see :mod:`vlbench.students.precision`.
         loss: ``info-nce`` or ``wbce``, see :mod:`vlbench.students.losses`.
+        micro_batch: items of a trained encoder whose graph is held at a time, see
+            :mod:`vlbench.students.micro_batch`; 0: those of a whole batch.
     """
 
     towers: dict[str, TowerConfig]
@@ -45,8 +47,11 @@ class StudentConfig:
     learn_temperature: bool = False
     loss: str = INFO_NCE
     precision: str = FLOAT32
+    micro_batch: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.micro_batch, bool) or not isinstance(self.micro_batch, int) or self.micro_batch < 0:
+            raise ProtocolError(f"micro_batch = {self.micro_batch!r} is not allowed: a number of items, or 0 for all.")
         if self.loss not in LOSSES:
             raise ProtocolError(f"loss = {self.loss!r} is not allowed. Allowed: {', '.join(LOSSES)}.")
         if self.precision not in PRECISIONS:
@@ -89,7 +94,10 @@ class StudentBuilder:
         with torch.random.fork_rng(devices=[]):
             encoders = {side: self._encoder(f"{name}.{side}", side, config.towers[side]) for side in self.dataset.sides}
             self._check_space(name, encoders)
-            towers = {side: self._tower(side, config.towers[side], encoder) for side, encoder in encoders.items()}
+            towers = {
+                side: self._tower(side, config.towers[side], encoder, config.micro_batch)
+                for side, encoder in encoders.items()
+            }
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
             raise ProtocolError(f"student {name!r}: embeddings differ in width: {widths}. Set head.width alike.")
@@ -123,7 +131,7 @@ class StudentBuilder:
     def _key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
         return {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
 
-    def _tower(self, side: str, config: TowerConfig, encoder: Encoder) -> Tower:
+    def _tower(self, side: str, config: TowerConfig, encoder: Encoder, micro_batch: int) -> Tower:
         items = self.dataset.split("train").items[side]
         if config.standardise == "none":
             statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
@@ -131,7 +139,8 @@ class StudentBuilder:
             statistics = self._of_stored(encoder, side, config.standardise)
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
-        return Tower(side, config, encoder, statistics, head=self.make_head(config.head, encoder.width))
+        head = self.make_head(config.head, encoder.width)
+        return Tower(side, config, encoder, statistics, head=head, micro_batch=micro_batch)
 
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""

@@ -55,26 +55,27 @@ def head_gradient(
         targets: soft ones, or None.
     """
     (first, one), (second, two) = features.items()
-    (one_unit, one_length), (two_unit, two_length) = (_unit(features[side] @ weights[side].T) for side in features)
+    (one_unit, one_length), (two_unit, two_length) = (unit(features[side] @ weights[side].T) for side in features)
     logits = (one_unit @ two_unit.T).div_(temperature)
     loss, pull = LOGIT_GRADIENTS[objective](logits, targets)
     log_scale = (pull * logits).sum()[None] if isinstance(temperature, Tensor) else None
     return HeadGradient(
         {
-            first: _through(pull @ two_unit, one_unit, one_length * temperature).T @ one,
-            second: _through(pull.T @ one_unit, two_unit, two_length * temperature).T @ two,
+            first: through(pull @ two_unit, one_unit, one_length * temperature).T @ one,
+            second: through(pull.T @ one_unit, two_unit, two_length * temperature).T @ two,
         },
         log_scale,
         loss,
     )
 
 
-def _unit(values: Float[Tensor, "n embedding"]) -> tuple[Float[Tensor, "n embedding"], Float[Tensor, "n 1"]]:
+def unit(values: Float[Tensor, "n embedding"]) -> tuple[Float[Tensor, "n embedding"], Float[Tensor, "n 1"]]:
+    """Unit vectors, in place, and their lengths."""
     length = torch.linalg.vector_norm(values, dim=1, keepdim=True).clamp_min_(SHORTEST)
     return values.div_(length), length
 
 
-def _through(
+def through(
     pull: Float[Tensor, "n embedding"], unit: Float[Tensor, "n embedding"], length: Float[Tensor, "n 1"]
 ) -> Float[Tensor, "n embedding"]:
     """Back through the division by the length, which lets pass what is square to the unit vector."""

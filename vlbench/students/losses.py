@@ -27,8 +27,13 @@ def info_nce(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None 
     if targets is None:
         own = torch.arange(len(logits), device=logits.device)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-    weights = targets / targets.sum().clamp_min(torch.finfo(targets.dtype).tiny)
+    weights = match_weights(targets)
     return -(weights * (logits.log_softmax(1) + logits.log_softmax(0))).sum() / 2
+
+
+def match_weights(targets: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
+    """Targets over their sum; all 0 where nothing matches."""
+    return targets / targets.sum().clamp_min(torch.finfo(targets.dtype).tiny)
 
 
 def wbce(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None) -> Float[Tensor, ""]:
@@ -54,17 +59,29 @@ def info_nce_gradient(
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "n n"]]:
     """:func:`info_nce`, and its gradient by the logits: (sum_j w_ij p(j | i) + sum_i w_ij q(i | j)) / 2 - w_ij."""
     rows, columns = logits.softmax(1), logits.softmax(0)
-    to_rows, to_columns = (_log_sum(logits, shares, axis) for axis, shares in ((1, rows), (0, columns)))
     if targets is None:
-        loss = (to_rows + to_columns).mean() / 2 - logits.diagonal().mean()
+        loss = info_nce_value(logits, rows, columns)
         gradient = rows.add_(columns)
         gradient.diagonal().sub_(2)
         return loss, gradient.div_(2 * len(logits))
-    weights = targets / targets.sum().clamp_min(torch.finfo(targets.dtype).tiny)
+    weights = match_weights(targets)
     by_row, by_column = weights.sum(1), weights.sum(0)
-    loss = (by_row @ to_rows + by_column @ to_columns) / 2 - (weights * logits).sum()
+    loss = info_nce_value(logits, rows, columns, weights)
     gradient = rows.mul_(by_row[:, None]).add_(columns.mul_(by_column)).div_(2).sub_(weights)
     return loss, gradient
+
+
+def info_nce_value(
+    logits: Float[Tensor, "n n"],
+    rows: Float[Tensor, "n n"],
+    columns: Float[Tensor, "n n"],
+    weights: Float[Tensor, "n n"] | None = None,
+) -> Float[Tensor, ""]:
+    """:func:`info_nce` where the softmaxes of rows and columns, and the weights of targets, are there."""
+    to_rows, to_columns = (_log_sum(logits, shares, axis) for axis, shares in ((1, rows), (0, columns)))
+    if weights is None:
+        return (to_rows + to_columns).mean() / 2 - logits.diagonal().mean()
+    return (weights.sum(1) @ to_rows + weights.sum(0) @ to_columns) / 2 - (weights * logits).sum()
 
 
 def _log_sum(logits: Float[Tensor, "n n"], shares: Float[Tensor, "n n"], axis: int) -> Float[Tensor, " n"]:

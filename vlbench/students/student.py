@@ -28,6 +28,8 @@ from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
 from vlbench.students.losses import INFO_NCE, LOSSES
+from vlbench.students.micro_batch import in_micro_batches
+from vlbench.students.pair_loss import pair_loss
 from vlbench.students.precision import FLOAT32, computing
 
 Parameters = dict[str, Tensor]
@@ -129,9 +131,17 @@ class Tower:
     """
 
     def __init__(
-        self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise, *, head: nn.Module
+        self,
+        side: str,
+        config: TowerConfig,
+        encoder: Encoder,
+        standardise: Standardise,
+        *,
+        head: nn.Module,
+        micro_batch: int = 0,
     ) -> None:
         self.side, self.config, self.standardise = side, config, standardise
+        self._micro_batch = micro_batch
         self.encoder = encoder
         self.width, self.space = encoder.width, f"features:{encoder.identity}"
         self.frozen = config.train == "frozen"
@@ -180,15 +190,42 @@ class Tower:
             )
         return self.standardise.forward(features)
 
+    def project(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
+        """Of a linear tower: tower inputs -> embeddings of any length [item, embedding]."""
+        return F.linear(tower_inputs, parameters[self.side].view(-1, self.width))
+
     def embed(self, tower_inputs: Tensor, parameters: Parameters) -> Tensor:
         """Entries -> embeddings of unit length [item, embedding], as a function of the flat vectors."""
         if self.linear:  # the module is not touched, so that students can be trained at the same time
-            return F.normalize(F.linear(tower_inputs, parameters[self.side].view(-1, self.width)), dim=-1)
+            return F.normalize(self.project(tower_inputs, parameters), dim=-1)
         named: dict[str, Tensor] = {}
         for name, flat in self.branches.items():
             named.update(flat.named(parameters[name]))
-        out: Tensor = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
+        if self._micro_batch and not self.frozen:
+            out = self._embed_in_micro_batches(tower_inputs, parameters, named)
+        else:
+            out = functional_call(self.trained, named, (tower_inputs,)) if named else self.trained(tower_inputs)
         return F.normalize(out.float() if out.dtype == torch.bfloat16 else out, dim=-1)
+
+    def _embed_in_micro_batches(self, tower_inputs: Tensor, parameters: Parameters, named: dict[str, Tensor]) -> Tensor:
+        """The encoder sees some items at a time; the head, which may drop out, all of them."""
+        front, layouts = self.trained[:2], list(self.branches.values())
+
+        def encode(some: Tensor, *flats: Tensor) -> Tensor:
+            given = {
+                key: value
+                for layout, flat in zip(layouts, flats, strict=True)
+                for key, value in layout.named(flat).items()
+            }
+            features: Tensor = functional_call(front, {k: v for k, v in given.items() if k.startswith("0.")}, (some,))
+            return features
+
+        features = in_micro_batches(
+            encode, tower_inputs, [parameters[name] for name in self.branches], self._micro_batch
+        )
+        of_head = {name.removeprefix("2."): value for name, value in named.items() if name.startswith("2.")}
+        out: Tensor = functional_call(self.head, of_head, (features,)) if of_head else self.head(features)
+        return out
 
     def to(self, device: str | torch.device) -> Tower:
         """Move everything to a device, in place."""
@@ -302,11 +339,15 @@ class Student:
                 matches i alone.
             objective: stands in for the student's own: ``info-nce`` or ``wbce``.
         """
-        one, two = (self.embed(side, tower_inputs[side], parameters) for side in self.sides)
         learned = TEMPERATURE in self.branches and temperature is None
-        fixed = temperature or self.temperature
+        fixed, objective = temperature or self.temperature, objective or self.objective
+        soft = targets is not None and targets.requires_grad
+        if self.two_linear_heads and objective == INFO_NCE and not learned and not soft:
+            one, two = (self.towers[side].project(tower_inputs[side], parameters) for side in self.sides)
+            return pair_loss(one, two, fixed, targets)
+        one, two = (self.embed(side, tower_inputs[side], parameters) for side in self.sides)
         logits = one @ two.T * parameters[TEMPERATURE].exp() if learned else one @ two.T / fixed
-        return LOSSES[objective or self.objective](logits, targets)
+        return LOSSES[objective](logits, targets)
 
     def gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None

@@ -16,6 +16,8 @@ from vlbench.evaluation.retrieval import (
     score_embeddings,
 )
 
+unsettled = retrieval._unsettled
+
 
 def brute_force_ranks(queries, gallery, matches):
     similarity = queries.double() @ gallery.double().T
@@ -68,6 +70,19 @@ def test_ranks_equal_brute_force_where_neighbours_settle_some_queries_of_either_
     assert all(0 < float((ranks > 13).double().mean()) < 1 for ranks in found)  # some settled, some not
     assert torch.equal(found[0], brute_force_ranks(images, texts, pairs))
     assert torch.equal(found[1], brute_force_ranks(texts, images, pairs.flip(1)))
+
+
+@pytest.mark.parametrize("few", [0.0, 1.1])
+def test_ranks_are_the_same_whether_neighbours_are_searched_first_or_all_are_counted(monkeypatch, few):
+    generator = torch.Generator().manual_seed(1)
+    pairs = several_captions(300, 2)[1:]  # one image has a single caption, one caption no image
+    images, noise = unit(300, 16, generator), unit(600, 16, generator)
+    texts = torch.nn.functional.normalize(0.4 * images.repeat_interleave(2, 0) + 0.6 * noise, dim=1)
+    monkeypatch.setattr(retrieval, "FEW", few)
+    searched = []
+    monkeypatch.setattr(retrieval, "_unsettled", lambda *way: searched.append(way) or unsettled(*way))
+    assert torch.equal(best_ranks(images, texts, pairs), brute_force_ranks(images, texts, pairs))
+    assert bool(searched) == (few > 1)
 
 
 def test_ranks_do_not_depend_on_how_many_queries_are_counted_at_a_time(monkeypatch):

@@ -154,6 +154,20 @@ def test_the_full_graph_as_a_fallback_gives_the_same(toy_run, generator):
     torch.testing.assert_close(one.rates, two.rates)
 
 
+@pytest.mark.parametrize("way", [match, tesla])
+def test_graphs_that_are_kept_give_the_numbers_of_graphs_made_again(toy_run, generator, way):
+    student, tower_inputs = double_student(toy_run, "frozen")
+    segment, rates, batches = problem(student, generator)
+    kept, again = (
+        way(of(student), tower_inputs, segment, rates=rates, batches=batches, sides=student.sides, keep=keep)
+        for keep in (True, False)
+    )
+    assert kept.ratios == again.ratios
+    for side in student.sides:
+        assert torch.equal(kept.tower_inputs[side], again.tower_inputs[side])
+        assert torch.equal(kept.rates[side], again.rates[side])
+
+
 def test_teslas_gradient_equals_its_closed_form_with_the_other_steps_constant(toy_run, generator):
     student, entries = double_student(toy_run, "frozen")
     segment, rates, batches = problem(student, generator)
