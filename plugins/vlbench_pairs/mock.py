@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,6 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from vlbench.errors import DataError
-from vlbench.files import whole_folder
 from vlbench_pairs.documents import MOCK
 
 LARGEST = 5_000
@@ -74,8 +75,16 @@ def make(layout: Layout, images: int, out: Path) -> None:
         raise DataError(f"images = {images}: a mock has 16 to {LARGEST:,} images.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists already. Name a new folder: --out DIR, or remove this one.")
-    with whole_folder(out) as fresh:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=".new-"))
+    try:
         _write(layout, images, fresh)
+        fresh.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        fresh.rename(out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 make_flickr8k = partial(make, FLICKR8K)
