@@ -38,7 +38,11 @@ class ClusterOptions(SelectorOptions):
 class DedupOptions(ClusterOptions):
     """Those of ``semdedup``."""
 
-    clusters: int = vlbench.option(0, minimum=0, help="within which pairs are compared; 0: one for each 50 candidates")
+    clusters: int = vlbench.option(
+        0,
+        minimum=0,
+        help="within which pairs are compared; 0: one for each 50 candidates, at most 1,000 up to 10 million",
+    )
 
 
 @dataclass(frozen=True)
