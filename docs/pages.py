@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,13 +28,54 @@ ROOT = Path(__file__).parents[1]
 ROLE = re.compile(r":(?:attr|class|func|meth|mod):(?=<code>)")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the generated pages into the navigation, and leave out pages that are not there."""
+    config.nav = _present(config.nav or [], made := pages())
+    for section, below in (("Methods", "methods/"), ("Reference", "reference/")):
+        (listed,) = [entry[section] for entry in config.nav if isinstance(entry, dict) and section in entry]
+        listed += [{Path(name).stem: name} for name in made if name.startswith(below)]
+    return config
+
+
+def _present(nav: list[Any], made: dict[str, Any]) -> list[Any]:
+    kept: list[Any] = []
+    for entry in nav:
+        if isinstance(entry, str):
+            kept += [entry] if _exists(entry, made) else []
+            continue
+        ((title, value),) = entry.items()
+        if isinstance(value, list):
+            kept.append({title: _present(value, made)})
+        elif _exists(value, made):
+            kept.append(entry)
+    return kept
+
+
+def _exists(name: str, made: dict[str, Any]) -> bool:
+    return name in made or (ROOT / "docs" / name).is_file()
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
     from mkdocs.structure.files import File
 
-    for name, make in PAGES.items():
+    for name, make in pages().items():
         files.append(File.generated(config, name, content=make()))
     return files
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """File -> what makes its text, of every generated page."""
+    doors = {name: importlib.import_module(f"vlbench.{name}") for name in vlbench.SUBMODULES}
+    return {
+        "index.md": home,
+        "commands.md": commands,
+        "data.md": data,
+        **{f"methods/{name}.md": partial(method, name) for name in sorted(load_registry().all("method"))},
+        "reference/vlbench.md": facade,
+        **{f"reference/{name}.md": partial(door, module) for name, module in doors.items()},
+        "reference/testing.md": for_tests,
+    }
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -41,25 +84,62 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def home() -> str:
-    """The README, whose links start one folder higher; what is no page of the site is named only."""
+    """The README, its links one folder higher; what is no page of the site is named only, and badges are left out."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    text = re.sub(r"^\[!\[.*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"\[([^\]]+)\]\([A-Z]+\.md\)", r"\1", text)
 
 
-def reference() -> str:
-    """Every name of the facade, of its modules and of ``vlbench.testing``, with its docstring."""
+def facade() -> str:
+    """Every name of the facade, with its docstring."""
     below = [f"vlbench.{name}" for name in vlbench.SUBMODULES]
-    return "\n\n".join(
-        [
-            "# The facade",
-            f"A plugin or a notebook needs `import vlbench`. What only some need stands in {listed(below)}, below. "
-            "Nothing else is promised but `vlbench.testing`. The examples are run by the tests.",
-            *names_of(vlbench),
-            *(part for module in below for part in of_module(importlib.import_module(module))),
-            "# For tests of a plugin",
-            *names_of(testing),
-        ]
+    about = (
+        f"A plugin or a notebook needs `import vlbench`. What only some need stands in {listed(below)}. "
+        "Nothing else is promised but `vlbench.testing`. The examples are run by the tests."
     )
+    return "\n\n".join(["# vlbench", about, *names_of(vlbench)])
+
+
+def door(module: ModuleType) -> str:
+    """Every name that a module of the facade promises."""
+    return "\n\n".join(of_module(module))
+
+
+def for_tests() -> str:
+    """What tests of a plugin may use."""
+    about = f"{testing.__doc__}".splitlines()[0]
+    return "\n\n".join(["# vlbench.testing", about, *names_of(testing)])
+
+
+def method(name: str) -> str:
+    """What a method's declaration and docstring say, and its options."""
+    registry = load_registry()
+    spec = registry.get("method", name)
+    facts = [
+        ("family", spec.family),
+        ("paper", spec.paper),
+        ("plugin", registry.owner("method", name)),
+        ("seed", "changes nothing: it is deterministic" if spec.deterministic else ""),
+        ("sees", "val as well as train" if spec.sees_val else ""),
+        ("work", "grows with the square of the train pairs" if spec.scaling == "quadratic" else ""),
+    ]
+    about = inspect.cleandoc(resolve(spec.target).__doc__ or "").partition("\n\nArgs:")[0]
+    options = describe(spec.options)
+    parts = [
+        f"# {name}",
+        spec.summary,
+        "\n".join(f"- {what}: {text}" for what, text in facts if text),
+        as_markdown(about),
+    ]
+    parts.append(f"```sh\nvlbench run --method {name} --budget 500\n```")
+    parts += ["## Options", table(("option", "type", "default", "meaning"), options)] if options else []
+    return "\n\n".join([*parts, "[All methods](../methods.md)"])
+
+
+def as_markdown(docstring: str) -> str:
+    """Names between double backticks and roles as code; indented formulas as blocks."""
+    text = re.sub(r":\w+:`~?([^`<]+?)(?: <[^>]+>)?`", r"`\1`", docstring).replace("``", "`")
+    return re.sub(r"::\n\n", ":\n\n", text)
 
 
 def names_of(package: ModuleType) -> list[str]:
@@ -102,7 +182,10 @@ def commands() -> str:
 def data() -> str:
     """Every form of data that is read, and every option of datasets and encoders."""
     registry = load_registry()
-    parts = ["# Forms and options", "What `vlbench data formats` and `vlbench data options NAME` print."]
+    parts = [
+        "# Forms and options",
+        "What `vlbench data formats`, `vlbench datasets NAME` and `vlbench encoders NAME` print.",
+    ]
     for spec in registry.all("dataset").values():
         if spec.forms:
             parts += [f"## Forms read by `{spec.name}`", table(("form", "what it looks like"), resolve(spec.forms)())]
@@ -116,7 +199,7 @@ def data() -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [header, *rows]]
+    lines = ["| " + " | ".join(cell.replace("|", "&#124;") for cell in row) + " |" for row in [header, *rows]]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
@@ -134,7 +217,3 @@ def _of_command(name: str, command: click.Command, parent: click.Context) -> lis
 
 def _help_text(title: str, context: click.Context) -> str:
     return f"## {title}\n\n```text\n{context.get_help()}\n```"
-
-
-PAGES = {"index.md": home, "reference.md": reference, "commands.md": commands, "data.md": data}
-"""Generated pages by file."""

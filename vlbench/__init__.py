@@ -15,7 +15,7 @@ from vlbench import errors
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
-    from vlbench import artifacts, board, data, matching, students
+    from vlbench import artifacts, board, data, encoders, matching, students
     from vlbench.artifacts.artifact import DistilledPairs, Selection, load_artifact
     from vlbench.board.notebook import leaderboard
     from vlbench.budget import Budget
@@ -65,6 +65,7 @@ __all__ = [
     "artifacts",
     "board",
     "data",
+    "encoders",
     "errors",
     "fingerprint",
     "hookimpl",
@@ -102,7 +103,7 @@ _MODULES = {
     "vlbench.seeds": ("SeedTree",),
     "vlbench.encoders.base": ("Encoder",),
 }
-SUBMODULES = ("artifacts", "board", "data", "matching", "students")
+SUBMODULES = ("artifacts", "board", "data", "encoders", "matching", "students")
 
 
 def __getattr__(name: str) -> Any:

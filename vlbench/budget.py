@@ -15,6 +15,10 @@ _SIZE = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]+)")
 _HOW = "Give one, as in --budget 500 or --budget 5MB"
 
 
+MOST = 10**15
+"""Pairs of a budget."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """A number of image-text pairs, or of bytes, at least 1.
@@ -62,6 +66,8 @@ class Budget:
             ) from None
         if isinstance(text, bool) or pairs < 1:
             raise BudgetError(f"budget {text} is below 1 pair. Give a positive number of pairs, as in --budget 500.")
+        if pairs > MOST:
+            raise BudgetError(f"budget {str(text)[:30]}... is above {MOST:,} pairs. Give a number of pairs, as in 500.")
         return cls(pairs)
 
     @property

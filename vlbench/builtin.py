@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlbench.encoders.options import SentenceTransformerOptions, TimmOptions
 from vlbench.registry.hookspecs import hookimpl
-from vlbench.registry.specs import Declaration, EncoderSpec
+from vlbench.registry.specs import Declaration, EncoderSpec, HeadSpec
 
 
 @hookimpl
@@ -28,6 +28,12 @@ def vlbench_encoders() -> list[EncoderSpec]:
             suggest="vlbench.encoders.suggest:sentence_models",
         ),
     ]
+
+
+@hookimpl
+def vlbench_heads() -> list[HeadSpec]:
+    """Heads beside ``none``, ``linear`` and ``residual``, which a tower describes by itself."""
+    return [HeadSpec("mlp", "vlbench.students.mlp:MLPHead", "Two layers with a GELU between them.")]
 
 
 @hookimpl

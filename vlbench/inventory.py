@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vlbench.cache import KEY, entry_problem
 from vlbench.disk.leftovers import leftovers
+from vlbench.disk.locks import FOLDER as LOCKS
 from vlbench.disk.made import made_problem
 from vlbench.disk.sums import FILE_NAME as SUMS
 from vlbench.files import DAMAGED, NEW, set_aside
@@ -44,7 +45,11 @@ def items(root: Path) -> Iterator[Item]:
     left = set(leftovers(root))
     for kind in sorted(path for path in root.glob("*") if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(kind.rglob("*") if kind.name == "data" else kind.glob("*")):
-            if path.parent.name.endswith(DAMAGED) or (kind.name == "data" and path.is_dir()):
+            if (
+                path.parent.name == LOCKS
+                or path.parent.name.endswith(DAMAGED)
+                or (kind.name == "data" and path.is_dir())
+            ):
                 continue
             if path in left or not path.name.startswith(NEW):
                 yield Item(kind.name, path, LEFT if path in left else _state(path), *_size_and_use(path))

@@ -21,6 +21,7 @@ from vlbench.registry.options import describe
 
 GRID = (("scenes", (100, 500)), ("scenes-encoder", (100,)), ("scenes-vit", (100,)))
 SEEDS = (0, 1, 2)
+NO_OTHER_ROWS = {"rows.always": "[]", "rows.full": "false"}
 
 
 def entries(without: tuple[str, ...]) -> list[tuple[str, dict[str, object]]]:
@@ -42,19 +43,26 @@ def entries(without: tuple[str, ...]) -> list[tuple[str, dict[str, object]]]:
 @click.option("--budget", "budgets", multiple=True, type=int, help="These alone.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=SEEDS, show_default=True)
 @click.option("--without", multiple=True, help="Methods to leave out; paper: all released settings.")
-def main(out: Path, suite: str, budgets: tuple[int, ...], seeds: tuple[int, ...], without: tuple[str, ...]) -> None:
-    """Make the rows that are not there yet; one that fails is named, and the others are made."""
+@click.option("--lean", is_flag=True, help="No random pairs of as many bytes beside every distilled row.")
+def main(
+    out: Path, suite: str, budgets: tuple[int, ...], seeds: tuple[int, ...], without: tuple[str, ...], lean: bool
+) -> None:
+    """Make the rows that are not there yet; one that fails is named, and the others are made.
+
+    Seed after seed, so that a board that is stopped has whole ones. What all rows share is made once: full data,
+    random pairs, features and experts."""
     grid = [(suite, budgets or (100,))] if suite else GRID
-    for name, sizes in grid:
-        for size in budgets or sizes:
-            for method, options in entries(without):
-                for seed in seeds:
-                    made = {"method": method, "budget": size, "suite": name, "seed": seed, "options": options}
-                    try:
-                        vlbench.run(out=out, **made)
-                        click.echo(f"{name} {size} {method} {options or ''} seed {seed}")
-                    except VlbenchError as error:
-                        click.echo(f"{name} {size} {method} {options or ''} seed {seed}: {error}", err=True)
+    for name, size in [(name, size) for name, sizes in grid for size in budgets or sizes]:
+        for seed in seeds:
+            for number, (method, options) in enumerate(entries(without)):
+                overrides = NO_OTHER_ROWS if lean and number else {}
+                made = {"method": method, "budget": size, "suite": name, "seed": seed, "options": options}
+                text = f"{name} {size} {method} {options or ''} seed {seed}"
+                try:
+                    vlbench.run(out=out, overrides=overrides, **made)
+                    click.echo(text)
+                except VlbenchError as error:
+                    click.echo(f"{text}: {error}", err=True)
 
 
 if __name__ == "__main__":

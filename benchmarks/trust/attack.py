@@ -91,9 +91,11 @@ def leaves(work: Path, times: int, draw: random.Random) -> Counter[str]:
     reference = made(work)
     registry, counts = load_registry(), Counter[str]()
     record = json.loads((reference / "record.json").read_text())
+    truth = shown(record)
     lie = work / "lie"
     shutil.copytree(reference, lie)
     tries = [(place, value) for place in places(record) for value in near(at_place(record, place))]
+    tries = [(place, value) for place, value in tries if json.dumps(value) != json.dumps(at_place(record, place))]
     for place, value in tries if not times else draw.sample(tries, min(times, len(tries))):
         made_up = changed(record, place, value)
         try:
@@ -108,7 +110,20 @@ def leaves(work: Path, times: int, draw: random.Random) -> Counter[str]:
         except DataError:
             refused = True
         counts["refused" if refused else f"accepted: {'.'.join(str(part) for part in place[:2])}"] += 1
+        counts["ACCEPTED AND CHANGES A RANK, A NAME OR A SIZE"] += not refused and shown(made_up) != truth
     return counts
+
+
+def shown(record: dict[str, Any]) -> list[Any]:
+    """What a board shows of a claim, but for its time and its options."""
+    from vlbench.board.leaderboard import build_table
+    from vlbench.records.record import FoundRecord, parse_record
+
+    groups = build_table([FoundRecord.of(parse_record(record), None, "self-reported")]).groups
+    heads = [(group.suite, group.protocol_hash, str(group.budget), group.student, group.encoders) for group in groups]
+    rows = [row for group in groups for row in group.rows]
+    fields = ("method", "status", "runs", "seeds", "scores", "pairs", "bytes", "provisional", "rank")
+    return [*heads, *([getattr(row, name) for name in fields] for row in rows)]
 
 
 def at_place(value: Any, place: tuple[Any, ...]) -> Any:

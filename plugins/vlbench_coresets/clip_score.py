@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Generator, Tensor
 
 import vlbench
+from vlbench_coresets.blocks import BLOCK
 
 
 class ClipScore(vlbench.Selector):
@@ -16,5 +18,5 @@ class ClipScore(vlbench.Selector):
     def select(self, features: Tensor, size: int, generator: Generator) -> Tensor:
         """Positions int64 [size] out of features float32 [candidate, 2 * embedding], best first."""
         del generator  # nothing is drawn; the first of equals is taken
-        one, two = features.chunk(2, dim=1)
-        return (one * two).sum(1).argsort(descending=True, stable=True)[:size]
+        halves = (part.chunk(2, dim=1) for part in features.split(BLOCK))
+        return torch.cat([(one * two).sum(1) for one, two in halves]).argsort(descending=True, stable=True)[:size]

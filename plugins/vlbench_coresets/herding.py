@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 import vlbench
+from vlbench_coresets.blocks import squared_norms
 
 
 class Herding(vlbench.Selector):
@@ -27,7 +28,7 @@ def herding(features: Float[Tensor, "n dim"], size: int) -> Int[Tensor, " size"]
     chosen = torch.empty(size, dtype=torch.long)
     mean = features.mean(0)
     ahead = torch.zeros_like(mean)  # running sum - t * mean
-    norms = features.square().sum(1)  # [n]
+    norms = squared_norms(features)  # [n]
     for step in range(size):
         chosen[step] = torch.addmv(norms, features, ahead - mean, alpha=2).argmin()
         ahead += features[chosen[step]] - mean

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 import vlbench
+from vlbench_coresets.blocks import squared_norms
 
 BLOCK = 16
 """Pairs whose distances to all are computed in one pass over the features."""
@@ -28,7 +29,7 @@ def k_center(features: Float[Tensor, "n dim"], size: int, generator: Generator) 
     The largest distance to a chosen pair is at most twice that of the best set of that size (Gonzalez 1985).
     """
     chosen = torch.empty(size, dtype=torch.long)
-    norms = features.square().sum(1)  # [n]
+    norms = squared_norms(features)  # [n]
     nearest = torch.full_like(norms, torch.inf)  # squared distance to the nearest chosen pair
     known: dict[int, Tensor] = {}  # position -> squared distances [n]
     for step in range(size):

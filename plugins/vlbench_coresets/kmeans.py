@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 import vlbench
+from vlbench_coresets.blocks import squared_norms
 
 
 class KMeans(vlbench.Selector):
@@ -39,7 +40,7 @@ def centres(
 
 def nearest_to_centres(features: Float[Tensor, "n dim"], middle: Float[Tensor, "size dim"]) -> Int[Tensor, " size"]:
     """The free pair nearest to each centre, in the order of the centres, each pair once."""
-    chosen, half = torch.empty(len(middle), dtype=torch.long), features.square().sum(1) / 2  # [n]
+    chosen, half = torch.empty(len(middle), dtype=torch.long), squared_norms(features) / 2  # [n]
     for index, centre in enumerate(middle):
         chosen[index] = torch.addmv(half, features, centre, alpha=-1).argmin()
         half[chosen[index]] = torch.inf

@@ -9,7 +9,11 @@ from torch import Generator, Tensor
 import vlbench
 from vlbench_coresets.kmeans import centres
 
-CANDIDATES_A_CLUSTER = 50
+CANDIDATES_A_CLUSTER, MOST_A_CLUSTER, MANY_CLUSTERS = 50, 10_000, 1_000
+CANDIDATES_A_CENTRE = 256
+"""Of more candidates, as many for each cluster are drawn to find the centres."""
+ROWS = 4096
+"""Members of a cluster that are compared with those before them at a time."""
 
 
 class SemDeDup(vlbench.Selector):
@@ -22,24 +26,40 @@ class SemDeDup(vlbench.Selector):
 
     def select(self, features: Tensor, size: int, generator: Generator) -> Tensor:
         """Positions int64 [size] out of features float32 [candidate, dim], least redundant first."""
-        count = self.options.clusters or max(1, len(features) // CANDIDATES_A_CLUSTER)
-        middle = centres(features, min(count, len(features)), self.options.iterations, generator)
+        count = self.options.clusters or clusters(len(features))
+        some = features
+        if len(features) > CANDIDATES_A_CENTRE * count:
+            some = features[torch.randperm(len(features), generator=generator)[: CANDIDATES_A_CENTRE * count]]
+        middle = centres(some, min(count, len(features)), self.options.iterations, generator)
         return redundance(features, middle).argsort(stable=True)[:size]
+
+
+def clusters(count: int) -> int:
+    """One for 50 candidates; from 50,000 candidates on 1,000, and from 10 million on one for 10,000.
+
+    Time grows with candidates times clusters, and with candidates times the members of a cluster.
+    """
+    return max(1, min(count // CANDIDATES_A_CLUSTER, max(MANY_CLUSTERS, count // MOST_A_CLUSTER)))
 
 
 def redundance(features: Float[Tensor, "n dim"], middle: Float[Tensor, "cluster dim"]) -> Float[Tensor, " n"]:
     """Highest cosine with a pair of the same cluster that lies farther from its centre; -1 where there is none."""
-    unit = torch.nn.functional.normalize(features, dim=1)
     cluster = torch.cat([torch.cdist(part, middle).argmin(1) for part in features.split(4096)])
     highest = torch.full((len(features),), -1.0)
-    for index in cluster.unique().tolist():
-        members = (cluster == index).nonzero()[:, 0]
-        away = (features[members] - middle[index]).norm(dim=1)
-        members = members[away.argsort(descending=True, stable=True)]
-        before = (unit[members] @ unit[members].T).tril(-1).masked_fill(~_below(len(members)), -1.0)
-        highest[members] = before.max(1).values
+    order = cluster.argsort(stable=True)
+    for members in order.split(torch.bincount(cluster, minlength=len(middle)).tolist()):
+        if len(members):
+            of_cluster = features[members]
+            away = (of_cluster - middle[cluster[members[0]]]).norm(dim=1).argsort(descending=True, stable=True)
+            highest[members[away]] = _highest_before(torch.nn.functional.normalize(of_cluster[away], dim=1))
     return highest
 
 
-def _below(count: int) -> Tensor:
-    return torch.ones(count, count, dtype=torch.bool).tril(-1)
+def _highest_before(unit: Float[Tensor, "n dim"]) -> Float[Tensor, " n"]:
+    """Highest cosine of each with one that stands before it; -1 for the first."""
+    found = []
+    for start in range(0, len(unit), ROWS):
+        cosines = unit[start : start + ROWS] @ unit[: start + ROWS].T
+        later = torch.arange(cosines.shape[1]) >= torch.arange(start, start + len(cosines))[:, None]
+        found.append(cosines.masked_fill_(later, -1.0).max(1).values)
+    return torch.cat(found)

@@ -1,4 +1,4 @@
-"""The board as a page of its own, and as the tables of a notebook."""
+"""The board as a page of its own, as the tables of a notebook, and as a site."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def vlbench_formats() -> list[vlbench.Declaration]:
         vlbench.Declaration("html", "vlbench_html.page:render_html", page),
         vlbench.Declaration("notebook", "vlbench_html.notebook:render_notebook", cell),
     ]
+
+
+@vlbench.hookimpl
+def vlbench_commands() -> list[vlbench.Declaration]:
+    """Boards for the pages of a lab."""
+    summary = "Write finished runs as a static site with bundles to download."
+    return [vlbench.Declaration("site", "vlbench_html.site:command", summary)]

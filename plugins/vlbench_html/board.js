@@ -67,7 +67,7 @@
       heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
     }
     table.classList.toggle("sorted", state !== "none");
-    for (const body of table.tBodies) {
+    for (const body of $$("tbody.ranked", table)) { // baselines stay where they are
       const rows = [...body.rows].map((row) => {
         row.dataset.place ??= String(row.sectionRowIndex);
         const place = Number(row.dataset.place);
@@ -85,11 +85,36 @@
   /* ---- filter ---- */
 
   const words = new Map($$(".board tbody tr").map((row) => [row, $(".method", row).textContent.toLowerCase()]));
+  const isBaseline = (row) => row.parentElement.classList.contains("baseline") || row.classList.contains("always");
+  const form = $(".filters");
+  const selects = $$("[data-filter]");
+  const checks = { provisional: $("#filter-provisional"), baselines: $("#filter-baselines") };
+
+  /** What is asked for, as the part of the address behind "?"; "" where everything is shown. */
+  const asked = () => {
+    const query = new URLSearchParams();
+    if ($("#filter-text").value.trim()) query.set("find", $("#filter-text").value.trim());
+    for (const select of selects) if (select.value) query.set(select.dataset.filter, select.value);
+    for (const [name, box] of Object.entries(checks)) if (!box.checked) query.set(name, "no");
+    return query.toString();
+  };
+  const read = (text) => {
+    const query = new URLSearchParams(text);
+    $("#filter-text").value = query.get("find") ?? "";
+    for (const select of selects) {
+      const value = query.get(select.dataset.filter) ?? "";
+      select.value = [...select.options].some((option) => option.value === value) ? value : "";
+    }
+    for (const [name, box] of Object.entries(checks)) box.checked = query.get(name) !== "no";
+  };
+  const parts = () => {
+    const [name, query = ""] = location.hash.slice(1).split("?", 2);
+    return { name: decodeURIComponent(name), query };
+  };
+
   const filter = () => {
     const wanted = $("#filter-text").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    const chosen = Object.fromEntries($$("[data-filter]").map((select) => [select.dataset.filter, select.value]));
-    const provisional = $("#filter-provisional").checked;
-    const baselines = $("#filter-baselines").checked;
+    const chosen = Object.fromEntries(selects.map((select) => [select.dataset.filter, select.value]));
     const fits = (name, value) => !chosen[name] || chosen[name] === value;
     let shown = 0;
     for (const suite of $$(".suite")) {
@@ -98,30 +123,99 @@
         const open = fits("suite", suite.dataset.suite) && fits("budget", group.dataset.budget) && fits("division", group.dataset.division);
         let inGroup = 0;
         for (const row of $$("tbody tr", group)) {
-          const baseline = row.parentElement.classList.contains("baseline");
           const named = wanted.every((word) => words.get(row).includes(word));
-          const keep = open && (baseline ? baselines && (named || wanted.length > 0) : named && (provisional || !row.classList.contains("provisional")));
+          const keep = open && (isBaseline(row) ? checks.baselines.checked : named && (checks.provisional.checked || !row.classList.contains("provisional")));
           row.hidden = !keep;
-          if (keep && (!baseline || named)) inGroup += 1;
-          if (keep && !(baseline && wanted.length && !named)) shown += 1;
+          if (keep && named) inGroup += 1;
         }
         group.hidden = inGroup === 0;
+        shown += inGroup;
         $(".board", group).classList.toggle("filtered", $$("tbody.ranked tr[hidden]", group).length > 0);
         inSuite += inGroup;
       }
-      const narrowed = wanted.length > 0 || chosen.budget;
-      $$(".plots", suite).forEach((plots) => { plots.hidden = narrowed || !fits("division", plots.dataset.division); });
+      for (const plots of $$(".plots", suite)) {
+        plots.hidden = !fits("division", plots.dataset.division);
+        const here = (mark) => wanted.every((word) => mark.dataset.method.toLowerCase().includes(word));
+        const marks = $$("[data-method]", plots);
+        const any = marks.some(here); // words may be those of an option, which no plot shows
+        for (const mark of marks) mark.classList.toggle("faded", any && !here(mark));
+      }
       suite.hidden = inSuite === 0;
     }
+    $("#nothing").hidden = shown > 0 || words.size === 0;
     $$("nav li").forEach((item) => { item.hidden = $(`.suite[data-suite="${CSS.escape(item.dataset.suite)}"]:not([hidden])`) === null; });
-    $("#count").textContent = `${shown} of ${words.size} rows`;
+    $("#count").textContent = asked() ? `${shown} of ${words.size} rows match` : `${words.size} rows`;
   };
-  const form = $(".filters");
-  form.addEventListener("input", filter);
+  const changed = () => {
+    filter();
+    history.replaceState(null, "", asked() ? `#?${asked()}` : "#");
+  };
+  form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(filter));
-  if (form.querySelector("#filter-text").value || $$("[data-filter]").some((select) => select.value)) filter();
-  else $("#count").textContent = `${words.size} rows`;
+  form.addEventListener("reset", () => setTimeout(changed));
+  $("#again").addEventListener("click", () => $("#reset").click());
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+    event.preventDefault();
+    $("#filter-text").focus();
+  });
+  if (parts().query) read(parts().query);
+  filter();
+
+  /* ---- files to take away ---- */
+
+  const save = (blob, name) => {
+    const link = make("a", { href: URL.createObjectURL(blob), download: name.replace(/[^A-Za-z0-9.-]+/g, "-") });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  /** A cell of a spreadsheet; a text that would be computed there begins with an apostrophe. */
+  const cell = (value) => {
+    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const csv = (button) => {
+    const rows = $$("tbody tr:not([hidden])", button.closest(".group")).map((row) => [row, data().rows[row.id]]);
+    const columns = [...new Set(rows.flatMap(([, row]) => row.columns.map((column) => column.name)))];
+    const head = ["method", "options", "status", "baseline", "rank", ...columns, "mean low", "mean high", "recovered", "pairs", "size", "time"];
+    const lines = rows.map(([line, row]) => {
+      const score = (name) => row.columns.find((column) => column.name === name);
+      const interval = score("mean")?.interval ?? ["", ""];
+      const options = $("small", line.cells[1])?.title ?? "";
+      return [row.method, options, row.status, row.baseline, row.rank, ...columns.map((name) => score(name)?.mean), ...interval, row.recovered, row.pairs, row.size, row.time];
+    });
+    const text = [head, ...lines].map((line) => line.map(cell).join(",")).join("\n");
+    save(new Blob([text, "\n"], { type: "text/csv" }), `${button.dataset.name}.csv`);
+  };
+  const LOOK = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "paint-order", "font-family", "font-size", "opacity", "text-anchor"];
+  /** A plot as a picture of twice its size, with the colours that are on the screen. */
+  const png = (button) => {
+    const svg = $("svg", button.closest("figure"));
+    const copy = svg.cloneNode(true);
+    const [from, to] = [$$("*", svg), $$("*", copy)];
+    from.forEach((node, at) => {
+      const style = getComputedStyle(node);
+      for (const name of LOOK) to[at].style.setProperty(name, style.getPropertyValue(name));
+    });
+    const { width, height } = svg.viewBox.baseVal;
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    copy.setAttribute("width", width);
+    copy.setAttribute("height", height);
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const canvas = make("canvas", { width: 2 * width, height: 2 * height });
+      const pen = canvas.getContext("2d");
+      pen.fillStyle = getComputedStyle(document.body).backgroundColor;
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => save(blob, `${button.closest(".suite").dataset.suite}-${button.dataset.name}.png`));
+    });
+    image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".csv, .png");
+    if (button) (button.classList.contains("csv") ? csv : png)(button);
+  });
 
   /* ---- the page of a row ---- */
 
@@ -143,6 +237,8 @@
     return make("table", { class: "plain" }, make("tbody", {}, ...rows));
   };
 
+  const folded = (title, pairs) => make("details", {}, make("summary", {}, title), lines(pairs));
+
   const headline = (row) => {
     const mean = row.columns.find((column) => column.name === "mean");
     const facts = [];
@@ -159,22 +255,37 @@
     const found = pictures(row.gallery);
     const tiles = found.images.map((image, index) => {
       const caption = found.captions[index];
-      return make("figure", {}, make("img", { src: image, alt: caption, loading: "lazy" }), make("figcaption", { title: caption }, caption));
+      const learned = make("img", { src: image, alt: caption, loading: "lazy" });
+      if (!found.starts) return make("figure", {}, learned, make("figcaption", { title: caption }, caption));
+      const start = make("img", { src: found.starts[index], alt: "the real picture it began with", loading: "lazy" });
+      const near = `${number(found.cosines[index], 2)} · ${caption}`;
+      return make("figure", {}, make("div", { class: "two" }, start, learned), make("figcaption", { title: near }, near));
     });
     const source = found.source === "nearest" ? "the train caption nearest to each text vector" : "each pair's own caption";
-    const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}, each with ${source}.`;
-    return section("Pairs", make("p", { class: "hint" }, hint), make("div", { class: found.side < 100 ? "tiles pixels" : "tiles" }, ...tiles));
+    const left = found.starts ? " On the left the real picture it began with; the number is the cosine of the text vector to that caption." : "";
+    const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}, each with ${source}.${left}`;
+    const look = `tiles${found.side < 100 ? " pixels" : ""}${found.starts ? " starts" : ""}`;
+    return section("Pairs", make("p", { class: "hint" }, hint), make("div", { class: look }, ...tiles));
   };
 
   const recalls = (row) => {
     if (!row.columns.length) return null;
-    const head = make("tr", {}, ...["", "mean", "sd", "95 % interval"].map((name) => make("th", { scope: "col", class: "number" }, name)));
+    const starts = Object.keys(row.starts).length > 0;
+    const names = ["", "mean", "sd", "95 % interval", ...(starts ? ["its start", "gained"] : [])];
+    const head = make("tr", {}, ...names.map((name) => make("th", { scope: "col", class: "number" }, name)));
+    const gain = (column) => {
+      const start = own(row.starts, column.name);
+      if (start === undefined) return [make("td", {}), make("td", {})];
+      const more = column.mean - start;
+      return [make("td", { class: "number" }, number(start, 2)), make("td", { class: "number" }, `${more < 0 ? "−" : "+"}${number(Math.abs(more), 2)}`)];
+    };
     const body = row.columns.map((column) =>
       make("tr", {},
         make("th", { scope: "row" }, column.name === "mean" ? "mean recall" : column.name),
         make("td", { class: "number" }, number(column.mean, 2)),
         make("td", { class: "number" }, column.count > 1 ? number(column.sd, 2) : "–"),
-        make("td", { class: "number" }, column.interval ? column.interval.map((end) => number(end, 2)).join(" – ") : "–")));
+        make("td", { class: "number" }, column.interval ? column.interval.map((end) => number(end, 2)).join(" – ") : "–"),
+        ...(starts ? gain(column) : [])));
     return section("Scores", make("table", { class: "plain" }, make("thead", {}, head), make("tbody", {}, ...body)));
   };
 
@@ -248,7 +359,7 @@
         make("td", {}, score.direction.replaceAll("_", " ")),
         make("td", { class: "number" }, brief(score.mean)),
         make("td", { class: "number" }, brief(score.sd))));
-    const hint = make("p", { class: "hint" }, "In units of their own. Nothing is ranked by them.");
+    const hint = make("p", { class: "hint" }, "Further measures that plugins declare, each in its own unit. Nothing is ranked by them.");
     return section("Scores of plugins", hint, make("table", { class: "plain" }, make("thead", {}, head), make("tbody", {}, ...body)));
   };
 
@@ -288,16 +399,22 @@
     const start = own(run.start, row.student);
     if (start !== undefined) about.push(["mean recall of its start", number(start)]);
     const chosen = own(run.chosen, row.student);
-    if (chosen) about.push(["recipe chosen on val", Object.entries(chosen).map(([name, value]) => `${name} ${value}`).join(", ")]);
-    const options = Object.entries(run.options).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+    const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+    const options = Object.entries(run.options).map(([name, value]) => [name, text(value)]);
+    const given = options.filter(([name]) => run.given.includes(name));
+    const settings = Object.entries(run.settings).map(([name, value]) => [name, text(value)]);
+    const all = [...options, ...settings.map(([name, value]) => [`${name} (resolved)`, value])];
+    const recipe = chosen ? Object.entries(chosen).map(([name, value]) => [name.replaceAll("_", " "), text(value)]) : [];
     const curves = Object.entries(run.curves).map(([name, points]) => curve(name, points)).filter(Boolean);
     const declared = own(run.plugin_scores, row.student) || [];
     return [
       lines(about),
       declared.length ? pluginScores(declared) : null,
       curves.length ? section("Curves", ...curves) : null,
+      run.bundle ? section("Check it", make("p", {}, make("a", { href: run.bundle, download: "" }, "Download the bundle"), ", then:"), command(`vlbench verify ${run.bundle.split("/").at(-1)}`)) : null,
       run.command ? section("Command", command(run.command)) : null,
-      options.length ? section("Options", lines(options)) : null,
+      options.length ? section("Options that were given", given.length ? lines(given) : make("p", { class: "hint" }, "None: the defaults."), folded("All options", all)) : null,
+      recipe.length ? section("Students", folded("The recipe chosen on val", recipe)) : null,
       section("Cost", lines(costs(run.cost))),
       section("Environment", lines(environment(run))),
     ].filter(Boolean);
@@ -337,18 +454,26 @@
 
   let opener = null;
   const follow = () => {
-    const name = decodeURIComponent(location.hash.slice(1));
+    const { name, query } = parts();
+    if (query && query !== asked()) {
+      read(query);
+      filter();
+    }
     if (name && Object.hasOwn(data().rows, name)) open(name);
     else if (dialog.open) dialog.close();
   };
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");
-    if (!link) return;
-    opener = link;
-    if (link.getAttribute("href") === location.hash) follow(); // the same address again makes no event
+    if (link) {
+      opener = link;
+      if (link.getAttribute("href") === location.hash) follow(); // the same address again makes no event
+      return;
+    }
+    const row = event.target.closest(".board tbody tr");
+    if (row && !event.target.closest("button") && getSelection().isCollapsed) $(".method a", row).click();
   });
   dialog.addEventListener("close", () => {
-    if (Object.hasOwn(data().rows, location.hash.slice(1))) history.replaceState(null, "", "#");
+    if (Object.hasOwn(data().rows, parts().name)) history.replaceState(null, "", asked() ? `#?${asked()}` : "#");
     opener?.focus({ preventScroll: true });
   });
   dialog.addEventListener("click", (event) => {

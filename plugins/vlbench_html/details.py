@@ -6,6 +6,8 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from msgspec import to_builtins
@@ -15,14 +17,14 @@ from vlbench.board import format as wording
 from vlbench_html.gallery import Pictures, gallery, tiles_per_row
 from vlbench_html.hits import hits
 from vlbench_html.markup import Html, data_script
-from vlbench_html.names import row_id
+from vlbench_html.names import MEAN_RECALL, row_id
 
 MOST_POINTS = 120
 """Points of a curve; a longer one is thinned."""
 
 
-def details_scripts(table: Table) -> list[Html]:
-    """One script element with the rows and their runs, and one for each gallery."""
+def details_scripts(table: Table, bundles: Mapping[str, str]) -> list[Html]:
+    """One script element with the rows and their runs, and one for each gallery; ``bundles`` as of the page."""
     rows = [(group, row) for group in table.groups for row in group.rows]
     runs: dict[int, int] = {}
     records: list[FoundRecord] = []
@@ -39,7 +41,7 @@ def details_scripts(table: Table) -> list[Html]:
             row_id(group, row): {**_row(group, row, runs, galleries), "hits": _hits(group, row, pictures)}
             for group, row in rows
         },
-        "runs": [_run(record, environments) for record in records],
+        "runs": [{**_run(record, environments), "bundle": bundles.get(str(record.folder), "")} for record in records],
         "environments": list(environments.values()),
     }
     return [data_script("details", content), data_script("hits", pictures.addresses), *scripts]
@@ -75,6 +77,7 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "provisional": row.provisional,
         "baseline": row.baseline,
         "columns": [{"name": name, **asdict(score)} for name, score in row.scores.items()],
+        "starts": _start_scores(row, group),
         "recovered": wording.recovered_text(row),
         "pairs": wording.pairs_text(row),
         "size": wording.bytes_text(row),
@@ -82,6 +85,26 @@ def _row(group: Group, row: Row, runs: Mapping[int, int], galleries: Mapping[int
         "runs": [runs[id(record)] for record in row.records],
         "gallery": next((galleries[id(record)] for record in row.records if id(record) in galleries), None),
     }
+
+
+def _start_scores(row: Row, group: Group) -> dict[str, float]:
+    """Column -> mean score of the start, over the runs that have one."""
+    known = [record.start.scores for record in row.records if record.start is not None]
+    starts = [scores[group.student] for scores in known if group.student in scores]
+    if row.baseline or not starts or len(starts) < len(row.records):
+        return {}
+    found = {MEAN_RECALL: fmean(scores.mean_recall.mean for scores in starts)}
+    for short, name in group.directions.items():
+        for cut in next(iter(starts)).directions.get(name, ()):
+            if all(cut in scores.directions.get(name, ()) for scores in starts):
+                found[f"{short}@{cut.removeprefix('R@')}"] = fmean(s.directions[name][cut].mean for s in starts)
+    return found
+
+
+def given_options(command: Sequence[str]) -> list[str]:
+    """Names of the options that a command sets by ``-o [METHOD.]NAME=VALUE``."""
+    words = [after for before, after in pairwise(command) if before in ("-o", "--option")]
+    return [word.partition("=")[0].rpartition(".")[2] for word in words]
 
 
 def _hits(group: Group, row: Row, pictures: Pictures) -> list[dict[str, Any]] | None:
@@ -100,6 +123,8 @@ def _run(record: FoundRecord, environments: dict[str, dict[str, Any]]) -> dict[s
         "created": record.created,
         "command": shlex.join(record.command),
         "options": {name: value for name, value in record.options.items() if value not in (None, [], "")},
+        "given": given_options(record.command),
+        "settings": record.settings,
         "seeds": {
             student: [round(value, 4) for value in scores.mean_recall.seeds]
             for student, scores in record.scores.items()

@@ -28,7 +28,7 @@ def gallery(folder: Path, most: int) -> dict[str, Any] | None:
 
     Returns:
         ``captions``; ``source`` ("nearest" or "own"); ``images``, one ``data:`` address per caption; ``side``, pixels
-        of the longer side.
+        of the longer side; for learned pairs that began with real ones, ``starts`` and ``cosines``.
     """
     from vlbench.board import read_preview
 
@@ -37,8 +37,19 @@ def gallery(folder: Path, most: int) -> dict[str, Any] | None:
     except DataError:
         return None
     side = max(pixels.shape[2:])
-    images = [_address(item) for item in pixels]
-    return {"captions": captions, "source": source, "images": images, "side": min(side, LARGEST)}
+    found = {"captions": captions, "source": source, "images": list(map(_address, pixels)), "side": min(side, LARGEST)}
+    return found | _starts(folder, len(pixels))
+
+
+def _starts(folder: Path, count: int) -> dict[str, Any]:
+    """``starts`` and ``cosines``: the real pictures that learned ones began with, and how near the captions are."""
+    from vlbench.board import read_start
+
+    try:
+        start = read_start(folder, count)
+    except DataError:
+        return {}
+    return {} if start is None else {"starts": list(map(_address, start.pixels)), "cosines": start.cosines}
 
 
 class Pictures:

@@ -8,7 +8,7 @@ import html
 import json
 from collections.abc import Iterable, Mapping
 
-_VOID = frozenset({"input", "meta", "br"})
+_VOID = frozenset({"input", "meta", "br", "img"})
 _IN_SCRIPT = str.maketrans({symbol: f"\\u{ord(symbol):04x}" for symbol in "<>&\u2028\u2029"})
 
 

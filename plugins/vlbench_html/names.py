@@ -35,6 +35,11 @@ def row_id(group: Group, row: Row) -> str:
     return f"{parts}-{_hash([*key, dict(options), row.status == 'finished', *of_claim], 8)}"
 
 
+def file_name(text: str, unique: str) -> str:
+    """A name for a file that holds nothing but letters, digits and dashes, whatever a record says."""
+    return f"{_slug(text)}-{_hash([text, unique], 8)}"
+
+
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:32] or "x"
 

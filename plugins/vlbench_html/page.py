@@ -7,7 +7,7 @@ Content-Security-Policy, every script but its own and every request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby
 from string import Template
@@ -16,6 +16,7 @@ from vlbench.board import Group, Table
 from vlbench.board import format as wording
 from vlbench.board import published as papers
 from vlbench_html.details import details_scripts
+from vlbench_html.intro import about_suite, intro
 from vlbench_html.literature import literature
 from vlbench_html.markup import Child, Html, csp_hash, element, join
 from vlbench_html.names import suite_id
@@ -25,8 +26,21 @@ from vlbench_html.table import division, empty, group_table
 DIVISIONS = {"pairs": "pairs", "bytes": "bytes", "all": "all data"}
 
 
-def render_html(table: Table, published: papers.Literature | None = None) -> str:
-    """A page with tables, plots, and a part for every row with its pairs, curves, command, cost and environment."""
+def render_html(
+    table: Table,
+    published: papers.Literature | None = None,
+    *,
+    home: str = "",
+    bundles: Mapping[str, str] | None = None,
+) -> str:
+    """A page with tables, plots, and a part for every row with its pairs, curves, command, cost and environment.
+
+    Args:
+        table: the board.
+        published: numbers of papers, to stand below suites on the same data.
+        home: address of the page that leads here, on a site.
+        bundles: folder of a run -> address of its bundle, on a site.
+    """
     style, script = _file("board.css"), _file("board.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src {csp_hash(style)}; script-src {csp_hash(script)}; "
@@ -39,8 +53,10 @@ def render_html(table: Table, published: papers.Literature | None = None) -> str
         "summary": _summary(table),
         "filters": _filters(table),
         "contents": _contents(suites),
+        "intro": intro(),
         "main": join(_suites(suites, published or papers.Literature(()))) if suites else empty(),
-        "data": join(details_scripts(table)),
+        "home": element("a", {"class": "home", "href": home}, "All suites") if home else Html(""),
+        "data": join(details_scripts(table, bundles or {})),
         "script": element("script", {}, Html(script)),
     }
     return Template(_file("page.html")).substitute(parts)
@@ -121,6 +137,7 @@ def _suite(groups: Sequence[Group], published: Html | None) -> Html:
             element("h2", {}, first.suite),
             element("p", {"class": "facts"}, " ".join(facts), f" · data {fingerprint}" if fingerprint else ""),
         ),
+        *about_suite(groups),
         *_plots(groups),
         *map(group_table, groups),
         published,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vlbench.board import Group, Row
@@ -12,10 +12,12 @@ from vlbench_html.markup import Child, Html, element
 from vlbench_html.names import FULL, MEAN_RECALL, UNBUDGETED, row_id
 
 WIDTH, HEIGHT = 520, 320
-LEFT, RIGHT, TOP, BOTTOM = 40, 112, 16, 42
+LEFT, RIGHT, TOP, BOTTOM = 40, 140, 16, 42
 COLOURED = 6
 """Methods that get a colour of their own, best first; the others are grey."""
-LABEL_HEIGHT = 15
+LABEL_HEIGHT, LETTER = 15, 6.9
+"""Pixels of a label's line, and of a letter at most."""
+MOST_LABELS = (HEIGHT - TOP - BOTTOM) // LABEL_HEIGHT
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,14 @@ def _by_budget(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     points = [point for line in lines.values() for point in line]
     axes = _Axes(min(sizes) / 1.15, max(sizes) * 1.15, _top([*(_high(point.row) for point in points), _high(full)]))
     drawn = [_line(line, colours.get(method, "other"), axes) for method, line in lines.items()]
-    ends = [(method, axes.y(line[-1].y), colours.get(method, "other")) for method, line in lines.items()]
-    labelled = [end for end in ends if end[2] != "other" or len(ends) <= COLOURED + 2]
+    ends = [(point, colours.get(method, "other")) for method, line in lines.items() if (point := line[-1])]
+    labelled = sorted(ends, key=lambda end: end[1] == "other")[:MOST_LABELS]
+    early = [point for point, _ in labelled if point.x < max(sizes)]
+    names = _labels([end for end in labelled if end[0] not in early], axes)
+    names += _point_labels(early, axes, colours, taken=_around(points, axes), several=False)
     ceiling = _ceiling(full, axes) if full else []
     ticks = _ticks(axes, sorted({budget.amount: str(budget) for _, budget in sized}.items()))
-    body = [*_grid(axes, ticks, sized[0][1].unit), *ceiling, *drawn, *_labels(labelled, WIDTH - RIGHT + 8)]
+    body = [*_grid(axes, ticks, sized[0][1].unit), *ceiling, *drawn, *names]
     return _figure("Score against budget", "Mean recall in percent; bars are 95 % intervals.", body)
 
 
@@ -91,8 +96,9 @@ def _by_cost(groups: Sequence[Group], colours: dict[str, str]) -> Html | None:
     path = "".join(f"{'M' if n == 0 else 'L'}{axes.x(p.x)} {axes.y(p.y)}" for n, p in enumerate(front))
     line = element("path", {"class": "front", "d": path}) if len(front) > 1 else None
     dots = [_dot(point, axes, colours.get(point.row.method, "other")) for point in points]
-    texts = _front_labels(front, axes, colours, several=len(groups) > 1)
-    note = "Mean recall in percent by time to condense, train and score; the line joins what nothing beats on both."
+    ordered = [*reversed(front), *(point for point in points if point not in front)]
+    texts = _point_labels(ordered, axes, colours, taken=_around(points, axes), several=len(groups) > 1)
+    note = "Mean recall in percent by time to condense, train and score; dashed: no row is both better and faster."
     return _figure("Score against cost", note, [*_grid(axes, _ticks(axes, _TIMES), "time"), line, *dots, *texts])
 
 
@@ -180,7 +186,7 @@ def _line(points: Sequence[Point], colour: str, axes: _Axes) -> Html:
     )
     return element(
         "g",
-        {"class": f"series {colour}"},
+        {"class": f"series {colour}", "data-method": points[0].row.method},
         element("path", {"class": "line", "d": path}),
         element("path", {"class": "whisker", "d": whiskers}) if whiskers else None,
         *(_dot(point, axes, colour) for point in points),
@@ -203,40 +209,84 @@ def _dot(point: Point, axes: _Axes, colour: str) -> Html:
     ]
     title = ", ".join(filter(None, [*words, wording.time_text(row) if row.seconds else ""]))
     dot = element("circle", {"cx": axes.x(point.x), "cy": axes.y(point.y), "r": 3.5}, element("title", {}, title))
-    return element("a", {"href": f"#{row_id(point.group, row)}", "class": f"dot {colour}", "aria-label": title}, dot)
+    look = {"class": f"dot {colour}", "data-method": row.method}
+    return element("a", {"href": f"#{row_id(point.group, row)}", **look, "aria-label": title}, dot)
 
 
-def _front_labels(front: Sequence[Point], axes: _Axes, colours: dict[str, str], *, several: bool) -> list[Child]:
-    """Names of points on the front, best first; one that would cover another is left out (its title still says it)."""
-    boxes: list[tuple[float, float, float]] = []
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+def _around(points: Iterable[Point], axes: _Axes) -> list[Box]:
+    return [(x - 4, y - 4, x + 4, y + 4) for x, y in ((axes.x(point.x), axes.y(point.y)) for point in points)]
+
+
+def _point_labels(
+    points: Sequence[Point], axes: _Axes, colours: dict[str, str], *, taken: list[Box], several: bool
+) -> list[Child]:
+    """Names of points, each near its own and over no other; one without a free place is left out: its title has it."""
     labels: list[Child] = []
-    for point in sorted(front, key=lambda point: -point.y):
+    for point in points:
         text = _short(f"{point.row.method} {point.group.budget_name}" if several else point.row.method)
-        x, y, width = axes.x(point.x) + 7, axes.y(point.y) - 6, 7.0 * len(text)
-        if all(abs(y - other) >= LABEL_HEIGHT or x + width < start or end < x for start, end, other in boxes):
-            boxes.append((x, x + width, y))
-            colour = colours.get(point.row.method, "other")
-            labels.append(element("text", {"class": f"label {colour}", "x": x, "y": y}, text))
+        box = next(
+            (box for box in _places(axes.x(point.x), axes.y(point.y), LETTER * len(text)) if _free(box, taken)), None
+        )
+        if box is not None:
+            taken.append(box)
+            labels += _label(point, text, box, axes, colours.get(point.row.method, "other"))
     return labels
 
 
-def _labels(ends: Sequence[tuple[str, float, str]], x: float) -> list[Child]:
-    """Names at the ends of lines, best first, moved apart where they would overlap."""
-    ordered = sorted(ends, key=lambda end: end[1])
+def _label(point: Point, text: str, box: Box, axes: _Axes, colour: str) -> list[Child]:
+    """The name, and where it stands apart from its point a thin line to it."""
+    x, y, name = axes.x(point.x), axes.y(point.y), {"data-method": point.row.method}
+    place = {"x": round(box[0], 1), "y": round(box[3] - 3, 1)}
+    label = element("text", {"class": f"label {colour}", **name, **place}, text)
+    end = box[3] if box[3] < y else box[1]
+    if abs(end - y) < LABEL_HEIGHT:
+        return [label]
+    way = f"M{x} {y}L{round((box[0] + box[2]) / 2, 1)} {round(end, 1)}"
+    return [element("path", {"class": f"leader {colour}", **name, "d": way}), label]
+
+
+def _places(x: float, y: float, width: float) -> Iterator[Box]:
+    """Boxes for a label around its point, nearest first: right, left, above and below, then further off."""
+    half = LABEL_HEIGHT / 2
+    yield (x + 7, y - half, x + 7 + width, y + half)
+    yield (x - 7 - width, y - half, x - 7, y + half)
+    for away in range(6, 6 + 2 * LABEL_HEIGHT, LABEL_HEIGHT):
+        for top in (y - away - LABEL_HEIGHT, y + away):
+            for left in (x - width / 2, x + 3, x - 3 - width):
+                yield (left, top, left + width, top + LABEL_HEIGHT)
+
+
+def _free(box: Box, taken: Iterable[Box]) -> bool:
+    inside = box[0] >= LEFT + 2 and box[2] <= WIDTH and box[1] >= 0 and box[3] <= HEIGHT - BOTTOM
+    return inside and all(box[2] <= a or c <= box[0] or box[3] <= b or d <= box[1] for a, b, c, d in taken)
+
+
+def _labels(ends: Sequence[tuple[Point, str]], axes: _Axes) -> list[Child]:
+    """Names to the right, moved apart where they would overlap; a thin line leads from the last point to its name."""
+    x = WIDTH - RIGHT + 16
+    ordered = sorted(ends, key=lambda end: axes.y(end[0].y))
     bottom = HEIGHT - BOTTOM
     places: list[float] = []
-    for _, y, _ in ordered:
+    for point, _ in ordered:
+        y = axes.y(point.y)
         places.append(max(y, places[-1] + LABEL_HEIGHT) if places else y)
     for index in reversed(range(len(places))):
         places[index] = min(places[index], bottom - (len(places) - 1 - index) * LABEL_HEIGHT)
-    return [
-        element("text", {"class": f"label {colour}", "x": x, "y": round(y + 4, 1)}, _short(name))
-        for (name, _, colour), y in zip(ordered, places, strict=True)
-    ]
+    parts: list[Child] = []
+    for (point, colour), y in zip(ordered, places, strict=True):
+        look = {"class": f"label {colour}", "data-method": point.row.method}
+        way = f"M{axes.x(point.x) + 5} {axes.y(point.y)}L{x - 4} {round(y, 1)}"
+        parts.append(element("path", {"class": f"leader {colour}", "data-method": point.row.method, "d": way}))
+        parts.append(element("text", {**look, "x": x, "y": round(y + 4, 1)}, _short(point.row.method)))
+    return parts
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 18 else f"{text[:17]}\N{HORIZONTAL ELLIPSIS}"
+    return text if len(text) <= 20 else f"{text[:19]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _figure(title: str, note: str, body: Sequence[Child]) -> Html:
@@ -245,6 +295,6 @@ def _figure(title: str, note: str, body: Sequence[Child]) -> Html:
         {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "group", "aria-label": f"{title}. {note}"},
         *body,
     )
-    return element(
-        "figure", {}, element("figcaption", {}, element("b", {}, title), " ", element("span", {}, note)), svg
-    )
+    save = element("button", {"type": "button", "class": "copy png", "data-name": title}, "PNG")
+    heading = element("figcaption", {}, element("b", {}, title), " ", element("span", {}, note), save)
+    return element("figure", {}, heading, svg)

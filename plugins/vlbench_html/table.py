@@ -13,6 +13,8 @@ from vlbench_html.markup import Child, Html, element, join, scrollable
 from vlbench_html.names import FULL, MEAN_RECALL, row_id
 
 BAR_WIDTH, BAR_HEIGHT = 168, 22
+NEVER = 1e12
+"""Trainings that stand for never when rows are sorted."""
 
 
 def group_table(group: Group) -> Html:
@@ -22,7 +24,7 @@ def group_table(group: Group) -> Html:
     bodies = [_body(group, rows, columns, scale) for rows in (group.ranked, group.baselines) if rows]
     notes = [element("p", {}, note) for note in wording.notes(group)]
     directions = {short: name.replace("_", " ") for short, name in group.directions.items()}
-    table = element("table", {"class": "board"}, _head(columns, directions), *bodies)
+    table = element("table", {"class": "board"}, _head(columns, directions, worth=bool(group.curve)), *bodies)
     return element(
         "section",
         {
@@ -73,16 +75,18 @@ def _heading(group: Group) -> list[Child]:
         parts.append(_badge("bytes division"))
     if group.overrides:
         parts.append(_badge("off protocol", "Not the protocol's file: no row is ranked."))
+    name = f"{group.suite}-{group.budget_name}-{group.student}"
+    parts.append(element("button", {"type": "button", "class": "copy csv", "data-name": name}, "CSV"))
     return parts
 
 
-def _head(columns: Sequence[str], directions: Mapping[str, str]) -> Html:
+def _head(columns: Sequence[str], directions: Mapping[str, str], *, worth: bool) -> Html:
     over: list[Child] = [element("td", {"colspan": 2})]
     for short, members in groupby(columns, key=lambda column: column.partition("@")[0]):
         span = {"colspan": len(list(members)), "scope": "colgroup", "class": "recall"}
         over.append(element("th", span, directions.get(short, short)))
     over.append(element("th", {"colspan": 2, "scope": "colgroup"}, "mean of the recalls"))
-    over.append(element("td", {"colspan": 3}))
+    over.append(element("td", {"colspan": 5 if worth else 3}))
     heads = [_sortable("rank", "rank", "Rank"), _sortable("method", "method", "Method")]
     for column in columns:
         short, _, cut = column.partition("@")
@@ -90,6 +94,9 @@ def _head(columns: Sequence[str], directions: Mapping[str, str]) -> Html:
     heads.append(_sortable("mean", "mean", "Mean recall"))
     heads.append(element("th", {"scope": "col", "class": "bars"}, "95 % interval"))
     heads.append(_sortable("recovered", "recovered", "Share recovered between random and full data"))
+    if worth:
+        heads.append(_sortable("worth", "worth", "Random real pairs of the same score"))
+        heads.append(_sortable("pays", "pays", "Trainings from which condensing has paid, against full data"))
     heads.append(_sortable("size", "size", "Size in bytes"))
     heads.append(_sortable("time", "time", "Time to condense, train and score"))
     return element("thead", {}, element("tr", {"class": "over"}, *over), element("tr", {}, *heads))
@@ -126,11 +133,14 @@ def _line(group: Group, row: Row, columns: Sequence[str], scale: _Scale, tie: st
         _score(row, MEAN_RECALL, "mean"),
         element("td", {"class": "bars"}, _bar(row, scale)),
         _value("recovered", row.recovered, wording.recovered_text(row)),
+        *(_worth(row) if group.curve else ()),
         _value("size", row.bytes, wording.bytes_text(row)),
         _value("time", row.seconds, wording.time_text(row)),
     ]
     best = "best" if wording.is_best(row) else ""
-    return element("tr", {"id": name, "class": " ".join(filter(None, [kind, best])) or None}, *cells)
+    always = any(row.method in record.baselines for record in row.records)
+    kinds = " ".join(filter(None, [kind, best, "always" if always else ""]))
+    return element("tr", {"id": name, "class": kinds or None, "data-method": row.method}, *cells)
 
 
 def _rank(row: Row) -> str:
@@ -182,6 +192,15 @@ def _value(kind: str, value: float | None, text: str) -> Html:
     if value is None:
         return element("td", {"class": f"{kind} none"}, "\N{EN DASH}")
     return element("td", {"class": kind, "data-v": f"{value:.6g}"}, text.replace(" ", "\N{NO-BREAK SPACE}"))
+
+
+def _worth(row: Row) -> tuple[Html, Html]:
+    """Real pairs of the same score, and the trainings from which condensing has paid; ``never`` sorts last."""
+    pairs = row.worth.pairs if row.worth else None
+    text = f"{wording.worth_text(row)} {wording.worth_interval_text(row)}"
+    trainings = row.break_even.get("full", 0)
+    key = NEVER if trainings is None else trainings or None
+    return _value("worth", pairs, text), _value("pays", key, wording.break_even_text(row, "full"))
 
 
 def _bar(row: Row, scale: _Scale) -> Html | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from vlbench.errors import DataError
 from vlbench_pairs.rows import Row
@@ -24,8 +25,10 @@ CAPTION_NAMES = (
     "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "title",
     "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text", "prompt",
 )  # fmt: skip
-IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt")
+IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt", "content")
 """Fields of a struct that are its caption."""
+ANSWERING = ("gpt", "assistant", "model")
+"""Who speaks in a conversation where it describes the image."""
 _NUMBERED = re.compile(r"(caption|sentence|text|comment|description|raw)s?[ _-]?\d+", re.IGNORECASE)
 
 
@@ -108,7 +111,12 @@ def _longest(present: Sequence[str], sample: Sequence[Mapping[str, Any]], image:
 
 def is_image_name(name: str) -> bool:
     """Whether a name ends as image files do."""
-    return name.strip().lower().endswith(IMAGE_SUFFIXES)
+    return file_part(name.strip()).lower().endswith(IMAGE_SUFFIXES)
+
+
+def file_part(name: str) -> str:
+    """A name; of an address its path, without what follows ``?`` and ``#`` and with its characters spelled out."""
+    return unquote(re.split(r"[?#]", name)[0]) if "://" in name else name
 
 
 def cell(record: Mapping[str, Any], column: str) -> Any:
@@ -134,11 +142,19 @@ def texts_of(value: Any, column: str, where: str) -> tuple[str, ...]:
     if isinstance(value, Mapping):
         return _of_struct(value, column, where)
     if isinstance(value, list | tuple):
-        return tuple(text for one in value for text in texts_of(one, column, where))
+        return tuple(text for one in _answers(value) for text in texts_of(one, column, where))
     raise DataError(
         f"{where}: column {column!r} holds {type(value).__name__} ({str(value)[:40]}), expected a caption or a list "
         f"of captions. Name another column: option 'caption_columns'."
     )
+
+
+def _answers(turns: Sequence[Any]) -> Sequence[Any]:
+    """Of a conversation the answers alone: a question that was put to a model is no caption."""
+    speakers = [str(turn.get("from") or turn.get("role") or "") if isinstance(turn, Mapping) else "" for turn in turns]
+    if not any(speaker in ANSWERING for speaker in speakers):
+        return turns
+    return [turn for turn, speaker in zip(turns, speakers, strict=True) if speaker in ANSWERING]
 
 
 def _of_struct(value: Mapping[str, Any], column: str, where: str) -> tuple[str, ...]:
@@ -175,6 +191,9 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
         DataError: the name is no text, or the captions are none.
     """
     name = cell(record, columns.image)
+    if isinstance(name, Mapping):
+        inner = _usual(IMAGE_NAMES, [key for key, value in name.items() if isinstance(value, str)])
+        name = name.get(inner, name)
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     if not isinstance(name, str) or not name.strip():

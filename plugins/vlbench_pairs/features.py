@@ -57,12 +57,27 @@ class Part:
                 with path.open("rb") as file, np.load(file) as archive:
                     found = archive[key]
             else:
-                found = np.stack([np.asarray(record[key]) for record in ParquetSource(path, str(path)).records([key])])
+                found = _column(path, key)
         if found.ndim != 2 or found.dtype.kind != "f":
             raise DataError(
                 f"{path}: {key or 'the array'} is {found.dtype} {list(found.shape)}, expected floats [row, width]."
             )
         return found
+
+
+def _column(path: Path, key: str) -> NDArray[Any]:
+    """A column of lists [row, width], row group by row group."""
+    from pyarrow import parquet
+
+    parts = []
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=[key.split(".")[0]]):
+            column = batch.column(0)
+            flat = column.flatten().to_numpy(zero_copy_only=False)
+            if column.null_count or len(flat) % max(1, len(column)):
+                raise ValueError(f"rows of {key} have different lengths")
+            parts.append(flat.reshape(len(column), -1))
+    return np.concatenate(parts)
 
 
 @contextlib.contextmanager
@@ -223,18 +238,25 @@ def _names(parts: Sequence[Part], rows: int) -> dict[str, list[str]]:
     if any(part.metadata is None for part in parts):
         return found
     for part in parts:
-        source = ParquetSource(part.metadata, str(part.metadata))  # type: ignore[arg-type]  # looked at above
-        present = source.schema().names
+        assert part.metadata is not None
+        present = ParquetSource(part.metadata, str(part.metadata)).schema().names
         columns = {side: next((name for name in names if name in present), "") for side, names in _NAMES.items()}
         for side, column in columns.items():
             if column:
-                found.setdefault(side, []).extend(str(record[column]) for record in source.records([column]))
+                found.setdefault(side, []).extend(_texts(part.metadata, column))
     for side, names in found.items():
         if len(names) != rows:
             raise DataError(
                 f"{parts[0].metadata} and others: {len(names):,} names of the {side} side for {rows:,} features."
             )
     return found
+
+
+def _texts(path: Path, column: str) -> list[str]:
+    from pyarrow import parquet
+
+    with _readable(path, "metadata"):
+        return [str(value) for value in parquet.read_table(path, columns=[column]).column(column).to_pylist()]
 
 
 def _split(sides: dict[str, Tensor], names: dict[str, list[str]], start: int, end: int) -> Split:

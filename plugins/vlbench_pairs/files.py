@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import glob
+import gzip
 import json
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +32,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_GZIP = b"\x1f\x8b"
 _BINARY = (
-    (b"PAR1", "a parquet file"), (b"PK\x03\x04", "a zip file"), (b"\x1f\x8b", "a gzip file"),
+    (b"PAR1", "a parquet file"), (b"PK\x03\x04", "a zip file"), (_GZIP, "a gzip file"),
     (b"\xfd7zXZ", "an xz file"), (b"BZh", "a bzip2 file"), (b"\xff\xd8\xff", "a JPEG picture"),
     (b"\x89PNG", "a PNG picture"), (b"ARROW1", "an arrow file"), (b"\x93NUMPY", "a NumPy array"),
 )  # fmt: skip
@@ -125,12 +128,23 @@ def read_text(path: Path) -> str:
     return decoded(content, str(path))
 
 
+def text_suffix(path: Path) -> str:
+    """The ending of a file's name in lower case; of a packed one (``captions.csv.gz``) that of the file within."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
+
+
 def decoded(content: bytes, where: str) -> str:
-    """The text of a file's bytes, as :func:`read_text` reads them.
+    """The text of a file's bytes, packed by gzip or not, as :func:`read_text` reads them.
 
     Raises:
         DataError: they are no text, or of another encoding.
     """
+    if content.startswith(_GZIP):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{where}: not a whole gzip file ({error}). Get the file again.") from error
     encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

@@ -8,7 +8,7 @@ from vlbench.errors import DataError
 from vlbench_pairs.captions import TOKEN_LINE
 from vlbench_pairs.delimited import SAMPLE, sniff
 from vlbench_pairs.documents import kind_of
-from vlbench_pairs.files import binary_kind, lines, read_json, read_text
+from vlbench_pairs.files import binary_kind, lines, read_json, read_text, text_suffix
 from vlbench_pairs.samples import METADATA
 from vlbench_pairs.sources import is_archive
 from vlbench_pairs.tables import is_saved_dataset
@@ -55,9 +55,9 @@ def detect_format(path: Path) -> str:
         return "parquet"
     if is_archive(path):
         return "folder" if path.suffix.lower() == ".zip" else "webdataset"
-    if path.suffix.lower() == ".json":
+    if text_suffix(path) == ".json":
         return _of_json(path)
-    if path.suffix.lower() in (".jsonl", ".ndjson"):
+    if text_suffix(path) in (".jsonl", ".ndjson"):
         return "jsonl"
     return _of_text(path)
 
@@ -94,7 +94,7 @@ def _of_text(path: Path) -> str:
         return "token"
     if first.lstrip().startswith("{"):
         return "jsonl"
-    if path.suffix.lower() in (".csv", ".tsv") or sniff(text):
+    if text_suffix(path) in (".csv", ".tsv") or sniff(text):
         return "csv"
     raise DataError(
         f"{path}: unknown format. Known: {', '.join(FORMS)}. What each looks like: vlbench data formats. Set the "

@@ -26,7 +26,7 @@ from vlbench_pairs.rows import SPLITS, Record, Records, Row, Skipped, assemble, 
 from vlbench_pairs.samples import SampleReader
 from vlbench_pairs.sources import Found, ImageIndex, Member, image_members
 from vlbench_pairs.splits import draw_splits
-from vlbench_pairs.tables import ParquetSource, read_huggingface, read_table
+from vlbench_pairs.tables import ParquetSource, Table, read_huggingface, read_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -156,10 +156,9 @@ def _parquet(reading: Reading, files: list[tuple[Path, str]], order: int) -> Fou
     result = Found()
     for number, (path, split) in enumerate(files, start=order):
         status = path.stat()
-        found = read_table(
-            ParquetSource(path, str(path)), str(path), split, columns=reading.columns, skipped=reading.skipped,
-            order=number, stamp=f"{status.st_size}/{status.st_mtime_ns}",
-        )  # fmt: skip
+        stamp = f"{status.st_size}/{status.st_mtime_ns}"
+        table = Table(ParquetSource(path, str(path)), str(path), split, number, stamp)
+        found = read_table(table, columns=reading.columns, skipped=reading.skipped)
         result.add(found, path.stem)
     return result
 

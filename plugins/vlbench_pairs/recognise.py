@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from vlbench.data import Draft
 from vlbench.errors import DataError
 from vlbench_pairs.columns import is_image_name
-from vlbench_pairs.files import existing_paths, lines, read_text
+from vlbench_pairs.files import existing_paths, lines, read_text, text_suffix
 from vlbench_pairs.forms import FORMS, SUFFIXES, detect_format
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import Reading, read_records
@@ -24,6 +25,8 @@ DEEP = 3
 """Folders below the one that is named in which annotation files are looked for."""
 ORDER = ("karpathy", "coco", "retrieval", "csv", "jsonl", "token", "parquet")
 """Which form is taken where a folder holds several."""
+NO_CAPTIONS = ("instances_", "person_keypoints_", "image_info_", "stuff_", "panoptic_", "._")
+"""How names of COCO's other annotation files begin, and of what a Mac leaves in archives."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -70,7 +73,22 @@ def _guess(path: str, captions: str) -> Guess | None:
     found = existing_paths([path], "PATH")
     if len(found) == 1 and found[0].is_dir():
         return _in_folder(found[0])
+    if zipfile.is_zipfile(found[0]):
+        _refuse_table_within(found[0])
     return Guess({"annotations": [path], **_archives_beside(found[0])})
+
+
+def _refuse_table_within(archive: Path) -> None:
+    """Raise where captions stand in a table inside a zip file: it is read beside it."""
+    with zipfile.ZipFile(archive) as opened:
+        names = [name for name in opened.namelist() if not Path(name).name.startswith("._")]
+    stems = {Path(name).stem for name in names if is_image_name(name)}
+    tables = [name for name in names if Path(name).suffix.lower() in SUFFIXES and Path(name).stem not in stems]
+    if tables and stems and not any(Path(name).name in METADATA for name in tables):
+        raise DataError(
+            f"{archive}: captions stand in {tables[0]} within. Take it out, and name both: unzip -j {archive.name} "
+            f"{tables[0]!r}; vlbench init {archive.name} --captions {Path(tables[0]).name}"
+        )
 
 
 def _archives_beside(annotation: Path) -> dict[str, Any]:
@@ -95,7 +113,9 @@ def _in_folder(folder: Path) -> Guess | None:
     )
     if saved:
         return Guess({"annotations": [str(saved[0])], **({"images": [str(folder)]} if _first_image(folder) else {})})
-    by_kind, lists = _annotation_files(folder)
+    by_kind, lists, unread = _annotation_files(folder)
+    if not by_kind and unread and not any(map(_is_beside, folder.rglob("*.txt"))):
+        raise unread[0]
     if by_kind:
         chosen = min(by_kind, key=ORDER.index)
         return _of_files(folder, by_kind, chosen, lists)
@@ -128,10 +148,16 @@ def _some(paths: list[Path]) -> str:
     return ", ".join(path.name for path in paths[:4]) + (", ..." if len(paths) > 4 else "")
 
 
-def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Annotation files by their form, and lists of image names for splits; those nearest to the folder."""
+def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path], list[DataError]]:
+    """Annotation files by their form, and lists of image names for splits; those nearest to the folder.
+
+    Then what is wrong with tables that cannot be read.
+    """
     by_kind: dict[str, list[Path]] = {}
     lists: list[Path] = []
+    unread = [
+        DataError(f"{path}: a spreadsheet. Save it as CSV: image and caption columns.") for path in _sheets(folder)
+    ]
     nearest = DEEP
     for path in sorted(_candidates(folder), key=lambda path: (len(path.parts), path)):
         if len(path.relative_to(folder).parts) > nearest:
@@ -142,19 +168,25 @@ def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
             continue
         try:
             kind = detect_format(path)
-        except DataError:
+        except DataError as error:
+            unread += [error] if text_suffix(path) != ".txt" else []
             continue
         if kind in ORDER:
             by_kind.setdefault(kind, []).append(path)
             nearest = len(path.relative_to(folder).parts)
-    return by_kind, lists
+    return by_kind, lists, unread
+
+
+def _sheets(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in (".xlsx", ".xls", ".ods"))
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
     """Files that may hold annotations; not those beside a picture of the same name."""
     for path in sorted(folder.rglob("*")):
         deep = len(path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and deep <= DEEP and path.is_file() and not _is_beside(path):
+        here = text_suffix(path) in SUFFIXES and deep <= DEEP and not path.name.startswith(NO_CAPTIONS)
+        if here and path.is_file() and not _is_beside(path):
             yield path
 
 

@@ -19,7 +19,7 @@ from vlbench_pairs.documents import read_lines
 from vlbench_pairs.files import decoded, lines, parsed_json
 from vlbench_pairs.rows import Row, Skipped, split_of_path
 from vlbench_pairs.sources import Found, Member, archive_name, is_archive, members_of
-from vlbench_pairs.tables import ParquetSource, read_table
+from vlbench_pairs.tables import ParquetSource, Table, read_table
 
 PICTURES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "jfif", "ppm", "pgm", "img")
 TEXTS = ("txt", "caption", "text", "cap")
@@ -140,10 +140,8 @@ class SampleReader:
     def _of_table(self, table: Member, split: str, number: int, result: Found) -> Iterator[Row]:
         content, where = _content(table), table.file.where
         if table.file.name.endswith(".parquet"):
-            found = read_table(
-                ParquetSource(content, where), where, split,
-                columns=self._columns, skipped=self._skipped, order=number, stamp=table.file.stamp,
-            )  # fmt: skip
+            whole = Table(ParquetSource(content, where), where, split, number, table.file.stamp)
+            found = read_table(whole, columns=self._columns, skipped=self._skipped)
             result.members += found.members
             return iter(found.rows)
         text = decoded(content, where)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench_pairs.columns import is_image_name
+from vlbench_pairs.columns import IMAGE_SUFFIXES, file_part, is_image_name
 from vlbench_pairs.files import existing_paths, nfc
 from vlbench_pairs.rows import Record, Row, Skipped
 
@@ -71,25 +71,29 @@ class ImageIndex:
         self._by_name: dict[str, list[Member]] = {}
         self._by_last: dict[str, list[Member]] = {}
         self._without_suffix: dict[str, list[Member]] = {}
-        self._dropped = 0
+        self._dropped, self._loosely = 0, False
+        self._by_loose: dict[str, list[Member]] = {}
         for member in members:
             name = nfc(member.file.name)
             self._by_name.setdefault(name, []).append(member)
             last = name.rpartition("/")[2]
             self._by_last.setdefault(last, []).append(member)
             self._without_suffix.setdefault(last.rpartition(".")[0], []).append(member)
+            self._by_loose.setdefault(_loose(last), []).append(member)
 
     def align(self, names: Sequence[str]) -> None:
         """See how many leading folders of the annotations' names the files do not have: the fewest with any hit.
 
-        The same number for all of them, so that no two names of different folders become one.
+        The same number for all of them, so that no two names of different folders become one. Only where not one name
+        is there are upper and lower case taken for the same, and ``7`` for ``000007``.
         """
         parts = [_parts(name) for name in names]
-        for dropped in range(max(map(len, parts), default=0)):
-            self._dropped = dropped
-            if any(self._fitting(one) for one in parts):
-                return
-        self._dropped = 0
+        for self._loosely in (False, True):
+            for dropped in range(max(map(len, parts), default=0)):
+                self._dropped = dropped
+                if any(self._fitting(one) for one in parts):
+                    return
+        self._dropped, self._loosely = 0, False
 
     def find(self, name: str, where: str) -> EncodedImage | None:
         """The file of an image that an annotation names, None where there is none.
@@ -111,9 +115,9 @@ class ImageIndex:
     def missing(self, absent: Sequence[Record], count: int) -> DataError:
         """What to say of images that are not there, of ``count`` in all."""
         first = absent[0]
-        text = f"{first.where}: image {first.image!r} is missing: no such file in {self._described}. "
+        text = f"{first.where}: image {first.image[:200]!r} is missing: no such file in {self._described}. "
         if len(absent) > 1:
-            some = ", ".join(repr(record.image) for record in absent[:4])
+            some = ", ".join(repr(record.image[:60]) for record in absent[:4])
             text = f"{len(absent)} of {count} images are missing ({some}, ...). {text}"
         alike = self._by_last.get(nfc(first.image).replace("\\", "/").rpartition("/")[2])
         if alike:
@@ -132,14 +136,34 @@ class ImageIndex:
         if exact:
             return exact
         ends = [member for member in self._by_last.get(parts[-1], ()) if _ends_with(nfc(member.full), wanted)]
+        if not ends:
+            ends = [one for one in self._by_loose.get(_loose(parts[-1]), ()) if self._alike(nfc(one.full), wanted)]
         if ends or is_image_name(wanted):
             return ends
         bare = self._without_suffix.get(parts[-1], ())
-        return [member for member in bare if _ends_with(nfc(member.full).rpartition(".")[0], wanted)]
+        found = [member for member in bare if _ends_with(nfc(member.full).rpartition(".")[0], wanted)]
+        if found or not self._loosely:
+            return found
+        known = (member for suffix in IMAGE_SUFFIXES for member in self._by_loose.get(_loose(parts[-1] + suffix), ()))
+        return [member for member in known if self._alike(nfc(member.full).rpartition(".")[0], wanted)]
+
+    def _alike(self, full: str, wanted: str) -> bool:
+        """Whether a path ends in a name but for upper and lower case in the suffix, or, loosely, anywhere."""
+        if self._loosely:
+            return _ends_with("/".join(map(_loose, full.split("/"))), "/".join(map(_loose, wanted.split("/"))))
+        (path, dot, suffix), (name, _, other) = full.rpartition("."), wanted.rpartition(".")
+        return bool(dot) and suffix.lower() == other.lower() and _ends_with(path, name)
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    return PurePosixPath(nfc(name).replace("\\", "/")).parts
+    return PurePosixPath(nfc(file_part(name)).replace("\\", "/")).parts
+
+
+def _loose(name: str) -> str:
+    """A name in lower case, one of digits without leading zeros."""
+    stem, dot, suffix = name.lower().rpartition(".")
+    stem, suffix = (stem, dot + suffix) if dot else (suffix, "")
+    return f"{stem.lstrip('0') or '0'}{suffix}" if stem.isdecimal() else f"{stem}{suffix}"
 
 
 def _ends_with(full: str, wanted: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -19,6 +20,8 @@ from vlbench_pairs.rows import Row, Skipped, each
 from vlbench_pairs.sources import Found, Member
 
 SAMPLE = 50
+WHOLE = ("all", "full", "default", "data")
+"""Names of a split that is no split."""
 IDS = ("uid", "filename", "file_name", "key", "__key__")
 """Columns that name an embedded image, the first of them that there is."""
 
@@ -122,20 +125,34 @@ def _chunked(chunks: list[Any], struct: Any, inner: str) -> Any:
     return pyarrow.chunked_array(chunks, type=struct.field(inner).type)
 
 
-def read_table(
-    source: Source, where: str, split: str, *, columns: Columns, skipped: Skipped, order: int, stamp: str
-) -> Found:
-    """Rows of a table, and its images where they are in it.
+@dataclass(frozen=True)
+class Table:
+    """A table to read.
 
-    Args:
+    Attributes:
         source: of the rows.
         where: what errors call it.
         split: of rows that have no column ``split``.
-        columns: to read.
-        skipped: rows without captions or images go there.
         order: tables of a lower order are read first.
         stamp: changes with the table's content.
     """
+
+    source: Source
+    where: str
+    split: str
+    order: int
+    stamp: str
+
+
+def read_table(table: Table, *, columns: Columns, skipped: Skipped) -> Found:
+    """Rows of a table, and its images where they are in it: bytes, or their base64.
+
+    Args:
+        table: where it is.
+        columns: to read.
+        skipped: rows without captions or images go there.
+    """
+    source, where = table.source, table.where
     schema = source.schema()
     embedded = [name for name in schema.names if _holds_pictures(schema.field(name).type)]
     others = [name for name in schema.names if name not in embedded and not _is_binary(schema.field(name).type)]
@@ -145,10 +162,17 @@ def read_table(
     if not columns.image:
         columns.guessed["image_column"] = found.image
     wanted = _wanted(schema, found)
-    if found.image not in embedded:
+    if sample and all(_spells_picture(record.get(found.image)) for record in sample):
+        wanted = [name for name in wanted if name != found.image]
+    elif found.image not in embedded:
         entries = ((f"{where}, row {index}", record) for index, record in enumerate(source.records(wanted)))
-        return Found(list(each(entries, lambda record, place: row_of(record, found, split, place), skipped)))
-    return _Embedded(source, where, split, found, order, stamp).read(wanted, skipped)
+        return Found(list(each(entries, lambda record, place: row_of(record, found, table.split, place), skipped)))
+    return _Embedded(table, found).read(wanted, skipped)
+
+
+def _spells_picture(cell: Any) -> bool:
+    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF."""
+    return isinstance(cell, str) and len(cell) > 60 and cell.startswith(("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD"))
 
 
 def _wanted(schema: Any, columns: Columns) -> list[str]:
@@ -182,23 +206,19 @@ def _holds_pictures(kind: Any) -> bool:
 class _Embedded:
     """A table that holds its images."""
 
-    source: Source
-    where: str
-    split: str
+    table: Table
     columns: Columns
-    order: int
-    stamp: str
 
     def read(self, wanted: list[str], skipped: Skipped) -> Found:
-        records = list(self.source.records(wanted)) if wanted else []
+        records = list(self.table.source.records(wanted)) if wanted else []
         names = self._names(records)
         found, known = Found(), set()
 
         def parse(entry: tuple[int, dict[str, Any]], place: str) -> Row:
             index, record = entry
-            return named_row(names[index], record, self.columns, split=self.split, where=place)
+            return named_row(names[index], record, self.columns, split=self.table.split, where=place)
 
-        entries = [(f"{self.where}, row {index}", (index, record)) for index, record in enumerate(records)]
+        entries = [(f"{self.table.where}, row {index}", (index, record)) for index, record in enumerate(records)]
         found.rows = list(each(entries, parse, skipped))
         for index, name in enumerate(names):
             if name not in known:
@@ -207,8 +227,8 @@ class _Embedded:
         return found
 
     def _file(self, name: str, index: int) -> EncodedImage:
-        place, read = f"{self.where}, row {index}", partial(self._read, index)
-        return EncodedImage(name, place, f"{self.stamp}/{index}", read, position=(self.order, index))
+        place, read = f"{self.table.where}, row {index}", partial(self._read, index)
+        return EncodedImage(name, place, f"{self.table.stamp}/{index}", read, position=(self.table.order, index))
 
     def _names(self, records: list[dict[str, Any]]) -> list[str]:
         """A name for each row's image: rows of one name are one image if they hold the same bytes.
@@ -219,7 +239,7 @@ class _Embedded:
         counts: dict[str, int] = {}
         for name in given:
             counts[name] = counts.get(name, 0) + 1
-        own = f"{self.split or 'image'}-{self.order}" if self.order else self.split or "image"
+        own = f"{self.table.split or 'image'}-{self.table.order}" if self.table.order else self.table.split or "image"
         digits, names = len(str(len(given))), list[str]()
         first: dict[tuple[str, str], str] = {}
         taken: set[str] = set()
@@ -242,9 +262,11 @@ class _Embedded:
             return f"row {index}"
 
     def _read(self, index: int) -> bytes:
-        cell = self.source.value(self.columns.image, index)
+        cell = self.table.source.value(self.columns.image, index)
         if isinstance(cell, bytes):
             return cell
+        if isinstance(cell, str):
+            return base64.b64decode(cell)
         if cell is None or (cell["bytes"] is None and not cell.get("path")):
             raise OSError("the cell is empty")
         content = cell["bytes"]
@@ -282,9 +304,9 @@ def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> Found:
         stamp = str(table._fingerprint)
         flat = table.flatten_indices() if table._indices is not None else table
         where = f"{name}/{split}" if split else name
-        found = read_table(
-            ArrowSource(flat.data.table), where, split, columns=columns, skipped=skipped, order=order, stamp=stamp
-        )
+        own = "" if split in WHOLE else split
+        whole = Table(ArrowSource(flat.data.table), where, own, order, stamp)
+        found = read_table(whole, columns=columns, skipped=skipped)
         result.add(found, split or f"table {order}")
     return result
 

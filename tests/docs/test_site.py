@@ -15,6 +15,8 @@ from click.testing import CliRunner
 import vlbench
 import vlbench.testing
 from vlbench.cli.main import main
+from vlbench.registry.loader import load_registry
+from vlbench.registry.options import describe
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,12 +32,26 @@ def pages() -> ModuleType:
 
 
 def test_the_reference_has_every_promised_name_where_it_is_defined(pages: ModuleType):
-    asked = re.findall(r"^::: (.+)\.(\w+)$", pages.reference(), re.MULTILINE)
-    below = [getattr(vlbench, name) for name in vlbench.SUBMODULES]
-    doors = [(door, name) for door in (vlbench, *below, vlbench.testing) for name in door.__all__]
-    assert [name for _, name in asked] == [name for _, name in doors]
-    for (module, name), (door, _) in zip(asked, doors, strict=True):
-        assert getattr(importlib.import_module(module), name) is getattr(door, name)
+    made = pages.pages()
+    doors = {name: getattr(vlbench, name) for name in vlbench.SUBMODULES}
+    for name, door in {"vlbench": vlbench, **doors, "testing": vlbench.testing}.items():
+        asked = re.findall(r"^::: (.+)\.(\w+)$", made[f"reference/{name}.md"](), re.MULTILINE)
+        assert [promised for _, promised in asked] == list(door.__all__)
+        for module, promised in asked:
+            assert getattr(importlib.import_module(module), promised) is getattr(door, promised)
+
+
+def test_every_method_has_a_page_with_its_options(pages: ModuleType):
+    made = pages.pages()
+    for name, spec in load_registry().all("method").items():
+        text = made[f"methods/{name}.md"]()
+        assert spec.summary in text
+        assert all(f"| {row.name} |" in text for row in describe(spec.options))
+
+
+def test_pages_that_are_not_there_are_left_out_of_the_navigation(pages: ModuleType):
+    nav = [{"One": [{"Is": "faq.md"}, {"Is not": "nowhere.md"}]}, "index.md", "never.md"]
+    assert pages._present(nav, pages.pages()) == [{"One": [{"Is": "faq.md"}]}, "index.md"]
 
 
 def test_the_command_line_page_is_what_every_command_says_of_itself(pages: ModuleType):

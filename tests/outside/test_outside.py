@@ -36,7 +36,7 @@ def recall(record) -> float:
 def test_they_are_known_by_their_entry_points():
     registry = load_registry()
     status = {plugin.name: plugin.status for plugin in registry.plugins if plugin.distribution != "vlbench"}
-    assert {"covmatch", "pds-selection", "ridge-meta", "tones"} <= status.keys()
+    assert {"covmatch", "depth", "pds-selection", "ridge-meta", "tones"} <= status.keys()
     assert set(status.values()) == {"ok"}
 
 
@@ -88,4 +88,17 @@ def test_selected_sounds_are_counted_and_drawn_as_they_are(out: Path):
     sounds, words = 20 * 32 * 32 * 4, sum(len(caption) for caption in captions)
     assert words < record.cost.bytes < sounds + words
     assert record.cost.bytes == vlbench.artifacts.artifact_bytes(artifact, train)
+    assert (out / record.id / "preview.npy").exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_fourth_modality_takes_a_plugin_and_nothing_else(out: Path):
+    results = check_plugin("depth")
+    assert [result for result in results if result.status == "failed"] == []
+    record = run("vldd", "depth", out)
+    assert recall(record) > recall(run("random", "depth", out))
+    assert set(record.scores["random-features"].directions) == {"depth_to_text", "text_to_depth"}
+    metres = vlbench.load_artifact(out / record.id).sides["depth"]
+    assert metres.dtype == torch.float32
+    assert 0 <= float(metres.min()) < float(metres.max()) <= 10
     assert (out / record.id / "preview.npy").exists()

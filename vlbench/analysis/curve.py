@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,65 +12,12 @@ import torch
 from vlbench.artifacts.artifact import Selection
 from vlbench.cache import Key
 from vlbench.evaluation.retrieval import mean_recall
+from vlbench.records.curve import KIND, Curve
 from vlbench.runs.session import Session
 from vlbench.seeds import SeedTree
 from vlbench.students.training_sets import one_of_each_item, training_set
 
-SIZES, SMALLEST, DRAWS = 20, 10, 2000
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Mean recall of students of random real pairs.
-
-    Attributes:
-        sizes: pairs, rising; the last is one pair of every first-side item.
-        scores: size -> percent of each seed.
-
-    Examples:
-        >>> from vlbench.analysis.curve import Curve
-        >>> curve = Curve((10, 100, 1000), ((5.0, 6.0), (20.0, 21.0), (50.0, 52.0)))
-        >>> round(curve.worth(20.5))
-        100
-    """
-
-    sizes: tuple[int, ...]
-    scores: tuple[tuple[float, ...], ...]
-
-    @property
-    def means(self) -> list[float]:
-        """Of the seeds, by size."""
-        return [float(np.mean(values)) for values in self.scores]
-
-    def worth(self, score: float) -> float:
-        """Pairs at which the monotone fit reaches a score; the first or last size where it lies outside."""
-        return _pairs_at(score, self.sizes, self.means)
-
-    def interval(self, scores: Sequence[float], *, level: float = 0.95) -> tuple[float, float]:
-        """Interval of what the mean of some students' scores is worth.
-
-        Seeds of every size, and the students, are drawn again with replacement, 2,000 times.
-        """
-        generator = np.random.default_rng(0)
-        found = [
-            _pairs_at(
-                float(np.mean(generator.choice(scores, len(scores)))),
-                self.sizes,
-                [float(np.mean(generator.choice(values, len(values)))) for values in self.scores],
-            )
-            for _ in range(DRAWS)
-        ]
-        low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
-
-
-def _pairs_at(score: float, sizes: Sequence[int], means: Sequence[float]) -> float:
-    """Along a monotone fit (isotonic regression) that is straight between sizes on a log scale."""
-    from sklearn.isotonic import IsotonicRegression
-
-    fit = IsotonicRegression().fit_transform(np.log(sizes), np.asarray(means))
-    rising = np.concatenate([[True], np.diff(fit) > 0])  # of a flat stretch the fewest pairs count
-    return float(np.exp(np.interp(score, fit[rising], np.log(sizes)[rising])))
+SIZES, SMALLEST = 20, 10
 
 
 def sizes_up_to(most: int, count: int = SIZES, least: int = SMALLEST) -> tuple[int, ...]:
@@ -92,12 +40,29 @@ def learning_curve(session: Session, *, seeds: int = 3, count: int = SIZES) -> C
     orders = [_order(train.pairs, SeedTree(seed).child("curve")) for seed in range(seeds)]
     sizes = sizes_up_to(len(orders[0]), count)
     session.observer.phase("learning curve", len(sizes) * seeds, session.protocol.name)
-    scores = []
+    points = []
     for size in sizes:
-        scores.append(tuple(_score(session, order[:size], seed) for seed, order in enumerate(orders)))
-        session.observer.advance(seeds, f"{size} pairs: {np.mean(scores[-1]):.1f}")
+        points.append([_score(session, order[:size], seed) for seed, order in enumerate(orders)])
+        session.observer.advance(seeds, f"{size} pairs: {_mean(points[-1], 'mean_recall'):.1f}")
     session.observer.done()
-    return Curve(sizes, tuple(scores))
+    scores = tuple(tuple(float(point["mean_recall"]) for point in same) for same in points)
+    seconds = tuple(_mean(same, "train_s") for same in points)
+    _store(session, Curve(sizes, scores, seconds), seeds)
+    return Curve(sizes, scores, () if any(map(math.isnan, seconds)) else seconds)
+
+
+def _mean(points: Sequence[Mapping[str, torch.Tensor]], name: str) -> float:
+    """Over seeds; of seconds nan where version 0.1 stored a point without them."""
+    return float(np.mean([float(point.get(name, math.nan)) for point in points]))
+
+
+def _store(session: Session, curve: Curve, seeds: int) -> None:
+    """The whole curve, for boards."""
+    whole = {"sizes": curve.sizes, "scores": curve.scores, "train_s": curve.train_s}
+    reference = session.protocol.reference
+    asked = {"protocol": session.protocol.hash, "data": session.dataset.fingerprint, "student": reference}
+    key: Key = {**asked, "seeds": seeds, "sizes": len(curve.sizes)}
+    session.cache.get(KIND, key, lambda: {name: torch.tensor(value).double() for name, value in whole.items()})
 
 
 def _order(pairs: torch.Tensor, seeds: SeedTree) -> torch.Tensor:
@@ -106,8 +71,8 @@ def _order(pairs: torch.Tensor, seeds: SeedTree) -> torch.Tensor:
     return candidates[torch.randperm(len(candidates), generator=seeds.generator("order"))]
 
 
-def _score(session: Session, chosen: torch.Tensor, seed: int) -> float:
-    """Mean recall of one student of the reference, in percent."""
+def _score(session: Session, chosen: torch.Tensor, seed: int) -> dict[str, torch.Tensor]:
+    """Mean recall of one student of the reference, in percent, and the seconds that the protocol's training takes."""
     asked = {"protocol": session.protocol.hash, "data": session.dataset.fingerprint}
     key: Key = {**asked, "pairs": len(chosen), "seed": seed}
 
@@ -115,7 +80,16 @@ def _score(session: Session, chosen: torch.Tensor, seed: int) -> float:
         evaluator = session.evaluator(session.protocol.reference)
         selection = Selection(chosen, session.dataset.fingerprint)
         data = training_set(selection, evaluator.student, evaluator.tower_inputs["train"])
+        begun, scoring = time.perf_counter(), evaluator.score_s
         outcome = evaluator.outcome(data, SeedTree(seed).child("curve score"), 1, lambda: None)
-        return {"mean_recall": torch.tensor(mean_recall(outcome.runs[0]), dtype=torch.float64)}
+        train_s = time.perf_counter() - begun - (evaluator.score_s - scoring)
+        found = {"mean_recall": mean_recall(outcome.runs[0]), "train_s": train_s * _as_in_rows(session)}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
 
-    return float(session.cache.get("curve", key, compute)["mean_recall"])
+    return session.cache.get("curve", key, compute)
+
+
+def _as_in_rows(session: Session) -> float:
+    """Trainings of a row, which has several students, for one of a point, where all take as long."""
+    training = session.protocol.training
+    return (len(training.grid) + training.seeds) / (len(training.grid) + 1)

@@ -186,11 +186,6 @@ def _cost(point: Point) -> float | None:
     return fmean(seconds) if seconds else None
 
 
-def _worth(point: Point) -> float | None:
-    """Random real pairs of the same score, where the table has them."""
-    return getattr(point.row, "worth", None)
-
-
 def _by_budget(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:
     from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
@@ -216,17 +211,25 @@ def _by_cost(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -
 
 
 def _by_worth(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:
-    series = list(_series(points, _pairs))
-    known = [(name, [point for point in of_method if _worth(point)]) for name, of_method in series]
-    for name, of_method in known:
-        if of_method:
-            x, y = [point.row.pairs or 0.0 for point in of_method], [_worth(point) or 0.0 for point in of_method]
-            style = styles[name]
-            axes.plot(x, y, color=style.colour, marker=style.marker, markersize=4.5, linewidth=1.0, label=name)
+    """Random real pairs of the same score, with their 95 % interval."""
+    for name, of_method in _series(points, _worth):
+        style, found = styles[name], [point.row.worth for point in of_method if point.row.worth is not None]
+        pairs = [worth.pairs for worth in found]
+        errors = [[max(0.0, worth.pairs - worth.interval[0]) for worth in found],
+                  [max(0.0, worth.interval[1] - worth.pairs) for worth in found]]  # fmt: skip
+        axes.errorbar(
+            [point.row.pairs or 0.0 for point in of_method], pairs, errors,
+            color=style.colour, marker=style.marker, markersize=4.5, linewidth=1.0, capsize=2, label=name,
+        )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("pairs", fontsize=9)
     axes.set_ylabel("worth, random real pairs", fontsize=9)
+
+
+def _worth(point: Point) -> float | None:
+    """Its pairs, of a row that has both a worth and a number of pairs."""
+    return point.row.pairs if point.row.worth is not None else None
 
 
 def _by_student(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:

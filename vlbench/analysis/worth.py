@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vlbench.analysis.curve import Curve
 from vlbench.errors import DataError
+from vlbench.records.curve import Curve
 from vlbench.records.record import Record, read_record
 from vlbench.runs.session import Session
 

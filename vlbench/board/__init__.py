@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vlbench.records.ranks import found_and_missed, read_ranks
     from vlbench.records.record import FoundRecord
     from vlbench.registry.specs import PublishedSpec
+    from vlbench.verification.submit import submit
 
 __all__ = [
     "FoundRecord",
@@ -39,6 +40,7 @@ __all__ = [
     "read_preview",
     "read_ranks",
     "read_start",
+    "submit",
     "to_pil",
 ]
 
@@ -50,6 +52,7 @@ _MODULES = {
     "vlbench.records.ranks": ("found_and_missed", "read_ranks"),
     "vlbench.records.record": ("FoundRecord",),
     "vlbench.registry.specs": ("PublishedSpec",),
+    "vlbench.verification.submit": ("submit",),
 }
 
 

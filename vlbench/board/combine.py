@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vlbench.board.gather import Gathered, drawn, gather, without_doubles
 from vlbench.board.leaderboard import DECIDING, build_table
 from vlbench.board.table import LeftOut, Table
+from vlbench.board.worth import with_worth
+from vlbench.cache import default_cache
 from vlbench.errors import DataError
+from vlbench.records.curve import find_curve
 from vlbench.records.record import FoundRecord
 
 Key = tuple[str, ...]
@@ -37,8 +41,9 @@ def read_boards(paths: Sequence[Path], *, mixed: bool = False) -> Gathered:
 
 
 def table_of(records: Sequence[FoundRecord], left_out: Sequence[LeftOut]) -> Table:
-    """The table of some runs, which names those that are left out."""
-    return replace(build_table(records), left_out=tuple(left_out))
+    """The table of some runs, which names those that are left out; with worth where the cache holds a curve."""
+    find = partial(find_curve, default_cache())
+    return with_worth(replace(build_table(records), left_out=tuple(left_out)), find)
 
 
 def merge(boards: Mapping[Path, Sequence[FoundRecord]], *, mixed: bool = False) -> list[FoundRecord]:

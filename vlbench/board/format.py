@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, START
+from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, NEAREST_REAL, READABLE, START
 from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
-from vlbench.board.table import UNBUDGETED, Group, Row, Score
+from vlbench.board.table import CEILING, UNBUDGETED, Group, Row, Score
 from vlbench.budget import Budget
 from vlbench.progress import seconds_text
 from vlbench.records.evidence import BADGES
@@ -24,6 +24,8 @@ DERIVED = {
     START: "the real pairs that it began with",
     AS_MANY_BYTES: "as many random pairs as fit in its bytes",
     AS_MANY_PAIRS: "as many random pairs as it has",
+    READABLE: "its pictures with the nearest train captions, as text exports hold them",
+    NEAREST_REAL: "the real pair nearest to each of its pairs",
 }
 """Part of a derived row's name -> what it is."""
 OF_DATA = "Data: "
@@ -106,6 +108,30 @@ def recovered_text(row: Row) -> str:
     return "-" if row.recovered is None else f"{100 * row.recovered:.0f}%"
 
 
+def worth_text(row: Row) -> str:
+    """Random real pairs of the same score: ``6.3k``, or ``>29k`` beyond the curve."""
+    return "-" if row.worth is None else row.worth.outside + short_count(row.worth.pairs)
+
+
+def worth_interval_text(row: Row) -> str:
+    """Its 95 % interval."""
+    return "" if row.worth is None else "-".join(map(short_count, row.worth.interval))
+
+
+def break_even_text(row: Row, against: str) -> str:
+    """Trainings from which condensing has paid, against ``full`` data or as many ``real`` pairs."""
+    trainings = row.break_even.get(against, 0)
+    return "never" if trainings is None else short_count(trainings) if trainings else "-"
+
+
+def short_count(number: float) -> str:
+    """A number in at most four characters up to a million: ``950``, ``6.3k``, ``29k``."""
+    if number < 999.5:
+        return f"{number:.0f}"
+    thousands = number / 1000
+    return f"{thousands:.1f}k" if thousands < 9.95 else f"{thousands:.0f}k"
+
+
 def pairs_text(row: Row) -> str:
     """Number of pairs."""
     return "-" if row.pairs is None else f"{row.pairs:.0f}"
@@ -144,6 +170,7 @@ def notes(group: Group) -> list[str]:
         below = any(row.recovered is not None and row.recovered < 0 for row in rows)
         less = f" Below 0: worse than {group.floor} at the same budget." if below else ""
         lines.append(f"recovered = (row - {group.floor}) / (full - {group.floor}) in mean recall.{less}")
+    lines += [*_worth_notes(group), *_tries_notes(rows)]
     if any(row.home is not None for row in rows):
         lines.append("home = mean recall on the student that methods saw; no method saw this one.")
     if group.directions:
@@ -154,6 +181,23 @@ def notes(group: Group) -> list[str]:
     lines += _claim_notes(rows)
     lines += [f"{row.method} {row.status}: {row.message}" for row in rows if row.status != "finished" and row.message]
     return lines + _warnings(rows)
+
+
+def _worth_notes(group: Group) -> list[str]:
+    if group.curve is False and any(row.method == CEILING for row in group.baselines):
+        return [f"What the scores are worth in real pairs is not shown: vlbench curve {group.suite} makes its curve."]
+    if group.curve:
+        return ["worth = random real pairs that train a student to the same score, with its 95 % interval."]
+    return []
+
+
+def _tries_notes(rows: Sequence[Row]) -> list[str]:
+    """What the settings of ranked rows cost their authors."""
+    tries = {
+        row.method: max(record.tries for record in row.records) for row in rows if row.records and not row.baseline
+    }
+    said = [f"{name} {count}" for name, count in tries.items() if count]
+    return [f"Settings that were compared before the defaults were chosen: {', '.join(said)}."] if said else []
 
 
 def _warnings(rows: Sequence[Row]) -> list[str]:

@@ -188,6 +188,12 @@ def read_start(folder: Path, count: int) -> Start | None:
 
     Raises:
         DataError: it is damaged.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> vlbench.board.read_start(group.ranked[0].records[0].folder, 5) is None  # a selection began with nothing
+        True
     """
     if not (folder / "start.npy").exists() or not (folder / "start.json").exists():
         return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -131,6 +131,13 @@ class Literature:
                 number = Number(_percent(line["value"], at), _percent(line["sd"], at) if line["sd"] else None)
                 merged.setdefault(tuple(line[name] for name in _KEY), {})[line["metric"]] = number
         return tuple(Published(numbers, *key) for key, numbers in merged.items())
+
+
+def literature(plugins: Sequence[str] = ()) -> Literature:
+    """What installed plugins, and plugin files, declare of papers."""
+    from vlbench.registry.loader import load_registry
+
+    return Literature(load_registry(plugins).all("published").values())
 
 
 def sources_of(rows: Iterable[Published]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from vlbench.board.table import Group, Row, Score, Table
 
 _FIRST = ("suite", "protocol_hash", "protocol_version", "budget", "student", "method", "options", "baseline", "status")
 _RANK = ("rank", "provisional", "mean low", "mean high")
+_WORTH = ("worth", "worth low", "worth high", "pays against full", "pays against real")
 _LAST = ("runs", "student_seeds", "recovered", "home", "pairs", "bytes", "seconds")
 
 
@@ -32,7 +33,7 @@ def column_names(table: Table) -> list[str]:
     """Columns of the table of all rows, in order."""
     columns = dict.fromkeys(column for group in table.groups for column in group.columns)
     scores = [name for column in columns for name in (column, f"{column} sd")]
-    return [*_FIRST, *scores, *_RANK, *_LAST, "badge", "claim", "flags"]
+    return [*_FIRST, *scores, *_RANK, *_LAST, *_WORTH, "badge", "claim", "flags"]
 
 
 def row_values(group: Group, row: Row) -> dict[str, object]:
@@ -49,6 +50,7 @@ def row_values(group: Group, row: Row) -> dict[str, object]:
         **{name: value for column, score in row.scores.items() for name, value in _score(column, score).items()},
         **dict(zip(_RANK, (row.rank, row.provisional, low, high), strict=True)),
         **dict(zip(_LAST, _sizes(row), strict=True)),
+        **dict(zip(_WORTH, _worth(row), strict=True)),
         "badge": row.badge,
         "claim": row.origin,
         "flags": ", ".join(row.flags),
@@ -61,6 +63,13 @@ def _score(column: str, score: Score) -> dict[str, float]:
 
 def _sizes(row: Row) -> tuple[object, ...]:
     return (row.runs, row.seeds, row.recovered, row.home, row.pairs, row.bytes, row.seconds)
+
+
+def _worth(row: Row) -> tuple[object, ...]:
+    """Pairs and their interval; trainings, or ``never``."""
+    pairs, (low, high) = (row.worth.pairs, row.worth.interval) if row.worth else (None, (None, None))
+    pays = ("never" if row.break_even.get(name, 0) is None else row.break_even.get(name) for name in ("full", "real"))
+    return (pairs, low, high, *pays)
 
 
 def _written(value: object) -> object:

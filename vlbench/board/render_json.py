@@ -23,4 +23,5 @@ def _group(group: Group) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     scores = {column: dataclasses.asdict(score) for column, score in row.scores.items()}
-    return {**vars(row), "scores": scores, "records": [record.id for record in row.records]}
+    worth = dataclasses.asdict(row.worth) if row.worth else None
+    return {**vars(row), "scores": scores, "worth": worth, "records": [record.id for record in row.records]}

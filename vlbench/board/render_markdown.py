@@ -17,7 +17,17 @@ def render_markdown(table: Table) -> str:
 
 def _group(group: Group) -> str:
     columns = [*(column for column in group.columns if column != MEAN_RECALL), MEAN_RECALL]
-    header = ["rank", "method", *columns[:-1], "mean recall", "recovered", "pairs", "size", "time"]
+    header = [
+        "rank",
+        "method",
+        *columns[:-1],
+        "mean recall",
+        "recovered",
+        *["worth"] * bool(group.curve),
+        "pairs",
+        "size",
+        "time",
+    ]
     lines = [
         f"**{markdown(wording.title(group))}**",
         "",
@@ -26,11 +36,11 @@ def _group(group: Group) -> str:
     ]
     for row in group.rows:
         mark = "*" if row.baseline else "**" if wording.is_best(row) else ""
-        lines.append(_line(_cells(row, columns, mark)))
+        lines.append(_line(_cells(group, row, columns, mark)))
     return "\n".join([*lines, "", " ".join(map(markdown, wording.notes(group)))]).rstrip()
 
 
-def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
+def _cells(group: Group, row: Row, columns: list[str], mark: str) -> list[str]:
     options = markdown(wording.options_text(row))
     about = " ".join(filter(None, [row.badge, row.origin, markdown(wording.flags_text(row))]))
     name = f"{mark}{markdown(wording.label(row))}{mark}" + (f" {about}" if about else "")
@@ -42,7 +52,9 @@ def _cells(row: Row, columns: list[str], mark: str) -> list[str]:
         values[-1] = row.status
     if mark == "**":
         values[-1] = f"**{values[-1]}**"
-    sizes = [wording.recovered_text(row), wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
+    worth = f"{wording.worth_text(row)} {wording.worth_interval_text(row)}".strip()
+    sizes = [wording.recovered_text(row), *[worth] * bool(group.curve)]
+    sizes += [wording.pairs_text(row), wording.bytes_text(row), wording.time_text(row)]
     return [wording.rank_text(row), name, *values, *sizes]
 
 

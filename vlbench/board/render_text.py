@@ -68,6 +68,8 @@ def _columns(group: Group, recalls: Sequence[str]) -> list[_Column]:
         _Column("mean", lambda row: wording.mean_text(row.scores.get(MEAN_RECALL))),
         _Column("", lambda row: wording.spread_text(row.scores.get(MEAN_RECALL)), left=True),
         _Column("recov.", wording.recovered_text),
+        *[_Column("worth", wording.worth_text), _Column("", wording.worth_interval_text, left=True)]
+        * bool(group.curve),
         *[_Column("pairs", wording.pairs_text)] * wording.shows_pairs(group),
         _Column("size", wording.bytes_text),
         _Column("time", wording.time_text),

@@ -36,6 +36,26 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """How many random real pairs train a student to the same score, along the suite's learning curve.
+
+    Attributes:
+        pairs: that many; the curve's first or last size where the score lies outside.
+        interval: 95 %, over the curve's draws and the row's runs (or students, where there is one run).
+        outside: ``"<"`` below the curve's first score, ``">"`` above its last, else "".
+
+    Examples:
+        >>> from vlbench.board.table import Worth
+        >>> Worth(6300.0, (5900.0, 6700.0)).outside
+        ''
+    """
+
+    pairs: float
+    interval: tuple[float, float]
+    outside: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table.
 
@@ -61,6 +81,9 @@ class Row:
         badge: how far all its records were checked: self-reported, re-evaluated or rebuilt; "" if one was not.
         origin: the claim it was unpacked from; "" for one's own runs, with which it is never merged.
         flags: what the audit found: looks by which the made pairs are nearer to test items than train items are.
+        worth: in random real pairs; None where there is no learning curve.
+        break_even: ``full`` (all data), ``real`` (as many real pairs as it is worth) -> the number of trainings from
+            which condensing has paid in seconds; None where it never does. Without a key, the seconds are not known.
 
     Examples:
         >>> import vlbench
@@ -90,6 +113,8 @@ class Row:
     home: float | None = None
     origin: str = ""
     flags: tuple[str, ...] = ()
+    worth: Worth | None = None
+    break_even: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +131,7 @@ class Group:
         differences: all pairs of ranked rows, which come first in ``ranked``.
         apart: field -> its value here, for what keeps this group from another of the same suite in the table.
         directions: short name in ``columns`` -> direction in records, as in ``TR`` -> ``image_to_text``.
+        curve: whether the learning curve that ``worth`` is read from was found; None where it was not looked for.
 
     Examples:
         >>> import vlbench
@@ -131,6 +157,7 @@ class Group:
     apart: Mapping[str, str] = field(default_factory=dict)
     directions: Mapping[str, str] = field(default_factory=dict)
     encoders: str = ""
+    curve: bool | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -39,6 +42,73 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         fitting = _fitting(summaries, last)
         found = [CompletionItem(f"{before}{comma}{name}", help=summaries[name]) for name in fitting]
         return found or ([CompletionItem(incomplete, type="file")] if self._or_file else [])
+
+
+class MethodOption(click.ParamType):  # type: ignore[type-arg]
+    """``KEY=VALUE`` of the methods that ``--method`` names before it; a choice's values are completed too."""
+
+    name = "key=value"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Options with what they mean, then values."""
+        from vlbench.registry.loader import try_plugins
+        from vlbench.registry.options import describe
+
+        specs = try_plugins([str(path) for path in ctx.find_root().params.get("plugins", ())]).all("method")
+        asked = [name for text in ctx.params.get("methods") or () for name in text.split(",")]
+        rows = {row.name: row for name in asked if name in specs for row in describe(specs[name].options)}
+        return _keys({key: row.help for key, row in rows.items()}, incomplete) or [
+            CompletionItem(f"{key}={value}")
+            for key, row in rows.items()
+            for value in (row.type.split("|") if "|" in row.type else ["true", "false"] if row.type == "bool" else [])
+            if f"{key}={value}".startswith(incomplete)
+        ]
+
+
+class ProtocolKey(click.ParamType):  # type: ignore[type-arg]
+    """``KEY=VALUE`` of the protocol of the suite that the command names before it."""
+
+    name = "key=value"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Dotted keys of the suite's file with their values there, and ``student.KEY`` of its recipes."""
+        from vlbench.registry.loader import try_plugins
+
+        suite = str(ctx.params.get("suite") or "scenes")
+        specs = try_plugins([str(path) for path in ctx.find_root().params.get("plugins", ())]).all("suite")
+        with contextlib.suppress(OSError, ValueError):
+            text = Path(suite).read_text(encoding="utf-8") if suite.endswith(".toml") else specs[suite].read_text()
+            return _keys(dict(_flat(tomllib.loads(text))), incomplete)
+        return []
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted key -> value as text; of the grid, the keys that ``student.`` sets in every recipe."""
+    for key, value in table.items():
+        if before == "training." and key in ("grid", "common"):
+            recipes = value if isinstance(value, list) else [value]
+            yield from ((f"student.{name}", "in every recipe") for recipe in recipes for name in recipe)
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        elif before or key != "name":
+            yield f"{before}{key}", "a list" if isinstance(value, list) else str(value)
+
+
+def _keys(meanings: Mapping[str, str], incomplete: str) -> list[CompletionItem]:
+    """Keys with the sign that a value follows; none once a key is written."""
+    if "=" in incomplete:
+        return []
+    return [CompletionItem(f"{key}=", help=text) for key, text in meanings.items() if f"{key}=".startswith(incomplete)]
 
 
 class Run(click.Path):

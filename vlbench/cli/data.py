@@ -1,37 +1,41 @@
-"""``vlbench data``: check data, list forms and options, make stand-ins."""
+"""``vlbench data``: check data, list forms, make stand-ins."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.complete import Name
+from vlbench.cli.complete import Name, ProtocolKey
 from vlbench.cli.shared import echo_json, echo_rows, key_values, load, readable_path
 from vlbench.errors import DataError, VlbenchError
 
 if TYPE_CHECKING:
     from vlbench.data.check import Report
     from vlbench.data.pairs import PairDataset
-    from vlbench.registry.options import OptionRow
     from vlbench.registry.registry import Registry
 
-WIDEST = 18
-"""Letters of a type that has a column of its own."""
 SKIP = "skip_bad"
 """Option by which datasets leave out what cannot be read."""
 
 
 @click.group("data")
 def command() -> None:
-    """Check data; list the forms that are read and the options of datasets and encoders."""
+    """Check data; list the forms that are read; make a stand-in."""
 
 
 @command.command("check")
 @click.argument("suite")
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset's files.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As in data.options.skip_bad=true.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    type=ProtocolKey(),
+    metavar="KEY=VALUE",
+    help="As in data.options.skip_bad=true.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -115,62 +119,6 @@ def formats(context: click.Context, as_json: bool) -> None:
         return
     echo_rows([(name, text) for name, text, _ in found], header=("form", "what it looks like"))
     click.echo("\nWrite a suite for yours with: vlbench init PATH")
-
-
-@command.command("options")
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def options(context: click.Context, name: str | None, as_json: bool) -> None:
-    """List datasets and encoders, or describe one with its options."""
-    from vlbench.registry.suggestions import unknown_name
-
-    specs = _specs(load(context))
-    if name is not None and name not in specs:
-        raise unknown_name("dataset or encoder", name, specs, hint="vlbench data options")
-    if name is not None:
-        _describe(name, *specs[name], as_json=as_json)
-        return
-    rows = [(one, kind, spec.summary) for one, (kind, spec) in specs.items()]
-    if as_json:
-        echo_json([dict(zip(("name", "kind", "summary"), row, strict=True)) for row in rows])
-    else:
-        echo_rows(rows, header=("name", "what", "summary"))
-
-
-def _describe(name: str, kind: str, spec: Any, *, as_json: bool) -> None:
-    from vlbench.registry.options import describe
-
-    found = describe(spec.options)
-    if as_json:
-        echo_json({"name": name, "kind": kind, "summary": spec.summary, "options": [row._asdict() for row in found]})
-        return
-    click.echo(f"{click.style(name, bold=True)} ({kind}): {spec.summary}\n")
-    if not found:
-        click.echo("It has no options.")
-        return
-    echo_rows([_narrow(row) for row in found], header=("option", "type", "default", "meaning"))
-    key, first = "data.options" if kind == "dataset" else "students.NAME.SIDE.options", found[0].name
-    click.echo(f"\nIn a suite: options = {{ {first} = ... }}; for one run: --set {key}.{first}=VALUE")
-
-
-def _narrow(row: OptionRow) -> tuple[str, str, str, str]:
-    """A row whose many choices stand in its meaning, so that names have room."""
-    if len(row.type) <= WIDEST:
-        return row
-    return row.name, "choice", row.default, f"{row.help}; one of {row.type.replace('|', ', ')}"
-
-
-def _specs(registry: Registry) -> dict[str, tuple[str, Any]]:
-    """Name -> kind and declaration, of datasets and encoders."""
-    found: dict[str, tuple[str, Any]] = {
-        name: ("dataset", spec) for name, spec in sorted(registry.all("dataset").items())
-    }
-    return found | {
-        name: (f"{spec.side} encoder", spec)
-        for name, spec in sorted(registry.all("encoder").items())
-        if name not in found
-    }
 
 
 @command.command("mock")

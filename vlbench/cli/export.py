@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ def command(
         check_push(repository, publication)
     with opened(context, [run], suite) as (finished,):
         lines = _write(finished, run_folder(run), target, form="hf" if repository else form, publication=publication)
+    for line in _of_text(finished):
+        click.echo(line)
     click.echo(f"Written to {readable_path(target)}. Load it:")
     for line in lines:
         click.echo(f"  {line}")
@@ -73,6 +76,24 @@ def command(
         from vlbench.export.hub import push
 
         click.echo(f"Uploaded: {push(target, repository, publication)}")
+
+
+def _of_text(run: Finished) -> Iterator[str]:
+    """What students score that read the exported texts in place of learned vectors."""
+    record = run.record
+    if record.family != "distillation":
+        return
+    part = record.nearest.get("readable")
+    if part is None:
+        yield (
+            "Texts are the train captions nearest to learned vectors: a student that reads them scores otherwise. To "
+            "see how it scores, run the command of the run again with --set rows.nearest=readable."
+        )
+        return
+    for student, scores in record.scores.items():
+        if student in part.scores:
+            read, learned = part.scores[student].mean_recall.mean, scores.mean_recall.mean
+            yield f"{student}: {read:.1f} mean recall with these captions, {learned:.1f} with the learned vectors."
 
 
 def _write(run: Finished, folder: Path, target: Path, *, form: str, publication: Publication) -> list[str]:

@@ -33,6 +33,12 @@ BUILT_IN = "vlbench"
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
 @click.option("--published", metavar="DATASET", help="Show what papers report on a dataset instead, such as flickr30k.")
 @click.option("--allow-mixed", is_flag=True, help="Folders that cannot be compared: tables apart, no refusal.")
+@click.option(
+    "--equal",
+    "equal",
+    type=click.Choice(("pairs", "bytes", "seconds")),
+    help="Best score of every method within so many, over all budgets.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -41,12 +47,15 @@ def command(
     out: Path | None,
     published: str | None,
     allow_mixed: bool,
+    equal: str | None,
 ) -> None:
     """Show finished runs as a table.
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs."""
     if published:
         text = _published(context, published, runs, form)
+    elif equal:
+        text = _equal(equal, runs, form, mixed=allow_mixed, to_file=out is not None)
     else:
         text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
     if out is None:
@@ -86,11 +95,24 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     return text.rstrip("\n")
 
 
+def _equal(cost: str, runs: tuple[Path, ...], form: str, *, mixed: bool, to_file: bool) -> str:
+    from vlbench.board.combine import read_table
+    from vlbench.board.console import echo_width
+    from vlbench.board.equal import render_equal
+
+    if form != "text":
+        raise click.UsageError("--equal is written as text: give it no --format.")
+    table, (width, styled) = read_table(runs, mixed=mixed), echo_width()
+    for folder, reason in table.left_out:
+        click.echo(f"Left out: {folder}: {reason}", err=True)
+    return render_equal(table, cost, width=width, styled=styled and not to_file)
+
+
 def _published(context: click.Context, dataset: str, runs: tuple[Path, ...], form: str) -> str:
     from vlbench.board.console import echo_width
-    from vlbench.board.published import Literature
+    from vlbench.board.published import literature
     from vlbench.board.render_published import render_published
 
     if runs or form != "text":
         raise click.UsageError("--published shows numbers of papers, as text: give it no RUNS and no --format.")
-    return render_published(Literature(load(context).all("published").values()), dataset, width=echo_width()[0])
+    return render_published(literature(context.obj or ()), dataset, width=echo_width()[0])

@@ -20,9 +20,10 @@ SECTIONS = {
         "prepare": "Fetch and compute what a suite needs; list what is missing.",
         "score": "Train fresh students on a saved artifact and score them.",
         "init": "Look at your files and write a suite that runs on them.",
-        "data": "Check a dataset; list forms of files and options; make a mock.",
+        "data": "Check a dataset; list forms of files; make a mock.",
     },
     "Look": {
+        "status": "Show which rows of a grid run, wait, failed or are finished.",
         "leaderboard": "Show finished runs as a table.",
         "diff": "Show what changed between two boards, and why.",
         "plot": "Draw score against budget and cost, for a paper.",
@@ -32,8 +33,12 @@ SECTIONS = {
     "Find": {
         "methods": "List methods, or describe one with its options.",
         "suites": "List suites, or print the protocol of one.",
-        "cache": "List what is stored between runs, check it, or remove what is unused.",
+        "datasets": "List datasets, or describe one with its options.",
+        "encoders": "List encoders, or describe one with its options.",
+        "students": "List students, or describe one.",
+        "cache": "List what is stored between runs, check it, or clear it up.",
         "plugins": "List plugins and whether each could be loaded.",
+        "doctor": "Look at this machine, and say what to do about each fault.",
     },
     "Check claims": {
         "submit": "Pack a finished run into one file that others can check.",

@@ -8,7 +8,8 @@ import click
 
 from vlbench.cli.shared import load, readable_path
 
-FAMILIES = ("selection", "distillation", "dataset", "encoder", "suite", "student", "score", "observer", "executor")
+METHODS = ("selection", "distillation")
+FAMILIES = (*METHODS, "dataset", "encoder", "suite", "head", "student", "score", "observer", "executor")
 
 
 @click.command("new")
@@ -23,7 +24,7 @@ FAMILIES = ("selection", "distillation", "dataset", "encoder", "suite", "student
 )
 @click.pass_context
 def command(context: click.Context, name: str, family: str, out: Path) -> None:
-    """Write a package for a method, dataset, encoder, suite, student, score, observer or executor called NAME.
+    """Write a package for a method, dataset, encoder, suite, head, student, score, observer or executor called NAME.
 
     It installs, passes its own tests and runs at once. Change it from there.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.complete import Name
+from vlbench.cli.complete import Name, ProtocolKey
 from vlbench.cli.shared import device_option, key_values, load, no_network
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command("prepare")
 @click.argument("suite", type=Name("suite", or_file=True))
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the dataset's files.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the protocol.")
+@click.option(
+    "--set", "overrides", multiple=True, type=ProtocolKey(), metavar="KEY=VALUE", help="Change a value of the protocol."
+)
 @device_option
 @click.option("--offline", is_flag=True, help="Fetch nothing: say what is missing.")
 @click.pass_context

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.complete import Name
+from vlbench.cli.complete import MethodOption, Name, ProtocolKey
 from vlbench.cli.failures import stopped_code
+from vlbench.cli.run_plan import show_plan
 from vlbench.cli.shared import (
     comma_list,
     data_option,
@@ -63,12 +64,19 @@ if TYPE_CHECKING:
 )
 @device_option
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the methods, or METHOD.KEY=VALUE."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    type=MethodOption(),
+    metavar="KEY=VALUE",
+    help="Option of the methods, or METHOD.KEY=VALUE.",
 )
 @click.option(
     "--set",
     "overrides",
     multiple=True,
+    type=ProtocolKey(),
     metavar="KEY=VALUE",
     help="Change a value of the protocol, as in training.seeds=1.",
 )
@@ -97,6 +105,8 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Stop a method after so long; implies --isolate.",
 )
+@click.option("--plan", is_flag=True, help="Show the rows, what is finished and how long the rest takes; make nothing.")
+@click.option("--print-commands", is_flag=True, help="Print a shell command for each row that is left; make nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(
@@ -116,6 +126,8 @@ def command(
     offline: bool,
     isolate: bool,
     time_limit_s: float,
+    plan: bool,
+    print_commands: bool,
     as_json: bool,
 ) -> None:
     """Condense a dataset by one or more methods and score the result.
@@ -126,12 +138,12 @@ def command(
     from vlbench.runs.request import RunRequest
 
     registry = load(context)
-    if not methods or not budgets:
-        raise click.UsageError(_what_is_missing(registry, methods, budgets), context)
-    names = comma_list(methods)
+    names, sizes = comma_list(methods), comma_list(budgets)
+    if not names or not sizes:
+        raise click.UsageError(_what_is_missing(registry, names, sizes), context)
     for name in names:
         registry.get("method", name)
-    parsed = list(dict.fromkeys(map(Budget.parse, comma_list(budgets))))
+    parsed = list(dict.fromkeys(map(Budget.parse, sizes)))
     isolate = isolate or time_limit_s > 0
     if not isolate and any(registry.foreign_owner("method", name) for name in names):
         isolate = begin_again_where_it_dies()
@@ -150,6 +162,9 @@ def command(
         log=comma_list(trackers),
     )
     with no_network(offline):
+        if plan or print_commands:
+            show_plan(registry, names, parsed, request, as_commands=print_commands, as_json=as_json)
+            return
         records = _run(registry, methods=names, budgets=parsed, request=request)
     asked = asked_for(records, names, [str(budget) for budget in parsed], request.seeds)
     if as_json:
@@ -201,10 +216,13 @@ def _run(
     registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest
 ) -> Sequence[Record]:
     from vlbench.cli.progress import observer
-    from vlbench.runs.pipeline import run_many
 
     try:
         with observer() as watching:
+            budget_texts = ", ".join(map(str, budgets))
+            watching.message(f"{', '.join(methods)} at budget {budget_texts} on {request.suite}")
+            from vlbench.runs.pipeline import run_many  # takes seconds: somebody waits already
+
             return run_many(registry, methods=methods, budgets=budgets, request=request, observer=watching)
     except KeyboardInterrupt as error:
         click.echo(
@@ -218,6 +236,7 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     from vlbench.board.console import echo_width
     from vlbench.board.leaderboard import build_table
     from vlbench.board.render_text import render_text
+    from vlbench.board.statistics.samples import DISTILLATION_SEEDS
     from vlbench.records.record import FoundRecord
 
     width, styled = echo_width()
@@ -229,6 +248,12 @@ def _echo_table(records: Sequence[Record], asked: Sequence[Record], out: Path) -
     finished = [record for record in asked if record.status == "finished"]
     if finished:
         click.echo(f"See the pairs: vlbench show {readable_path(out / finished[0].id)}")
+    if (
+        any(not record.deterministic for record in finished)
+        and len({record.seed for record in asked}) < DISTILLATION_SEEDS
+    ):
+        seeds = ",".join(map(str, range(DISTILLATION_SEEDS)))
+        click.echo(f"For a row that is ranked: the same command with --seed {seeds}")
 
 
 def _exit_if_unfinished(context: click.Context, asked: Sequence[Record]) -> None:

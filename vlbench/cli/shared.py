@@ -30,10 +30,15 @@ offline_option = click.option(
 
 
 def load(context: click.Context) -> Registry:
-    """The registry, with the files given by ``--plugin``."""
+    """The registry, with the files given by ``--plugin``; an installed plugin that is broken is one line."""
     from vlbench.registry.loader import load_registry
 
-    return load_registry(context.obj or ())
+    registry = load_registry(context.obj or ())
+    for plugin in registry.plugins:
+        if not plugin.used and plugin.status != "blocked":
+            reason = " ".join(f"{plugin.status}: {plugin.detail}".split()).rstrip(":")
+            click.echo(f"Plugin {plugin.name} is not used ({reason[:160]}). Details: vlbench plugins", err=True)
+    return registry
 
 
 @contextmanager

@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def begin_again_where_it_dies() -> bool:
-    """Go on in a child; the caller waits for it, and ends as it ended. It costs one fork, some 10 ms.
+    """Go on in a child; the caller waits for it, and ends as it ended. It costs one fork.
 
     Nothing is done where a process cannot be forked safely: under a test or notebook, off Linux, with threads.
 

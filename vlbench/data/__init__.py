@@ -1,4 +1,4 @@
-"""For datasets that read a user's files: images decoded once, and files that ``vlbench prepare`` asks for. Light.
+"""For datasets that read a user's files: pictures, sounds, and files that ``vlbench prepare`` asks for. Light.
 
 Examples:
     >>> import vlbench
@@ -16,6 +16,7 @@ from vlbench.lazy import lazy_name
 if TYPE_CHECKING:
     from vlbench.data.images import EncodedImage, cached_images, read_images
     from vlbench.data.pictures import open_picture
+    from vlbench.data.sounds import listen, log_mel
     from vlbench.disk.made import made_once
     from vlbench.registry.drafts import Draft, Suggestion
     from vlbench.registry.specs import NeededFile
@@ -26,6 +27,8 @@ __all__ = [
     "NeededFile",
     "Suggestion",
     "cached_images",
+    "listen",
+    "log_mel",
     "made_once",
     "open_picture",
     "read_images",
@@ -34,6 +37,7 @@ __all__ = [
 _MODULES = {
     "vlbench.data.images": ("EncodedImage", "cached_images", "read_images"),
     "vlbench.data.pictures": ("open_picture",),
+    "vlbench.data.sounds": ("listen", "log_mel"),
     "vlbench.disk.made": ("made_once",),
     "vlbench.registry.drafts": ("Draft", "Suggestion"),
     "vlbench.registry.specs": ("NeededFile",),

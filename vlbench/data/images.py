@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vlbench.data.pictures import open_picture
+from vlbench.disk.locks import alone
+from vlbench.disk.space import check_space
 from vlbench.errors import DataError
-from vlbench.files import fresh_file
+from vlbench.files import fresh_file, write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,11 +182,14 @@ def read_images(images: Sequence[EncodedImage], size: int, store: Path, *, skip_
     path = store / f"images-{digest}.npy"
     bad = _cached(path, key)
     if bad is None:
-        store.mkdir(parents=True, exist_ok=True)
-        bad = _write_pixels(path, images, size, skip_bad=skip_bad)
-        # The key is written last: where it is, the pixels are whole.
-        with fresh_file(path.with_suffix(".json")) as file:
-            file.write(json.dumps(key | {"bad": bad} if skip_bad else key).encode())
+        # Decoded once, however many processes begin at the same time.
+        with alone(store, path.stem, lambda text: print(text, file=sys.stderr), what="decoding images"):
+            bad = _cached(path, key)
+            if bad is None:
+                check_space(store, 3 * size**2 * len(images), f"pixels of {len(images):,} images")
+                bad = _write_pixels(path, images, size, skip_bad=skip_bad)
+                # The key is written last: where it is, the pixels are whole.
+                write_whole(path.with_suffix(".json"), json.dumps(key | {"bad": bad} if skip_bad else key).encode())
     return ReadImages(torch.from_numpy(np.load(path, mmap_mode="c")), bad)
 
 

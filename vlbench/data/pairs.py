@@ -1,12 +1,13 @@
-"""A dataset of pairs: items of two sides, which of them belong together, and splits."""
+"""A dataset of pairs: items of two or more sides, which of them belong together, and splits."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from vlbench.errors import DataError, PluginError
+from vlbench.errors import DataError, PluginError, ProtocolError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,11 +21,12 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Items of both sides and the pairs between them.
+    """Items of the sides and the pairs between them.
 
     Attributes:
         items: side name -> items of that side.
-        pairs: int64 [pair, 2]; position of each pair's item on the first and on the second side.
+        pairs: int64 [pair, 2]; position of each pair's item on the first and on the second side. Of a dataset with
+            more sides [pair, side]: the items of all sides that belong together.
         names: side name -> a printable name of each item (a file name, say), where there is one.
 
     Examples:
@@ -47,11 +49,11 @@ class Split:
 
 @dataclass(frozen=True)
 class PairDataset:
-    """Both sides' names, the splits and a fingerprint of the content.
+    """The sides' names, the splits and a fingerprint of the content.
 
     Attributes:
         name: what the protocol calls it.
-        sides: the two side names, query side of ``TR`` first: ``("image", "text")``.
+        sides: the side names, query side of ``TR`` first: ``("image", "text")``. Of more than two, a suite takes two.
         splits: ``train``, ``val`` and ``test``.
         fingerprint: SHA-256 over the content, see :func:`vlbench.fingerprint`.
         mock: a stand-in made to try a protocol; rows on it are never ranked.
@@ -71,7 +73,7 @@ class PairDataset:
     """
 
     name: str
-    sides: tuple[str, str]
+    sides: tuple[str, ...]
     splits: dict[str, Split]
     fingerprint: str
     mock: bool = False
@@ -91,6 +93,38 @@ class PairDataset:
             raise DataError(f"dataset {self.name!r} has no split {name!r}. It has: {', '.join(self.splits)}.")
         return self.splits[name]
 
+    def taking(self, sides: Sequence[str]) -> PairDataset:
+        """The same data with two of its sides: what a suite takes by ``[data] sides``.
+
+        Pairs that differ on the sides left out alone become one, and items in no pair are left where they are.
+
+        Args:
+            sides: two different side names, first side first; none where the dataset has just two.
+
+        Raises:
+            ProtocolError: one of them is no side, or none is named and the dataset has more than two.
+
+        Examples:
+            >>> import torch, vlbench
+            >>> items = {"video": torch.zeros(1, 2, 3, 8, 8), "audio": torch.zeros(1, 8, 8), "text": ["a dog", "barks"]}
+            >>> split = vlbench.Split(items, torch.tensor([[0, 0, 0], [0, 0, 1]]))
+            >>> dataset = vlbench.PairDataset("dogs", ("video", "audio", "text"), {"train": split}, "0" * 64)
+            >>> dataset.taking(["audio", "video"]).split("train").pairs.tolist()
+            [[0, 0]]
+        """
+        if (not sides and len(self.sides) == 2) or tuple(sides) == self.sides:
+            return self
+        if len(set(sides)) != 2 or not set(sides) <= set(self.sides):
+            named = ", ".join(sides) or "not given"
+            raise ProtocolError(
+                f"dataset {self.name!r} has the sides {', '.join(self.sides)}; data.sides is {named}. Name two of them "
+                f'in the suite, as in sides = ["{self.sides[0]}", "{self.sides[1]}"] under [data].'
+            )
+        columns = [self.sides.index(side) for side in sides]
+        about = hashlib.sha256(f"{self.fingerprint} {' '.join(sides)}".encode()).hexdigest()
+        splits = {name: _taking(split, sides, columns) for name, split in self.splits.items()}
+        return replace(self, sides=tuple(sides), splits=splits, fingerprint=about)
+
 
 def as_dataset(value: object, target: str) -> PairDataset:
     """What a dataset's target returned, or PluginError where that is something else."""
@@ -99,14 +133,40 @@ def as_dataset(value: object, target: str) -> PairDataset:
     return value
 
 
-def _check_split(where: str, split: Split, sides: tuple[str, str]) -> None:
+def _taking(split: Split, sides: Sequence[str], columns: list[int]) -> Split:
+    seen: dict[tuple[int, ...], None] = dict.fromkeys(map(tuple, split.pairs[:, columns].tolist()))
+    pairs = split.pairs.new_tensor(list(seen))
+    names = {side: split.names[side] for side in sides if side in split.names}
+    return Split({side: split.items[side] for side in sides}, pairs, names)
+
+
+def _check_items(where: str, items: Items) -> None:
+    """One tensor of real numbers, or texts: not one text, which is a sequence too, nor whatever can be iterated."""
+    import torch
+
+    if isinstance(items, torch.Tensor):
+        if items.is_complex() or items.dtype == torch.bool:
+            raise DataError(f"{where}: items are {items.dtype}, expected whole or real numbers.")
+        return
+    if isinstance(items, str | bytes):
+        raise DataError(f"{where}: items are one {type(items).__name__}; they are one tensor, or a list of str.")
+    other = next((type(item).__name__ for item in items if not isinstance(item, str)), "")
+    if other:
+        raise DataError(f"{where}: an item is a {other}; items are one tensor, or a list of str.")
+
+
+def _check_split(where: str, split: Split, sides: tuple[str, ...]) -> None:
     if set(split.items) != set(sides):
         raise DataError(f"{where}: items of sides {sorted(split.items)}, expected {sorted(sides)}.")
-    if split.pairs.ndim != 2 or split.pairs.shape[1] != 2 or len(split.pairs) == 0:
-        raise DataError(
-            f"{where}: pairs have shape {list(split.pairs.shape)}, expected [pair, 2] with at least one pair."
-        )
+    if split.pairs.ndim != 2 or split.pairs.shape[1] != len(sides) or len(split.pairs) == 0:
+        found = list(split.pairs.shape)
+        raise DataError(f"{where}: pairs have shape {found}, expected [pair, {len(sides)}] with at least one pair.")
+    if str(split.pairs.dtype) != "torch.int64":
+        raise DataError(f"{where}: pairs are {split.pairs.dtype}, expected torch.int64.")
     for column, side in enumerate(sides):
+        _check_items(f"{where}/{side}", split.items[side])
+        if split.names.get(side) and len(split.names[side]) != split.count(side):
+            raise DataError(f"{where}/{side}: {len(split.names[side])} names of {split.count(side)} items.")
         low, high = int(split.pairs[:, column].min()), int(split.pairs[:, column].max())
         if low < 0 or high >= split.count(side):
             raise DataError(

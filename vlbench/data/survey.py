@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vlbench.data.pairs import PairDataset
+
+    _Hashes = NDArray[np.bytes_]
 
 VERSION = 1
 """Raised when a text changes, so that older ones are not found."""
@@ -54,8 +60,7 @@ def _shared(dataset: PairDataset, side: str) -> Iterator[str]:
         name: _Thumbnails(split.items[side]) for name, split in dataset.splits.items() if _is_images(split.items[side])
     }
     for one, other in combinations(dataset.splits, 2):
-        where = {digest: at for at, digest in reversed(list(enumerate(hashes[one])))}
-        places = [(where[digest], at) for at, digest in enumerate(hashes[other]) if digest in where]
+        places = _equal(hashes[one], hashes[other])
         equal += [(_name(dataset, one, side, a), _name(dataset, other, side, b)) for a, b in places]
         if one in thumbnails and other in thumbnails:
             near += thumbnails[one].near(thumbnails[other], {b for _, b in places})
@@ -67,15 +72,24 @@ def _shared(dataset: PairDataset, side: str) -> Iterator[str]:
         yield f"Data: further near-duplicates of side {side!r} across splits: {near:,}."
 
 
+def _equal(one: _Hashes, other: _Hashes) -> list[tuple[int, int]]:
+    """The first item of one split, and the item of the other, wherever both hashes are equal."""
+    values, first = np.unique(one, return_index=True)
+    at = np.searchsorted(values, other).clip(max=len(values) - 1)
+    same = np.flatnonzero(values[at] == other)
+    return list(zip(first[at[same]].tolist(), same.tolist(), strict=True))
+
+
 def _name(dataset: PairDataset, split: str, side: str, at: int) -> str:
     names = dataset.split(split).names.get(side, ())
     return f"{split} {names[at] if at < len(names) else at}"
 
 
-def _hashes(items: Tensor) -> list[bytes]:
+def _hashes(items: Tensor) -> _Hashes:
     """Hash of each item's bytes."""
-    rows = items.contiguous().reshape(len(items), -1).view(torch.uint8).numpy()
-    return [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+    rows = items.reshape(len(items), -1).view(torch.uint8).numpy()
+    digest = partial(hashlib.blake2b, digest_size=16)
+    return np.frombuffer(b"".join(digest(row.data).digest() for row in rows), "S16")
 
 
 def _is_images(items: Tensor) -> bool:

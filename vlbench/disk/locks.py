@@ -17,6 +17,32 @@ _CANNOT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextlib.contextmanager
+def alone_if_free(root: Path, name: str) -> Iterator[bool]:
+    """Hold the lock ``name`` of a folder if nobody does; whether it is held."""
+    from filelock import FileLock, Timeout
+
+    path = root / FOLDER / f"{name}.lock"
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+        with contextlib.suppress(OSError):
+            path.with_suffix(".owner").write_text(json.dumps(_self()), encoding="utf-8")
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+    try:
+        yield True
+    finally:
+        with contextlib.suppress(OSError):
+            path.with_suffix(".owner").unlink(missing_ok=True)
+        lock.release()
+
+
+@contextlib.contextmanager
 def alone(root: Path, name: str, report: Callable[[str], None] = lambda _: None, *, what: str = "") -> Iterator[None]:
     """Hold the lock ``name`` of a folder; the system takes it from a process that was killed.
 

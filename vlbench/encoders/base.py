@@ -52,6 +52,15 @@ class Encoder(ABC):
         del shape
         return ""
 
+    def file_of(self, item: Tensor) -> tuple[str, bytes] | None:
+        """An item as a file to look at or to listen to: its suffix and content; None where a picture says it all.
+
+        Args:
+            item: one of the side, in the form that ``inputs`` takes a batch of.
+        """
+        del item
+        return None
+
     @abstractmethod
     def inputs(self, items: Items) -> Tensor:
         """One batch of items -> model input [item, ...], float32.

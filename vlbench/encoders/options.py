@@ -9,7 +9,13 @@ from vlbench.registry.options import option
 
 @dataclass(frozen=True)
 class TimmOptions:
-    """Any image model that timm knows."""
+    """Any image model that timm knows.
+
+    Examples:
+        >>> from vlbench.encoders import TimmOptions
+        >>> TimmOptions("mobilenetv2_100").weights  # random weights
+        ''
+    """
 
     model: str = option(help="name of a timm model, as in mobilenetv2_100")
     weights: str = option("", help="'pretrained', or a local weights file; empty for random weights")

@@ -34,6 +34,11 @@ class TimmEncoder(Encoder):
         UnknownNameError: timm has no model of that name.
         ProtocolError: arguments that the model does not take.
         DataError: weights that cannot be loaded, or belong to another model.
+
+    Examples:
+        >>> from vlbench.encoders import TimmEncoder, TimmOptions
+        >>> TimmEncoder(TimmOptions("test_resnet")).width
+        96
     """
 
     inputs_on_device = True

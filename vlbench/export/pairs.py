@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vlbench.analysis.finished import Finished
-from vlbench.artifacts.artifact import Selection
+from vlbench.artifacts.artifact import ITEMS, Selection
 from vlbench.data.pairs import Split
 from vlbench.data.pictures import to_pil
 from vlbench.errors import DataError
@@ -77,13 +77,16 @@ def write_table(run: Finished, target: Path) -> list[str]:
     """Write ``pairs.csv`` and, of each side that can be drawn, ``<side>/<pair>.png`` as trained on.
 
     The table (UTF-8, RFC 4180) has ``pair``, the position in the artifact; ``train_pair``, that in the train split's
-    pairs, for real pairs; and a column for each side. ``<side>_file`` is the picture.
+    pairs, for real pairs; and a column for each side. ``<side>_file`` is the picture. Where the reference student's
+    encoder makes files of its items (a sound to listen to), ``<side>/<pair>.<suffix>`` stands next to it.
 
     Returns:
         How it is read elsewhere.
     """
     sides = run.session.dataset.sides
     files = {side: names for side in sides if (names := _draw(run, side, target))}
+    for side in sides:
+        _write_files(run, side, target)
     content = io.StringIO()
     table = csv.writer(content)
     table.writerow(["pair", "train_pair", *sides, *(f"{side}_file" for side in files)])
@@ -119,6 +122,24 @@ def _learned(run: Finished, train: Split) -> Iterator[ExportedPair]:
     if isinstance(train.items[second], list):
         texts, _ = nearest_texts(run.artifact, train, run.evaluator(), most=len(texts))
     yield from (ExportedPair(number, None, {first: "", second: text}) for number, text in enumerate(texts))
+
+
+def _write_files(run: Finished, side: str, target: Path) -> None:
+    train, encoder = run.session.dataset.split("train"), run.evaluator().student.towers[side].encoder
+    if not isinstance(train.items[side], Tensor):
+        return
+    if isinstance(run.artifact, Selection):
+        items = train.items[side][train.pairs[run.artifact.indices, list(train.items).index(side)]]
+    elif run.artifact.spaces[side] == ITEMS:
+        items = run.artifact.values(side)
+    else:
+        return
+    digits = len(str(len(items) - 1))
+    for number, item in enumerate(items):
+        made = encoder.file_of(item)
+        if made is None:
+            return
+        write_whole(target / side / f"{number:0{digits}}.{made[0]}", made[1])
 
 
 def _draw(run: Finished, side: str, target: Path) -> list[str]:

@@ -50,9 +50,7 @@ def choose_encoder(registry: Registry, side: str, wanted: str = "") -> Choice:
     if name:
         spec = registry.get("encoder", name)
         if spec.side != side:
-            raise OptionError(
-                f"--{side}-encoder {name!r} is an encoder of side {spec.side!r}. See: vlbench data options"
-            )
+            raise OptionError(f"--{side}-encoder {name!r} is an encoder of side {spec.side!r}. See: vlbench encoders")
         found = _suggested(registry, name, model) or [Suggestion({}, there=True)]
         return Choice(name, max(found, key=lambda one: (one.there, one.rank)))
     offers = [Choice(one.name, each) for one in registry.all("encoder").values() if one.side == side and one.suggest

@@ -42,9 +42,9 @@ class SuiteDraft:
             (f"name = {toml(self.name)}", "stands in records and on boards"),
             ("version = 1", "raise it when a change makes scores differ"),
             (f"summary = {toml(self.summary)}", "one line, for people"),
-            (f"rows = {toml({'always': self.baselines})}", "baselines that are run at every budget"),
+            (f"rows = {toml(self._rows())}", "baselines at every budget; beside distilled rows"),
             ("[data]", "what is learned from; check it: vlbench data check FILE"),
-            (f"name = {toml(self.data)}", f"a reader; its options: vlbench data options {self.data}"),
+            (f"name = {toml(self.data)}", f"a reader; its options: vlbench datasets {self.data}"),
             (f"options = {toml(dict(self.options))}", "where the files are and how they are read"),
             ("[students.own]", "what is trained on each small set and scored: a trained head on each frozen encoder"),
             *(
@@ -57,6 +57,9 @@ class SuiteDraft:
             *_settings(self.pairs),
         ]
         return "".join(f"{line}  # {comment}\n" for line, comment in lines)
+
+    def _rows(self) -> dict[str, Any]:
+        return {"always": self.baselines, "nearest": ("readable", "nearest-real")}
 
 
 def _tower(choice: Choice, *, first: bool) -> dict[str, Any]:

@@ -113,12 +113,14 @@ class Distiller(Method):
             others = {side: start.tower_inputs(student, side) for side in student.sides if side not in stage.learned}
             state = stage.begin(index, before, others)
         total, seconds = plan.settings.outer_steps, float(getattr(self.options, "seconds", 0.0))
+        if state.step:
+            context.observer.message(f"resumed at update {state.step} of {total}")
         context.observer.phase("matching", total - state.step, plan.variant or student.name)
         while state.step < total and not (seconds and context.spent_s >= seconds):
             state, loss = stage.advance(state, context.spent_s / seconds if seconds else 0.0)
             context.curve(self.curve, loss)
             context.observer.advance(1, f"loss {loss:.3f}")
-            if state.step % CHECKPOINT_EVERY == 0:
+            if state.step % CHECKPOINT_EVERY == 0 or state.step == total:  # the end too: scoring may be cut off
                 save_state(context, state, self.curve)
         return stage, state
 

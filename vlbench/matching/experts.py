@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vlbench.disk.space import check_space
 from vlbench.errors import DivergedError
 from vlbench.matching.gradient import Inputs, Parameters, Segment
 from vlbench.matching.settings import Experts
@@ -17,6 +18,9 @@ from vlbench.seeds import SeedTree
 from vlbench.students.training import Recipe, TrainingSet, train
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from vlbench.methods.context import Context
     from vlbench.students.student import Student
 
@@ -65,16 +69,28 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         augment=plan.augment if trained else "none",
         epoch_over=plan.epoch_over,
     )
+    size = 4 * sum(of_side for _, of_side in student.branches.values()) * (plan.steps // plan.interval + 1)
     context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
-    trajectories = []
+    # Where nothing but heads is trained, the twin with frozen encoders is the student itself.
+    twin = "" if variant == "frozen" and all(tower.frozen for tower in context.student.towers.values()) else variant
+    wanted = []
     for index in range(plan.count):
-        key = {"variant": variant, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
+        key = {"variant": twin, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
         seeds = SeedTree(0).child(STREAM, index)
-        compute = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
-        trajectories.append(context.cached("experts", key, compute))
-        _check_growth(trajectories[-1], plan.learning_rate)
+        make = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
+        wanted.append((key, partial(_with_space, make, context.cache.root, size=size, count=plan.count - index)))
+    trajectories: dict[int, Trajectory] = {}
+    for index, path in context.cached_all("experts", wanted):
+        _check_growth(path, plan.learning_rate)
+        trajectories[index] = path
         context.observer.advance()
-    return trajectories
+    return [trajectories[index] for index in range(plan.count)]
+
+
+def _with_space(make: Callable[[], Trajectory], folder: Path, *, size: int, count: int) -> Trajectory:
+    """An expert, where the disk has room for it and all that follow."""
+    check_space(folder, size * count, f"{count} experts")
+    return make()
 
 
 def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: int, *, seeds: SeedTree) -> Trajectory:

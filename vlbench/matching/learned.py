@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vlbench.artifacts.quantise import pack, unpack
-from vlbench.matching.basis import to_coefficients, to_pixels
+from vlbench.matching.basis import smooth_axes, to_coefficients, to_pixels
 from vlbench.matching.soft_targets import LearnedTargets
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class LearnedItems:
     Args:
         tower: of that side.
         real: inputs of the real items that learning starts from [pair, ...].
-        basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's) or ``free``.
+        basis: ``frequency`` (for items whose last two axes are a picture's or a spectrogram's, and for frames
+            [time, channel, height, width], over time too) or ``free``.
         bounds: least and greatest valid input; None: the variable is the inputs over the deviation by which the encoder
             normalises them, or over their own where it does not, and is never clamped. That is the space in which
             published outer rates are meant: a step of one size moves the inputs by its square less.
@@ -64,7 +65,7 @@ class LearnedItems:
         storage: Storage | None = None,
     ) -> None:
         self._tower, self._bounds, self._storage = tower, bounds, storage
-        self._spectral = basis == "frequency" and real.ndim >= 3
+        self._spectral, self._axes = basis == "frequency" and real.ndim >= 3, smooth_axes(real)
         self._centre = float(real.mean()) if bounds else 0.0
         self._scale: Tensor | float = 1.0
         if bounds:
@@ -76,12 +77,12 @@ class LearnedItems:
     def variable(self, inputs: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """What is learned, for given inputs."""
         centred = inputs - self._centre
-        return (to_coefficients(centred) if self._spectral else centred) / self._scale
+        return (to_coefficients(centred, self._axes) if self._spectral else centred) / self._scale
 
     def inputs(self, variable: Float[Tensor, "pair ..."]) -> Float[Tensor, "pair ..."]:
         """Inputs of the encoder; differentiable."""
         scaled = variable * self._scale
-        return (to_pixels(scaled) if self._spectral else scaled) + self._centre
+        return (to_pixels(scaled, self._axes) if self._spectral else scaled) + self._centre
 
     def tower_inputs(self, variable: Float[Tensor, "pair ..."]) -> Tensor:
         """What the student's trained part reads [pair, ...]; differentiable."""
@@ -98,7 +99,8 @@ def deviation(tower: Tower, real: Float[Tensor, "pair ..."]) -> Tensor:
     own = getattr(tower.encoder.module, "std", None)
     if isinstance(own, Tensor):
         return own
-    axes = [0, *range(2, real.ndim)] if real.ndim > 3 else list(range(real.ndim))
+    channel = max(1, real.ndim - 3)  # [pair, channel, height, width], or frames with the time before the channel
+    axes = [axis for axis in range(real.ndim) if axis != channel or real.ndim <= 3]
     return real.std(axes, keepdim=True, correction=0).clamp_min(1e-6)[0]
 
 

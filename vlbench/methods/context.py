@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from vlbench.disk.tensors import read_tensors, write_tensors
 from vlbench.errors import ArtifactError, BudgetError, DataError, DivergedError
 from vlbench.files import set_aside
 from vlbench.finite import which_not_finite
+from vlbench.methods.room import room
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
 from vlbench.students.training import Recipe, TrainingSet, train
@@ -205,15 +206,15 @@ class Context:
         """
         student, parameters = self.student, self._warm()
         data = self.training_set(offered)
-        chunks = []
+        features = torch.empty(0)
         for at in torch.arange(len(offered)).split(CHUNK):
             tower_inputs = data.tower_inputs(at)
-            chunks.append(
-                torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
-            )
-        features = torch.cat(chunks)
-        if bad := which_not_finite(features):
-            raise DivergedError(f"after the warm-up, features are not finite for {bad} of the pairs on offer.")
+            part = torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
+            if bad := which_not_finite(part):
+                raise DivergedError(f"after the warm-up, features are not finite for {bad} of {len(part)} pairs.")
+            if not len(features):
+                features = room(len(offered), part.shape[1], self._builder.cache.root)
+            features[at] = part
         return features
 
     def _warm(self) -> dict[str, Tensor]:
@@ -235,8 +236,20 @@ class Context:
         The dataset's fingerprint and the reference student stand in the key already, and the plugin where it is not
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
+        return self.cache.get(kind, self._full(key), compute)
+
+    def cached_all(
+        self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]]
+    ) -> Iterator[tuple[int, dict[str, Tensor]]]:
+        """As :meth:`cached` for several; processes that want the same ones at the same time share the work.
+
+        Gives the place in ``wanted`` and the tensors, as they come.
+        """
+        return self.cache.get_all(kind, [(self._full(key), compute) for key, compute in wanted])
+
+    def _full(self, key: Key) -> Key:
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
-        return self.cache.get(kind, full | ({"plugin": self._job.owner} if self._job.owner else {}), compute)
+        return full | ({"plugin": self._job.owner} if self._job.owner else {})
 
     def curve(self, name: str, value: float) -> None:
         """Report the next value of a curve, such as a loss after each step.

@@ -22,7 +22,7 @@ from vlbench.perf.clock import Clock, Line
 from vlbench.registry.invoke import construct
 from vlbench.registry.specs import resolve
 from vlbench.seeds import SeedTree
-from vlbench.students.heads import HeadConfig
+from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.lora import LoraConfig
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 from vlbench.students.training import Recipe, TrainingSet, train
@@ -159,5 +159,6 @@ def _student(encoders: dict[str, Encoder], device: str, train: str) -> Student:
         kind = train if side == "image" else "frozen"
         width = EMBEDDING if train == "frozen" else encoder.width
         config = TowerConfig("ready", train=kind, head=HeadConfig(width=width), lora=lora)
-        towers[side] = Tower(side, config, encoder, Standardise.fit(torch.zeros(1, encoder.width), "none"))
+        statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
+        towers[side] = Tower(side, config, encoder, statistics, head=build_head(config.head, encoder.width))
     return Student("measured", towers, temperature=0.07, device=device)

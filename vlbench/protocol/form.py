@@ -41,6 +41,12 @@ def check_tables(table: Mapping[str, Any], where: str) -> None:
     options = table.get("data", {}).get("options", {})
     if not isinstance(options, dict):
         raise ProtocolError(f"suite {where}: data.options is {str(options)[:60]!r}. It must be a table.")
+    sides = table.get("data", {}).get("sides", [])
+    if sides and not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, str) for side in sides)):
+        raise ProtocolError(
+            f"suite {where}: data.sides is {str(sides)[:60]!r}. It must be a list of two sides, as in "
+            f'["video", "text"].'
+        )
     for name, student in table.get("students", {}).items():
         if not isinstance(student, dict | str) or not _NAME.fullmatch(name):
             raise ProtocolError(f"suite {where}: student {name[:60]!r} must have a name of that form and be a table.")

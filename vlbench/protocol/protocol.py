@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LARGEST_GRID = 12
 """Settings a student's recipe may be chosen from."""
+READABLE, NEAREST_REAL = "readable", "nearest-real"
+NEAREST = (READABLE, NEAREST_REAL)
+"""Rows beside a distilled one that are made of train items near its pairs."""
 _PATH = re.compile(r"^[/.~]|/[^/]*\.[A-Za-z]\w*$")
 """A path, and not a name on a hub: it begins as one, or ends as a file."""
 
@@ -35,13 +38,19 @@ class Rows:
         always: methods that are run at every budget.
         reference: the one of them that "recovered" counts from and distilled rows are matched with; "": the first.
         full: whether a student trained on all train pairs is shown.
+        nearest: what is shown beside a distilled row, from train items near its pairs: ``readable``, ``nearest-real``;
+            see :mod:`vlbench.runs.nearest`. Each takes the time of training the row's students once more.
     """
 
     always: tuple[str, ...] = ()
     reference: str = ""
     full: bool = True
+    nearest: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in self.nearest:
+            if name not in NEAREST:
+                raise ValueError(f"nearest is {name!r}. Allowed: {', '.join(NEAREST)}.")
         if self.reference and self.reference not in self.always:
             raise ValueError(f"reference is {self.reference!r}. Allowed: {', '.join(self.always) or 'nothing'}.")
 
@@ -78,6 +87,7 @@ class Protocol:
         summary: one line.
         data: a declared dataset's name.
         data_options: of that dataset.
+        sides: the two of its sides that are taken; empty for a dataset of two.
         students: name -> student; the first is the reference that methods see.
         training: of every row.
         rows: always shown.
@@ -90,6 +100,7 @@ class Protocol:
     summary: str
     data: str
     data_options: dict[str, Any]
+    sides: tuple[str, ...]
     students: dict[str, StudentConfig]
     training: Training
     rows: Rows
@@ -133,6 +144,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
         summary=table.get("summary", ""),
         data=table["data"]["name"],
         data_options=table["data"].get("options", {}),
+        sides=tuple(table["data"].get("sides", ())),
         students=students,
         training=training,
         rows=parse_options(Rows, table.get("rows", {}), owner=f"suite {where}: rows"),
@@ -203,6 +215,10 @@ def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
     return parse_options(Recipe, {**steps, **table}, owner=where)
 
 
+HOTTEST = 1e6
+"""Of a student's temperature."""
+
+
 def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     """Check the table of a student.
 
@@ -213,10 +229,15 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
     towers = {key: _tower(value, f"{where}: {key}") for key, value in table.items() if isinstance(value, dict)}
     rest = {key: value for key, value in table.items() if not isinstance(value, dict)}
     _check_keys(rest, {"temperature", "learn_temperature", "loss", "precision", "micro_batch"}, where)
+    temperature, learned = rest.get("temperature", 0.07), rest.get("learn_temperature", False)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < HOTTEST:
+        raise ProtocolError(f"{where}: temperature = {temperature!r:.60} is not allowed. Allowed: above 0, to 1e6.")
+    if not isinstance(learned, bool):
+        raise ProtocolError(f"{where}: learn_temperature = {learned!r:.60} is not allowed. Allowed: true, false.")
     return StudentConfig(
         towers,
-        float(rest.get("temperature", 0.07)),
-        bool(rest.get("learn_temperature", False)),
+        float(temperature),
+        learned,
         rest.get("loss", INFO_NCE),
         rest.get("precision", FLOAT32),
         rest.get("micro_batch", 0),

@@ -87,7 +87,7 @@ class Cost(_Form, frozen=True, kw_only=True):
 
 
 class Start(_Form, frozen=True, kw_only=True):
-    """The real pairs that a distillation started from, scored the same way."""
+    """The real pairs that a distillation started from, or what is near its result, scored the same way."""
 
     scores: dict[Name, StudentScores]
     chosen: dict[Name, Setting] = {}
@@ -161,6 +161,7 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
     baseline: Annotated[bool, Meta(description="Made to give other rows their meaning.")] = False
     mock: Annotated[bool, Meta(description="The data are a stand-in (vlbench data mock): never ranked.")] = False
     deterministic: Annotated[bool, Meta(description="The seed changes nothing that is condensed.")] = False
+    tries: Annotated[Natural, Meta(description="Settings compared before the method's defaults, which it has.")] = 0
     resumed: Annotated[bool, Meta(description="The method was stopped and continued.")] = False
     protocol_version: Natural | None = None
     overrides: Annotated[
@@ -184,6 +185,10 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
         Meta(description="Student to score to direction: what plugins declare; nothing is ranked by it."),
     ] = {}
     start: Start | None = None
+    nearest: Annotated[
+        dict[Name, Start],
+        Meta(description="readable, nearest-real: train items near the learned pairs, scored the same way."),
+    ] = {}
     curves: Annotated[dict[str, list[float]], Meta(description="Name to values over the method's steps.")] = {}
     method_code: Annotated[Hash, Meta(description="Hash of the source of the method's top-level package.")] = ""
     environment: Environment = Environment()

@@ -12,6 +12,7 @@ from vlbench.registry.specs import (
     DatasetSpec,
     Declaration,
     EncoderSpec,
+    HeadSpec,
     MethodSpec,
     PublishedSpec,
     StudentSpec,
@@ -45,6 +46,11 @@ def vlbench_datasets() -> list[DatasetSpec]:  # type: ignore[empty-body]
 @hookspec
 def vlbench_encoders() -> list[EncoderSpec]:  # type: ignore[empty-body]
     """Encoders that a protocol can put into a tower."""
+
+
+@hookspec
+def vlbench_heads() -> list[HeadSpec]:  # type: ignore[empty-body]
+    """Heads that a tower can have."""
 
 
 @hookspec

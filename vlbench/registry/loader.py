@@ -21,7 +21,9 @@ from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
 
 _PREFIX = "vlbench_"
-RESERVED = frozenset({"full", "chance", "start", "random-bytes", "random-pairs", "rescored"})
+RESERVED = frozenset(
+    {"full", "chance", "start", "random-bytes", "random-pairs", "rescored", "readable", "nearest-real"}
+)
 """Names of rows that are no method's, folded to lower case."""
 
 

@@ -10,6 +10,7 @@ from vlbench.registry.specs import (
     DatasetSpec,
     Declaration,
     EncoderSpec,
+    HeadSpec,
     MethodSpec,
     PublishedSpec,
     Spec,
@@ -41,9 +42,10 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("method", "vlbench_methods", MethodSpec, ("options",), "vlbench methods"),
-        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store")),
-        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",)),
-        Kind("student", "vlbench_students", StudentSpec),
+        Kind("dataset", "vlbench_datasets", DatasetSpec, ("options", "store"), "vlbench datasets"),
+        Kind("encoder", "vlbench_encoders", EncoderSpec, ("options",), "vlbench encoders"),
+        Kind("head", "vlbench_heads", HeadSpec, ("options", "features", "width", "dropout")),
+        Kind("student", "vlbench_students", StudentSpec, (), "vlbench students"),
         Kind("score", "vlbench_scores", Declaration, ("ranks", "gallery_size")),
         Kind("suite", "vlbench_suites", SuiteSpec, (), "vlbench suites"),
         Kind("published", "vlbench_published", PublishedSpec),
@@ -111,6 +113,8 @@ class Registry:
     @overload
     def all(self, kind: Literal["encoder"]) -> Mapping[str, EncoderSpec]: ...
     @overload
+    def all(self, kind: Literal["head"]) -> Mapping[str, HeadSpec]: ...
+    @overload
     def all(self, kind: Literal["student"]) -> Mapping[str, StudentSpec]: ...
     @overload
     def all(self, kind: Literal["suite"]) -> Mapping[str, SuiteSpec]: ...
@@ -128,6 +132,8 @@ class Registry:
     def get(self, kind: Literal["dataset"], name: str) -> DatasetSpec: ...
     @overload
     def get(self, kind: Literal["encoder"], name: str) -> EncoderSpec: ...
+    @overload
+    def get(self, kind: Literal["head"], name: str) -> HeadSpec: ...
     @overload
     def get(self, kind: Literal["student"], name: str) -> StudentSpec: ...
     @overload

@@ -36,6 +36,8 @@ class MethodSpec:
         scaling: how work and memory grow with the number of train pairs, at most: ``"linear"`` or ``"quadratic"``.
         quick: option name -> value that makes a run on toys short; the conformance checks give them.
         advice: what to try where a row ends below its own start, or a loss rose; a sentence.
+        tries: how many settings were compared before the defaults were chosen, those of a method that it is made from
+            included; boards show it. 0: nobody counted.
 
     Raises:
         vlbench.errors.PluginError: a field has a value that is not allowed.
@@ -61,6 +63,7 @@ class MethodSpec:
     scaling: Scaling = "linear"
     quick: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
     advice: str = ""
+    tries: int = 0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -164,6 +167,39 @@ class EncoderSpec:
     summary: str
     options: type = NoOptions
     suggest: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """A head; ``target`` is called with (options, features, width, dropout) and returns a ``torch.nn.Module``.
+
+    The module maps features [item, features] to embeddings [item, width], each item by itself, and has a function
+    ``start(generator)`` that sets every weight in place, drawn from that generator alone. Methods that match paths
+    differentiate it twice.
+
+    Attributes:
+        name: what a tower's ``head.kind`` takes.
+        target: ``"module:Class"``.
+        summary: one sentence.
+        options: a frozen dataclass made with :func:`vlbench.option`; a tower gives them as ``head.options``.
+
+    Raises:
+        vlbench.errors.PluginError: a field has a value that is not allowed.
+
+    Examples:
+        >>> import vlbench
+        >>> spec = vlbench.students.HeadSpec(name="deep", target="my_heads:Deep", summary="Three layers.")
+        >>> spec.options.__name__
+        'NoOptions'
+    """
+
+    name: str
+    target: str
+    summary: str
+    options: type = NoOptions
 
     def __post_init__(self) -> None:
         _check(self)
@@ -301,7 +337,7 @@ class Declaration:
         _check(self)
 
 
-Spec = MethodSpec | DatasetSpec | EncoderSpec | StudentSpec | SuiteSpec | PublishedSpec | Declaration
+Spec = MethodSpec | DatasetSpec | EncoderSpec | HeadSpec | StudentSpec | SuiteSpec | PublishedSpec | Declaration
 
 
 def resolve(target: str) -> Any:
@@ -376,6 +412,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scaling": (lambda value: value in get_args(Scaling), " or ".join(map(repr, get_args(Scaling)))),
     "quick": (lambda value: isinstance(value, Mapping), "a table of option name -> value"),
     "pairs_per_item": (lambda value: type(value) is int and value >= 0, "a whole number, 0 where it varies"),
+    "tries": (lambda value: type(value) is int and value >= 0, "a whole number of at least 0"),
     "side": (lambda value: isinstance(value, str) and value.isidentifier(), "one word, such as 'image' or 'text'"),
     "towers": (_is_towers, "a tower for each side, each with an encoder"),
     "temperature": (lambda value: isinstance(value, int | float) and value > 0, "a number above 0"),

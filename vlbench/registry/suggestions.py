@@ -11,7 +11,7 @@ from vlbench.errors import UnknownNameError
 def closest(name: str, available: Iterable[str]) -> str:
     """The available name closest to ``name``, or "" if none is close."""
     by_folded = {candidate.lower(): candidate for candidate in available}
-    matches = difflib.get_close_matches(name.lower(), list(by_folded), n=1, cutoff=0.55)
+    matches = difflib.get_close_matches(str(name).lower(), list(by_folded), n=1, cutoff=0.55)
     return by_folded[matches[0]] if matches else ""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlbench.artifacts.artifact import check_artifact, check_family
 from vlbench.artifacts.coded_size import artifact_bytes
+from vlbench.progress import seconds_text
 from vlbench.runs.method_call import Condensed, run_method
 from vlbench.runs.method_process import in_own_process
 
@@ -31,7 +32,9 @@ def condense(session: Session, job: Job, folder: Path) -> Condensed:
     spec = session.registry.get("method", job.method)
     session.observer.phase(f"{job.method} {job.budget}", None, spec.summary)
     made = in_own_process(session, job, folder) if session.request.isolate else run_method(session, job, folder)
-    session.observer.done(f"{made.seconds:.1f} s")
+    session.observer.done()
+    earlier = f", {made.before_s:.1f} s of it before it was stopped" if made.before_s else ""
+    session.observer.message(f"{job}: condensed in {seconds_text(made.seconds)}{earlier}")
     train = session.dataset.split("train")
     check_family(made.artifact, spec.family)
     check_artifact(made.artifact, train=train, fingerprint=session.dataset.fingerprint)

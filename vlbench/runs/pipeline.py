@@ -5,6 +5,7 @@ Every stage returns a value. Nothing is saved before it is checked.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from vlbench.artifacts.artifact import save_artifact
+from vlbench.artifacts.artifact import load_artifact, save_artifact
 from vlbench.errors import DivergedError, VlbenchError
 from vlbench.files import write_whole
 from vlbench.progress import Observer, about_text
@@ -22,7 +23,7 @@ from vlbench.records.record import Record, read_record, write_record
 from vlbench.registry.invoke import import_all
 from vlbench.runs.condense import condense
 from vlbench.runs.executors import Unit, execute
-from vlbench.runs.grid import write_grid
+from vlbench.runs.grid import Grid, write_grid
 from vlbench.runs.jobs import (
     CHANCE,
     Job,
@@ -30,6 +31,7 @@ from vlbench.runs.jobs import (
     baseline_jobs,
     matched_job,
 )
+from vlbench.runs.nearest import missing_nearest, score_nearest
 from vlbench.runs.plan import Plan, Planned, plan_of
 from vlbench.runs.recording import Made, asked_record, finished_record
 from vlbench.runs.recover import alone_with, find_run, is_whole, remove_traces, sealing
@@ -55,13 +57,26 @@ def run_many(
     Returns:
         the records of the requested rows, in that order, and of the baselines.
     """
-    session = Session(registry, request, observer)
-    import_all(registry, "method", {*methods, *session.protocol.rows.always})
-    asked = asked_jobs(registry, methods, budgets, request)
-    plan = plan_of(session, [*asked, *baseline_jobs(registry, session.protocol.rows, budgets, request.seeds)])
+    session, plan = planned(registry, methods=methods, budgets=budgets, request=request, observer=observer)
     for line in plan.lines():
         session.observer.message(line)
     return run_plan(session, plan)
+
+
+def planned(
+    registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest, observer: Observer
+) -> tuple[Session, Plan]:
+    """What :func:`run_many` would make, and with what; nothing is made."""
+    session = Session(registry, request, observer)
+    import_all(registry, "method", {*methods, *session.protocol.rows.always})
+    asked = asked_jobs(registry, methods, budgets, request)
+    return session, plan_of(session, [*asked, *baseline_jobs(registry, session.protocol.rows, budgets, request.seeds)])
+
+
+def grid_of(session: Session, rows: Sequence[Planned]) -> Grid:
+    """The file from which a process of its own makes one of the rows."""
+    jobs, ids = [row.job for row in rows], [row.blank.id for row in rows]
+    return write_grid(jobs, ids, session.request, session.registry, session.cache.root)
 
 
 def run_plan(session: Session, plan: Plan) -> list[Record]:
@@ -87,10 +102,9 @@ class Wave:
     """
 
     def __init__(self, session: Session, rows: Sequence[Planned]) -> None:
-        self._session, self._rows, request = session, rows, session.request
+        self._session, self._rows = session, rows
         self._requested = sum(not row.job.baseline for row in rows)
-        jobs, ids = [row.job for row in rows], [row.blank.id for row in rows]
-        self._grid = write_grid(jobs, ids, request, session.registry, session.cache.root)
+        self._grid = grid_of(session, rows)
         self._asked: list[Record] = []
         self._left = [row.left_s for row in rows]
 
@@ -182,6 +196,7 @@ def run_job(session: Session, job: Job, *, alone: bool = False) -> Record:
 
 
 def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: bool) -> Record:
+    began = time.perf_counter()
     with sealing(folder), session.beating.row(folder, str(job)):
         record = _attempt(session, job, blank, folder, alone=alone)
         if record.status != "finished":
@@ -193,7 +208,7 @@ def _made(session: Session, job: Job, blank: Record, folder: Path, *, alone: boo
             remove_traces(folder)
     written = read_record(folder)
     if written.status == "finished":
-        session.timings.add(written)
+        session.timings.add(written, time.perf_counter() - began)
     session.observer.record(written)
     return written
 
@@ -224,9 +239,10 @@ def make_row(session: Session, job: Job, folder: Path) -> Made:
     scored = score(session, artifact, job.seed, label=job.method)
     write_found(folder, session, scored)
     start = score_start(session, artifact, job.seed)
+    nearest = score_nearest(session, artifact, job.seed, missing_nearest(session, artifact, ()))
     if condensed:
         write_looks(folder, session, artifact)
-    return Made(condensed, scored, start)
+    return Made(condensed, scored, start, nearest)
 
 
 def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record | None:
@@ -242,5 +258,20 @@ def _reused(session: Session, job: Job, blank: Record, folder: Path) -> Record |
         with sealing(folder):
             found = scored_again(session, job, found, folder)
             write_record(folder, found)
+    elif found.family == "distillation" and set(session.protocol.rows.nearest) - set(found.nearest):
+        found = _with_nearest(session, job, found, folder)
     session.observer.found(found)
     return replace(found, baseline=job.baseline)
+
+
+def _with_nearest(session: Session, job: Job, found: Record, folder: Path) -> Record:
+    """The record with the rows of near train items that it lacks."""
+    artifact = load_artifact(folder)
+    names = missing_nearest(session, artifact, list(found.nearest))
+    if not names:
+        return found
+    with sealing(folder):
+        nearest = score_nearest(session, artifact, job.seed, names, students=list(found.scores))
+        found = replace(found, nearest={**found.nearest, **nearest})
+        write_record(folder, found)
+    return found

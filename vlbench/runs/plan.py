@@ -86,13 +86,26 @@ class Plan:
         """Three lines for the beginning of a run."""
         baselines = sum(row.job.baseline for row in self.rows)
         asked = len(self.rows) - baselines
-        beside = f" and {baselines} baselines" if baselines else ""
+        beside = f" and {baselines} baseline{'s' * (baselines > 1)}" if baselines else ""
         finished = sum(row.state == FINISHED for row in self.rows)
         found = f"; {finished} finished before" if finished else ""
         yield f"Plan: {asked} requested {'row' if asked == 1 else 'rows'}{beside} on {self.suite}{found}."
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         yield f"  Device {self.device}, {threads}, executor {self.executor}; runs in {self.out}."
         yield f"  {self._how_long()}"
+
+    def table(self) -> list[tuple[str, str, str, str, str]]:
+        """A line for each row: what, state, seconds, size of what it makes, memory."""
+        return [
+            (
+                f"{row.job}{', baseline' * row.job.baseline}",
+                row.state,
+                "" if not row.left_s else f"{about_text(row.left_s)}{'' if row.estimate.complete else ' +'}",
+                bytes_text(row.estimate.artifact_bytes),
+                bytes_text(row.estimate.memory_bytes),
+            )
+            for row in self.rows
+        ]
 
     def _how_long(self) -> str:
         open_rows = [row for row in self.rows if row.state != FINISHED]
@@ -102,11 +115,23 @@ class Plan:
         if not known:
             return "How long is not known yet: no row of this protocol was timed on this machine before."
         longest = max(known, key=lambda row: row.left_s or 0.0)
-        text = f"About {about_text(self.left_s or 0.0)} for {len(open_rows)} rows one after the other"
+        text = f"About {about_text(self.left_s or 0.0)} for "
+        text += f"{len(open_rows)} rows one after the other" if len(open_rows) > 1 else "one row"
         if len(open_rows) > 1:
             text += f"; the longest, {longest.job}, about {about_text(longest.left_s or 0.0)}"
         untimed = {row.job.method for row in open_rows if not row.estimate.complete}
         return text + (f". Not in it: condensing by {', '.join(sorted(untimed))}." if untimed else ".")
+
+
+def bytes_text(count: int | None) -> str:
+    """A number of bytes for people; "" for None."""
+    if count is None:
+        return ""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count = round(count / 1000, 2)  # type: ignore[assignment]
+    return f"{count:.3g} GB"
 
 
 def plan_of(session: Session, jobs: Sequence[Job]) -> Plan:

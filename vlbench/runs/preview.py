@@ -19,6 +19,7 @@ from vlbench.evaluation.evaluate import Evaluator
 from vlbench.evaluation.retrieval import Ranks, direction
 from vlbench.files import write_whole
 from vlbench.records.ranks import found_and_missed
+from vlbench.students.build import TowerInputs
 from vlbench.students.training_sets import training_set
 
 MOST = 64
@@ -31,20 +32,28 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     """Write ``preview.npy`` (uint8 [pair, channel, height, width]) and ``preview.json``, where items can be drawn.
 
     That is where the first side is a tensor of pictures [item, height, width] or [item, channel, height, width], such
-    as photographs or spectrograms, and the second side text.
+    as photographs or spectrograms, or of frames [item, time, channel, height, width], which stand side by side. The
+    second side is text, or drawn below the first.
 
     A learned or averaged text vector is shown by the train caption with the highest cosine to it.
     """
     first, second = evaluator.student.sides
     shown = pictures(artifact, train, first, most=MOST)
-    if shown is None or not isinstance(train.items[second], list):
+    if shown is None:
         return
-    captions, source = nearest_texts(artifact, train, evaluator, most=MOST)
+    in_words = isinstance(train.items[second], list)
+    if in_words:
+        captions, source = nearest_texts(artifact, train, evaluator, most=MOST)
+    else:
+        below = pictures(artifact, train, second, most=MOST)
+        if below is None:
+            return
+        shown, captions, source = _stacked(shown, below), [""] * len(shown), "own"
     _write_pixels(folder / "preview.npy", shown)
     content = {"captions": captions, "caption_source": source}
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
-    if isinstance(artifact, DistilledPairs) and artifact.start is not None:
-        _write_start(folder, artifact.start, train, artifact_cosines(artifact, train, evaluator))
+    if in_words and isinstance(artifact, DistilledPairs) and artifact.start is not None:
+        _write_start(folder, artifact.start, train, artifact_cosines(artifact, evaluator))
 
 
 def _write_start(folder: Path, start: Selection, train: Split, cosines: Sequence[float]) -> None:
@@ -75,7 +84,7 @@ def pictures(artifact: Artifact, train: Split, side: str, *, most: int) -> Tenso
 
 
 def _are_pictures(items: Any) -> bool:
-    return isinstance(items, Tensor) and (items.ndim == 3 or (items.ndim == 4 and items.shape[1] in (1, 3)))
+    return isinstance(items, Tensor) and (items.ndim == 3 or (items.ndim in (4, 5) and items.shape[-3] in (1, 3)))
 
 
 def _drawn(shown: Tensor, items: Tensor) -> Tensor:
@@ -83,10 +92,19 @@ def _drawn(shown: Tensor, items: Tensor) -> Tensor:
     if shown.dtype != torch.uint8:
         low, high = float(items.min()), float(items.max())
         shown = ((shown.float() - low) / max(high - low, 1e-12) * 255).round().clamp(0, 255).to(torch.uint8)
+    if shown.ndim == 5:  # frames side by side
+        return shown.permute(0, 2, 3, 1, 4).flatten(3)
     return shown[:, None] if shown.ndim == 3 else shown
 
 
-def write_examples(folder: Path, split: Split, ranks: Mapping[str, Sequence[Ranks]], *, sides: tuple[str, str]) -> None:
+def _stacked(above: Tensor, below: Tensor) -> Tensor:
+    """Two pictures as one, in colour, on white."""
+    width = max(above.shape[3], below.shape[3])
+    parts = [F.pad(part.expand(-1, 3, -1, -1), (0, width - part.shape[3]), value=255) for part in (above, below)]
+    return torch.cat(parts, dim=2)
+
+
+def write_examples(folder: Path, split: Split, ranks: Mapping[str, Sequence[Ranks]], *, sides: tuple[str, ...]) -> None:
     """Write ``hits.json``, and ``hits.npy`` where items can be drawn: some queries that were found, and some missed.
 
     The first holds direction -> query -> ``{"picture": ..., "caption": ...}``, the pair that the query belongs to; the
@@ -146,25 +164,32 @@ def nearest_texts(artifact: Artifact, train: Split, evaluator: Evaluator, *, mos
     texts = train.items[side]
     if not isinstance(artifact, DistilledPairs) and side not in artifact.mean_sides:
         return [texts[i] for i in train.pairs[artifact.indices[:most], 1].tolist()], "own"
-    nearest, _ = _nearest(artifact, len(texts), evaluator, most)
+    nearest, _ = _nearest(artifact, evaluator, most)
     return [texts[i] for i in nearest.tolist()], "nearest"
 
 
-def artifact_cosines(artifact: Artifact, train: Split, evaluator: Evaluator) -> list[float]:
+def artifact_cosines(artifact: Artifact, evaluator: Evaluator) -> list[float]:
     """How near the texts of the first pairs are to the train texts that are shown for them."""
-    return _nearest(artifact, len(train.items[evaluator.student.sides[1]]), evaluator, MOST)[1].tolist()
+    cosines: list[float] = _nearest(artifact, evaluator, MOST)[1].tolist()
+    return cosines
 
 
 @torch.no_grad()
-def _nearest(artifact: Artifact, texts: int, evaluator: Evaluator, most: int) -> tuple[Tensor, Tensor]:
+def _nearest(artifact: Artifact, evaluator: Evaluator, most: int) -> tuple[Tensor, Tensor]:
     """Position of the train text with the highest cosine to each text of the first pairs, and that cosine."""
     student, tower_inputs = evaluator.student, evaluator.tower_inputs["train"]
     side = student.sides[1]
     data = training_set(artifact, student, tower_inputs)
-    queries = F.normalize(data.tower_inputs(torch.arange(min(most, len(artifact))))[side], dim=-1)
+    return nearest_items(data.tower_inputs(torch.arange(min(most, len(artifact))))[side], tower_inputs, side)
+
+
+@torch.no_grad()
+def nearest_items(vectors: Tensor, tower_inputs: TowerInputs, side: str) -> tuple[Tensor, Tensor]:
+    """Position of the item of a side with the highest cosine to each vector [n, width], and that cosine: [n] both."""
+    queries = F.normalize(vectors, dim=-1)
     best = torch.full((len(queries),), -2.0, device=queries.device)
     nearest = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
-    for part in torch.arange(texts).split(8192):
+    for part in torch.arange(tower_inputs.counts[side]).split(8192):
         value, at = (queries @ F.normalize(tower_inputs.take(side, part), dim=-1).T).max(1)
         better = value > best
         best[better], nearest[better] = value[better], at[better] + int(part[0])

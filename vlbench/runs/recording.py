@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.records.record import NO_FAMILY, Cost, PluginRow, Record, Start, record_id
 from vlbench.registry.code import code_hash
-from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, command_words, options_json
+from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, changed_options, command_words, options_json
 from vlbench.runs.method_call import Condensed
 from vlbench.runs.plugin_scores import declared_scores
 from vlbench.runs.row_warnings import row_warnings
@@ -30,11 +30,13 @@ class Made:
         condensed: None for full data and chance, which no method makes.
         scored: None for chance, whose scores are computed.
         start: scores of the real pairs that a distillation started from, if any.
+        nearest: scores of train items near what was learned, by the name of the row.
     """
 
     condensed: Condensed | None = None
     scored: Scored | None = None
     start: Scored | None = None
+    nearest: dict[str, Start] = field(default_factory=dict)
 
 
 def asked_record(session: Session, job: Job) -> Record:
@@ -54,6 +56,7 @@ def asked_record(session: Session, job: Job) -> Record:
         status="failed",
         family=spec.family if spec else NO_FAMILY,
         deterministic=spec.deterministic if spec else job.method == FULL,
+        tries=spec.tries if spec and not any(changed_options(job.options)) else 0,
         protocol_version=protocol.version,
         overrides=dict(protocol.overrides),
         baselines=sorted(protocol.rows.always, key=lambda name: name != protocol.rows.reference_row),
@@ -81,6 +84,7 @@ def finished_record(session: Session, blank: Record, made: Made) -> Record:
         status="finished",
         cost=_cost(session, made.scored, made.condensed),
         start=_start(session, made),
+        nearest=made.nearest,
         warnings=[*blank.warnings, *_said_of_data(session)],
     )
     if made.condensed is None:

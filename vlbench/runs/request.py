@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vlbench.errors import OptionError
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -25,6 +27,9 @@ class RunRequest:
         isolate: each method runs in a process of its own.
         time_limit_s: seconds after which that process is stopped; 0: never.
         log: observers that are made by request, by name.
+
+    Raises:
+        OptionError: no seed, or one that is no whole number of at least 0; a time limit below 0 or NaN.
     """
 
     suite: str = "scenes"
@@ -39,6 +44,15 @@ class RunRequest:
     isolate: bool = False
     time_limit_s: float = 0.0
     log: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise OptionError("no seed is given. Give one or more, as in --seed 0,1,2.")
+        for seed in self.seeds:
+            if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+                raise OptionError(f"seed {seed!r:.60} is not a whole number of at least 0.")
+        if not self.time_limit_s >= 0:  # which NaN is not
+            raise OptionError(f"time limit {self.time_limit_s!r} is not a number of seconds. Give 0 for none.")
 
 
 AS_RECORDED = RunRequest(suite="")

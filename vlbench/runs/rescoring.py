@@ -14,6 +14,7 @@ from vlbench.progress import Observer, SilentObserver
 from vlbench.records.record import FILE_NAME, Cost, Record, read_record
 from vlbench.runs.audit import write_audit
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job
+from vlbench.runs.nearest import missing_nearest, score_nearest
 from vlbench.runs.preview import write_preview
 from vlbench.runs.recording import asked_record, command_of, with_scores
 from vlbench.runs.request import AS_RECORDED, RunRequest
@@ -77,7 +78,11 @@ def scored_again(session: Session, job: Job, found: Record, folder: Path) -> Rec
         write_looks(folder, session, artifact)
     start = score_start(session, artifact, job.seed, students=students)
     cost = structs.replace(found.cost, train_s=scored.train_s, score_s=scored.score_s)
-    record = structs.replace(with_scores(session, found, scored), cost=cost, command=command)
+    wanted = missing_nearest(session, artifact, ())
+    nearest = score_nearest(session, artifact, job.seed, wanted, students=students)
+    record = structs.replace(
+        with_scores(session, found, scored), cost=cost, command=command, nearest={**found.nearest, **nearest}
+    )
     if start is None or found.start is None:
         return record
     return structs.replace(record, start=structs.replace(found.start, scores=start.scores, chosen=start.chosen))

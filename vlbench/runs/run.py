@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,16 +73,16 @@ def run(
 
     registry = _registry(plugins)
     request = RunRequest(
-        suite=suite,
+        suite=str(suite),
         seeds=(seed,),
         device=device,
         options=dict(options or {}),
-        overrides=dict(overrides or {}),
+        overrides={str(key): _text(value) for key, value in (overrides or {}).items()},
         out=Path(out),
         executor=registry.get("executor", executor).name,
         data=_folder(data),
-        students=tuple(students),
-        log=tuple(log),
+        students=_names(students),
+        log=_names(log),
     )
     parsed = [Budget.parse(budget)]
     watching = _watching(observer, progress)
@@ -126,15 +127,25 @@ def score(
     """
     from vlbench.runs.rescoring import score_artifact
 
-    request = RunRequest(suite=suite, device=device, data=_folder(data), students=tuple(students))
+    request = RunRequest(suite=str(suite), device=device, data=_folder(data), students=_names(students))
     record = score_artifact(artifact, request, registry=_registry(plugins), observer=_watching(observer, progress))
     return RunRecord.of(record, Path(artifact))
+
+
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    """One name alone is a list of one."""
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def _text(value: object) -> str:
+    """A protocol's value as TOML has it, where Python's own is given."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _registry(plugins: Sequence[str]) -> Registry:
     from vlbench.registry.loader import load_registry
 
-    return load_registry(plugins)
+    return load_registry(_names(plugins))
 
 
 def _folder(data: Path | str | None) -> Path | None:

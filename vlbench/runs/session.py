@@ -6,7 +6,7 @@ import copy
 import json
 import platform
 from dataclasses import asdict, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from vlbench.records.record import Environment
 from vlbench.registry.invoke import construct
 from vlbench.registry.options import parse_options
 from vlbench.registry.specs import MethodSpec
+from vlbench.runs.heads import make_head
 from vlbench.runs.heartbeat import Beating
 from vlbench.runs.observers import ObserverGroup, Reporter
 from vlbench.runs.timings import Timings
@@ -79,6 +80,8 @@ class Session:
         root = self.request.data or (remembered_folder(self.cache.root, self.protocol.name) if takes else None)
         if root is not None:
             given = {**given, "root": str(root)}
+        if self.protocol.sides and any(field.name == "sides" for field in fields(spec.options)):
+            given = {"sides": list(self.protocol.sides), **given}  # the others need not be read
         return parse_options(spec.options, given, owner=f"dataset {name!r}")
 
     @cached_property
@@ -91,6 +94,7 @@ class Session:
             construct(self.registry, "dataset", name, options, data_store(name)), f"dataset {name!r}: {spec.target}"
         )
         self.observer.done()
+        dataset = dataset.taking(self.protocol.sides)
         for note in dataset.notes:
             self.observer.message(f"data: {note}")
         return dataset
@@ -124,7 +128,8 @@ class Session:
     @cached_property
     def builder(self) -> StudentBuilder:
         """Where students are built."""
-        return StudentBuilder(self.dataset, self.make_encoder, self.cache, self.device)
+        heads = partial(make_head, self.registry)
+        return StudentBuilder(self.dataset, self.make_encoder, self.cache, self.device, heads)
 
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
@@ -201,6 +206,8 @@ class Session:
         # What is usual has no name in it, so that what was cached before there was another choice is found.
         usual = (("loss", INFO_NCE), ("precision", FLOAT32), ("micro_batch", 0))
         student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
+        for tower in student["towers"].values():
+            tower["head"] = {key: value for key, value in tower["head"].items() if (key, value) != ("options", {})}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 
     def environment(self) -> Environment:

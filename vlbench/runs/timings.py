@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
 from vlbench.cache import short_hash
-from vlbench.runs.jobs import options_json
+from vlbench.runs.jobs import CHANCE, options_json
 
 if TYPE_CHECKING:
     from vlbench.records.record import Record
@@ -54,15 +54,22 @@ class Timings:
         self._shared = {"protocol": protocol, "device": device.partition(":")[0]}
         self._rows = [row for row in _read(self._path) if self._shared.items() <= row.items()]
 
-    def add(self, record: Record) -> None:
-        """Store what a finished row took; that of one line is written at once, so that many may write."""
+    def add(self, record: Record, wall_s: float) -> None:
+        """Store what a finished row took, ``wall_s`` from beginning to end; a line at a time, so that many may write.
+
+        Chance is computed and takes no time; of a row that was stopped, only its parts are known.
+        """
+        if record.method == CHANCE:
+            return
         cost = record.cost
+        condense_s = cost.condense_s or 0.0
+        parts_s = (cost.train_s or 0.0) + (cost.score_s or 0.0) + _start_s(record)
         row = self._shared | {
             "method": record.method,
             "budget": record.budget,
             "options": short_hash(record.options),
-            "condense_s": cost.condense_s or 0.0,
-            "score_s": (cost.train_s or 0.0) + (cost.score_s or 0.0) + _start_s(record),
+            "condense_s": condense_s,
+            "score_s": parts_s if record.resumed else max(parts_s, wall_s - condense_s),
             "memory_bytes": cost.peak_rss_bytes,
             "bytes": cost.bytes,
         }
@@ -93,9 +100,9 @@ class Timings:
 
 
 def _start_s(record: Record) -> float:
-    """Seconds of the students of the start, which a distilled row trains too."""
-    cost = record.start.cost if record.start else None
-    return (cost.train_s or 0.0) + (cost.score_s or 0.0) if cost else 0.0
+    """Seconds of the students of the start and of near items, which a distilled row trains too."""
+    parts = [*([record.start] if record.start else []), *record.nearest.values()]
+    return sum((part.cost.train_s or 0.0) + (part.cost.score_s or 0.0) for part in parts)
 
 
 def _nearest(rows: list[dict[str, Any]], budget: Budget | None) -> list[dict[str, Any]]:

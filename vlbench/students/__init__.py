@@ -1,4 +1,4 @@
-"""For methods that train students themselves, as experts, as teachers or to see what they forget.
+"""For methods that train students themselves, as experts, teachers or to see what they forget; and for heads.
 
 Examples:
     >>> from pathlib import Path
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
+    from vlbench.registry.specs import HeadSpec
     from vlbench.students.student import Student, Tower
     from vlbench.students.training import Recipe, TrainingSet, train
 
-__all__ = ["Recipe", "Student", "Tower", "TrainingSet", "train"]
+__all__ = ["HeadSpec", "Recipe", "Student", "Tower", "TrainingSet", "train"]
 
 _MODULES = {
+    "vlbench.registry.specs": ("HeadSpec",),
     "vlbench.students.student": ("Student", "Tower"),
     "vlbench.students.training": ("Recipe", "TrainingSet", "train"),
 }

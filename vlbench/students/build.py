@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from vlbench.disk.space import check_space
 from vlbench.errors import NotFiniteError, ProtocolError
 from vlbench.finite import which_not_finite
+from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE, LOSSES
 from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
+from vlbench.students.stored import is_given, is_stored, stored_not_finite, stored_standardise, stored_statistics
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 
 if TYPE_CHECKING:
@@ -66,12 +69,14 @@ class StudentBuilder:
         make_encoder: a tower's description -> its encoder (the registry's job).
         cache: keeps features of frozen encoders.
         device: where students live.
+        make_head: a head's description and the features it reads -> the head, with unset weights.
     """
 
     dataset: PairDataset
     make_encoder: Callable[[TowerConfig], Encoder]
     cache: Cache
     device: str = "cpu"
+    make_head: Callable[[HeadConfig, int], nn.Module] = build_head
 
     def student(self, name: str, config: StudentConfig) -> Student:
         """Build a student.
@@ -87,9 +92,11 @@ class StudentBuilder:
             )
         # Layers are filled from the global generator when made (and set from seeds later): put its state back.
         with torch.random.fork_rng(devices=[]):
+            encoders = {side: self._encoder(f"{name}.{side}", side, config.towers[side]) for side in self.dataset.sides}
+            self._check_space(name, encoders)
             towers = {
-                side: self._tower(f"{name}.{side}", side, config.towers[side], config.micro_batch)
-                for side in self.dataset.sides
+                side: self._tower(side, config.towers[side], encoder, config.micro_batch)
+                for side, encoder in encoders.items()
             }
         widths = {s: t.config.head.width if t.config.head.kind != "none" else t.width for s, t in towers.items()}
         if len(set(widths.values())) > 1:
@@ -104,14 +111,52 @@ class StudentBuilder:
             device=self.device,
         )
 
-    def _tower(self, place: str, side: str, config: TowerConfig, micro_batch: int) -> Tower:
+    def _encoder(self, place: str, side: str, config: TowerConfig) -> Encoder:
+        """Tried on some items; both sides' before features of either are computed, which may take long."""
         encoder = self.make_encoder(config)
         probe(Probed(f"students.{place}", config.encoder, encoder, self._some(side), self.device))
+        return encoder
+
+    def _check_space(self, name: str, encoders: dict[str, Encoder]) -> None:
+        """Refuse to begin where the disk has no room for the features that are not there yet."""
+        needed = sum(
+            4 * encoder.width * len(split.items[side])
+            for side, encoder in encoders.items()
+            for which, split in self.dataset.splits.items()
+            if not is_given(encoder, split.items[side])
+            and not self.cache.folder("features", self._key(encoder, which, side)).exists()
+        )
+        check_space(self.cache.root, needed, f"features of student {name!r}")
+
+    def _key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
+        return {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
+
+    def _tower(self, side: str, config: TowerConfig, encoder: Encoder, micro_batch: int) -> Tower:
+        items = self.dataset.split("train").items[side]
         if config.standardise == "none":
             statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
+        elif is_stored(encoder, items):
+            statistics = self._of_stored(encoder, side, config.standardise)
         else:
             statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
-        return Tower(side, config, encoder, statistics, micro_batch=micro_batch)
+        head = self.make_head(config.head, encoder.width)
+        return Tower(side, config, encoder, statistics, head=head, micro_batch=micro_batch)
+
+    def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
+        """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
+        items = self.dataset.split("train").items[side]
+        key = self._key(encoder, "train", side)
+
+        def compute() -> dict[str, Tensor]:
+            self._check_stored("train", side, encoder)
+            return stored_statistics(encoder, items)
+
+        return stored_standardise(self.cache.get("statistics", key, compute), mode)
+
+    def _check_stored(self, split: str, side: str, encoder: Encoder) -> None:
+        held = self.dataset.split(split)
+        if bad := stored_not_finite(held.items[side], held.names.get(side, ())):
+            raise _not_finite(split, side, bad, encoder)
 
     def _some(self, side: str) -> Items:
         """The first items of train."""
@@ -124,24 +169,20 @@ class StudentBuilder:
         Raises:
             NotFiniteError: one of them is not finite; the split, the side and the first items are named.
         """
-        key = {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
         held = self.dataset.split(split)
         items = held.items[side]
 
         def checked(features: Tensor) -> Tensor:
             if bad := which_not_finite(features, held.names.get(side, ())):
-                raise NotFiniteError(
-                    f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
-                    f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
-                )
+                raise _not_finite(split, side, bad, encoder)
             return features
 
         def compute() -> dict[str, Tensor]:
             return {"features": checked(encode(encoder, items, self.device))}
 
-        if type(encoder.module) is nn.Identity and isinstance(items, Tensor) and items.is_floating_point():
+        if is_given(encoder, items):
             return checked(encoder.inputs(items))  # features that are there need no second copy on disk
-        return checked(self.cache.get("features", key, compute)["features"])
+        return checked(self.cache.get("features", self._key(encoder, split, side), compute)["features"])
 
     def tower_inputs(self, student: Student, split: str) -> TowerInputs:
         """Both sides of a split as a student's trained parts read them.
@@ -164,6 +205,11 @@ class StudentBuilder:
 
     @torch.no_grad()
     def _taker(self, tower: Tower, split: str, items: Items) -> Callable[[Tensor], Tensor]:
+        if tower.frozen and is_stored(tower.encoder, items):
+            if split != "train" or tower.config.standardise == "none":  # else its statistics were taken: it is finite
+                self._check_stored(split, tower.side, tower.encoder)
+            device = tower.standardise.mean.device
+            return lambda index: tower.from_features(tower.encoder.inputs(items[index.cpu()]).to(device))
         if tower.frozen:
             raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
             kept = tower.from_features(raw)
@@ -189,6 +235,13 @@ class StudentBuilder:
                     tower.encoder.module.eval()
 
         return tower_inputs
+
+
+def _not_finite(split: str, side: str, bad: str, encoder: Encoder) -> NotFiniteError:
+    return NotFiniteError(
+        f"split {split!r}, side {side!r}: the encoder gives features that are not finite for {bad}. "
+        f"Take these items out of the data, or another encoder than {encoder.identity[:60]!r}."
+    )
 
 
 class TowerInputs:

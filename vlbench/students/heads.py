@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,11 @@ class HeadConfig:
     """A head as a protocol describes it.
 
     Attributes:
-        kind: ``none``; ``linear`` (one matrix, no bias); ``residual`` (VLDD's: linear, GELU, linear, dropout, residual
+        kind: a declared head's name (:class:`vlbench.students.HeadSpec`), or
+            ``none``; ``linear`` (one matrix, no bias); ``residual`` (VLDD's: linear, GELU, linear, dropout, residual
             sum with the first linear's output, LayerNorm; Wu et al. 2023).
         width: numbers in an embedding; both sides must agree.
+        options: of a declared head; the built-in ones have none.
         start: of a linear head: ``normal`` N(0, gain^2 / features), ``identity`` (gain on the diagonal) or ``uniform``.
         gain: factor on the initial matrix.
         dropout: share of a residual head's second layer that is dropped while training.
@@ -32,10 +35,11 @@ class HeadConfig:
     start: str = "normal"
     gain: float = 1.0
     dropout: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ProtocolError(f"head {self.kind!r} does not exist. Allowed: {', '.join(KINDS)}.")
+        if self.kind in KINDS and self.options:
+            raise ProtocolError(f"head {self.kind!r} has no options, and {', '.join(self.options)} is given.")
         if self.start not in STARTS:
             raise ProtocolError(f"head start {self.start!r} does not exist. Allowed: {', '.join(STARTS)}.")
 
@@ -58,7 +62,13 @@ class ResidualHead(nn.Module):
 
 
 def build_head(config: HeadConfig, features: int) -> nn.Module:
-    """A head with unset weights; :func:`start_head` sets them."""
+    """A built-in head with unset weights; :func:`start_head` sets them.
+
+    Raises:
+        ProtocolError: there is none of this kind.
+    """
+    if config.kind not in KINDS:
+        raise ProtocolError(f"head {config.kind!r} does not exist. Allowed: {', '.join(KINDS)}.")
     if config.kind == "none":
         return nn.Identity()
     if config.kind == "residual":
@@ -68,7 +78,10 @@ def build_head(config: HeadConfig, features: int) -> nn.Module:
 
 @torch.no_grad()
 def start_head(head: nn.Module, config: HeadConfig, generator: torch.Generator) -> None:
-    """Set a head's initial weights in place, drawn from ``generator`` alone."""
+    """Set a head's initial weights in place, drawn from ``generator`` alone; a declared head does so by itself."""
+    if config.kind not in KINDS:
+        head.start(generator)  # type: ignore[operator]  # what HeadSpec asks for
+        return
     for part in head.modules():
         if isinstance(part, nn.LayerNorm):
             part.reset_parameters()

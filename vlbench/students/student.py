@@ -25,7 +25,7 @@ from vlbench.errors import ProtocolError
 from vlbench.seeds import SeedTree
 from vlbench.students.closed_form import head_gradient
 from vlbench.students.functional import FlatParameters
-from vlbench.students.heads import HeadConfig, build_head, start_head
+from vlbench.students.heads import HeadConfig, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
 from vlbench.students.losses import INFO_NCE, LOSSES
 from vlbench.students.micro_batch import in_micro_batches
@@ -131,14 +131,20 @@ class Tower:
     """
 
     def __init__(
-        self, side: str, config: TowerConfig, encoder: Encoder, standardise: Standardise, *, micro_batch: int = 0
+        self,
+        side: str,
+        config: TowerConfig,
+        encoder: Encoder,
+        standardise: Standardise,
+        *,
+        head: nn.Module,
+        micro_batch: int = 0,
     ) -> None:
         self.side, self.config, self.standardise = side, config, standardise
         self._micro_batch = micro_batch
         self.encoder = encoder
         self.width, self.space = encoder.width, f"features:{encoder.identity}"
         self.frozen = config.train == "frozen"
-        head = build_head(config.head, encoder.width)
         if self.frozen:
             encoder.module.eval().requires_grad_(False)
             self.trained = nn.Sequential(head)
@@ -151,7 +157,7 @@ class Tower:
         # Statistics of normalisation layers stay those of pretraining; Student.training turns dropout on.
         self.trained.eval()
         self.head = head
-        self.linear = self.frozen and isinstance(head, nn.Linear)
+        self.linear = self.frozen and config.head.kind == "linear"
         self.branches = {name: FlatParameters(self.trained, members) for name, members in groups.items() if members}
 
     def _groups(self, adapters: list[str]) -> dict[str, list[str]]:

@@ -19,11 +19,13 @@ from typing import Any
 from vlbench.registry.loader import load_registry
 from vlbench.registry.options import NoOptions, parse_options
 from vlbench.registry.registry import KINDS, Plugin, Registry
-from vlbench.registry.specs import DatasetSpec, EncoderSpec, MethodSpec, Spec, StudentSpec, SuiteSpec, resolve
+from vlbench.registry.specs import DatasetSpec, EncoderSpec, HeadSpec, MethodSpec, Spec, StudentSpec, SuiteSpec, resolve
 from vlbench.registry.suggestions import unknown_name
 from vlbench.testing.results import Check, CheckResult, require, run_checks
 
 Options = Mapping[str, object]
+FEATURES = 16
+"""That a student's heads read in its check, whose encoders are not made."""
 
 _MODELS = (
     "torch",
@@ -47,6 +49,7 @@ _CHECKS = {
     "method": ("methods", "METHOD_CHECKS"),
     "dataset": ("datasets", "DATASET_CHECKS"),
     "encoder": ("encoders", "ENCODER_CHECKS"),
+    "head": ("heads", "HEAD_CHECKS"),
     "suite": ("suites", "SUITE_CHECKS"),
 }
 """Kind -> module and name of its checks; other kinds are only imported."""
@@ -57,7 +60,7 @@ class Subject:
     """One thing that can be checked.
 
     Attributes:
-        kind: ``plugin``, ``method``, ``dataset``, ``encoder`` or ``suite``.
+        kind: ``plugin``, ``method``, ``dataset``, ``encoder``, ``head`` or ``suite``.
         spec: its declaration; how it was loaded, for a plugin.
         registry: where it stands.
     """
@@ -212,12 +215,14 @@ def check_target_can_be_imported(spec: Any) -> None:
 def check_student_can_be_built(student: tuple[StudentSpec, Registry]) -> None:
     """Its towers have keys and values that a suite may have, and encoders that are declared and take their options."""
     from vlbench.protocol.protocol import parse_student
+    from vlbench.runs.heads import make_head
 
     spec, registry = student
     config = parse_student(spec.table(), f"student {spec.name!r}")
     for side, tower in config.towers.items():
         encoder = registry.get("encoder", tower.encoder)
         parse_options(encoder.options, tower.options, owner=f"student {spec.name!r}: {side}: encoder {tower.encoder!r}")
+        make_head(registry, tower.head, FEATURES)
 
 
 def _checks(kind: str) -> tuple[Check, ...]:
@@ -250,6 +255,10 @@ def _harness(subject: Subject, options: Options) -> Any:
         from vlbench.testing.datasets import DatasetHarness
 
         return _in_a_folder(functools.partial(DatasetHarness, spec, options=options))
+    if isinstance(spec, HeadSpec):
+        from vlbench.testing.heads import HeadHarness
+
+        return HeadHarness(spec, options)
     assert isinstance(spec, EncoderSpec)
     from vlbench.testing.encoders import EncoderHarness
 

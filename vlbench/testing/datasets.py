@@ -140,8 +140,10 @@ def check_splits_are_disjoint(harness: DatasetHarness) -> None:
             if isinstance(split.items[side], Tensor):
                 _check_unseen(owner, name, _keys(split.items[side]), what=f"{side}")
         keys = {side: list(_keys(split.items[side])) for side in dataset.sides}
-        one, two = dataset.sides
-        both = (keys[one][i] + keys[two][j] for i, j in split.pairs.tolist())
+        both = (
+            b"".join(keys[side][at] for side, at in zip(dataset.sides, places, strict=True))
+            for places in split.pairs.tolist()
+        )
         _check_unseen(owner, name, both, what="pair")
 
 

@@ -34,7 +34,7 @@ CAPTION_TOLERANCE = 1e-4
 
 
 NAMES_BASELINES = 4
-"""Schema of the first records that name the baselines of their suite."""
+"""Schema of the first records that name the baselines of their suite, and in which no field of a run may be missing."""
 
 
 def open_artifact(folder: Path) -> Artifact:
@@ -54,11 +54,11 @@ def open_artifact(folder: Path) -> Artifact:
         raise ArtifactError(f"the artifact is malformed ({type(error).__name__}: {str(error)[:100]}).") from None
 
 
-def artifact_checks(record: Record, artifact: Artifact) -> list[ClaimCheck]:
-    """Whether artifact and record speak of the same, without the data."""
+def artifact_checks(record: Record, artifact: Artifact, version: int) -> list[ClaimCheck]:
+    """Whether artifact and record speak of the same, without the data; ``version`` is the record's first schema."""
     return [
         verdict("kind", list(_kind(record, artifact)), f"{record.family}, of the dataset the record names"),
-        verdict("budget", list(_budget(record, artifact)), f"{len(artifact)} pairs within {record.budget}"),
+        verdict("budget", list(_budget(record, artifact, version)), f"{len(artifact)} pairs within {record.budget}"),
     ]
 
 
@@ -73,7 +73,7 @@ def _kind(record: Record, artifact: Artifact) -> Iterator[str]:
         yield "a start has scores but no pairs, or pairs but no scores"
 
 
-def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
+def _budget(record: Record, artifact: Artifact, version: int) -> Iterator[str]:
     if record.cost.pairs != len(artifact):
         yield f"cost.pairs is {record.cost.pairs}, the artifact holds {len(artifact)}"
     asked = Budget.parse(record.budget)
@@ -81,7 +81,8 @@ def _budget(record: Record, artifact: Artifact) -> Iterator[str]:
         yield f"a row of {asked} pairs holds {len(artifact)}: the budget is not met"
     start = artifact.start if isinstance(artifact, DistilledPairs) else None
     of_start = record.start.cost.pairs if record.start else None
-    if start is not None and of_start not in (None, len(start)):
+    missing = of_start is None and version < NAMES_BASELINES
+    if start is not None and of_start != len(start) and not missing:
         yield f"start.cost.pairs is {of_start}, the start holds {len(start)}"
     try:
         # Whether the claimed bytes are the artifact's own is looked at with the data at hand.
@@ -109,6 +110,8 @@ def _protocol(record: Record, version: int, session: Session) -> Iterator[str]:
     # A run may leave out baselines (--set rows.always), but names no others.
     if version >= NAMES_BASELINES and not set(record.baselines) <= set(protocol.rows.always):
         yield f"baselines are {', '.join(record.baselines)}; the suite's are {', '.join(protocol.rows.always)}"
+    if version >= NAMES_BASELINES and {*record.encoders} != {*record.scores}:
+        yield f"encoders are those of {', '.join(record.encoders) or 'no student'}, not of {', '.join(record.scores)}"
     grid = [asdict(recipe) for recipe in protocol.training.grid]
     for part in _parts(record):
         if set(part.scores) != set(session.students) or set(part.chosen) != set(session.students):
@@ -192,10 +195,10 @@ def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
 
 
 def encoder_problems(record: Record, session: Session) -> Iterator[str]:
-    """Whether the students' encoders are those of the record."""
+    """Whether the students' encoders are those of the record; weights are read, and no item is run through them."""
     for student, claimed in record.encoders.items():
-        towers = session.evaluator(student).student.towers if student in session.students else {}
-        here = {side: tower.encoder.identity for side, tower in towers.items()}
+        towers = session.students[student].towers if student in session.students else {}
+        here = {side: session.make_encoder(config).identity for side, config in towers.items()}
         if claimed != here:
             yield f"student {student!r} has {claimed}, here it is {here}"
 

@@ -11,7 +11,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-RESERVED = ("artifact", "chance", "full", "random-bytes", "random-pairs", "rescored", "start")
+RESERVED = (
+    "artifact", "chance", "full", "nearest-real", "random-bytes", "random-pairs", "readable", "rescored", "start"
+)  # fmt: skip
 """Rows that the core makes; no method has their names."""
 LONGEST = 2_000
 """Characters of a text in a record."""

@@ -22,6 +22,13 @@ def submit(folder: Path, target: Path | None = None) -> Path:
     Raises:
         DataError: the run is no claim (unfinished, off protocol, a reference row, made on a mock), or does not hold
             together.
+
+    Examples:
+        >>> import vlbench
+        >>> record = vlbench.run(method="herding", budget=20, suite="scenes-mini", progress=False)
+        >>> bundle = vlbench.board.submit(record.folder)
+        >>> bundle.name == f"{record.id}.zip"
+        True
     """
     record = read_record(folder)
     if reasons := list(claimable(record)):

@@ -202,7 +202,7 @@ class _Findings:
         except VlbenchError as error:
             self.checks.append(ClaimCheck("artifact", "failed", str(error)))
             return
-        self.checks += artifact_checks(record, artifact)
+        self.checks += artifact_checks(record, artifact, self.version)
         if others:
             twins = list(twin_problems(record, artifact, others))
             self.checks.append(verdict("seeds", twins, "no other seed here holds the same artifact"))
@@ -221,7 +221,7 @@ class _Findings:
             self._retrain(session, record, artifact, folder)
 
     def _against(self, session: Session, record: Record, artifact: Artifact, folder: Path) -> None:
-        from vlbench.verification.data_checks import data_checks, protocol_checks
+        from vlbench.verification.data_checks import data_checks, encoder_problems, protocol_checks
 
         self.environment = session.environment()
         self.checks += protocol_checks(record, self.version, session)
@@ -231,19 +231,19 @@ class _Findings:
                 "queries", list(cluster_problems(folder, session)), "ranks are of the test split's queries"
             )
             self.checks += [queries] if (folder / RANKS).exists() else []
+            self.checks.append(verdict("encoders", list(encoder_problems(record, session)), "those of the record"))
 
     def _retrain(self, session: Session, record: Record, artifact: Artifact, folder: Path) -> None:
         from vlbench.runs.audit import audit_flags
         from vlbench.runs.rescoring import rescore
         from vlbench.verification.compare import retrained_checks
-        from vlbench.verification.data_checks import encoder_problems, preview_problems
+        from vlbench.verification.data_checks import preview_problems
 
         try:
             session.open_students()
         except NotFiniteError as error:  # no score can be true, whatever the claim says
             self.checks.append(ClaimCheck("numbers", "failed", str(error)))
             return
-        self.checks.append(verdict("encoders", list(encoder_problems(record, session)), "those of the record"))
         if (folder / "preview.npy").exists():
             drawn = list(preview_problems(folder, artifact, session))
             self.checks.append(verdict("preview", drawn, "the pictures are those of the artifact"))

@@ -53,6 +53,31 @@ def test_a_stopped_search_goes_on_and_gives_as_many_tries(tmp_path: Path, method
         assert done.exit_code == 0, done.output
         assert len(out.read_text().splitlines()) == tries
     first, second = map(json.loads, out.read_text().splitlines())
-    assert first["options"] == {"seconds": 1.0}
-    assert second["options"].keys() > {"seconds"}
+    assert first["options"] == {}
+    assert second["options"].keys() > {"outer_steps"}
+    assert 0 < first["spent"] < 10
     assert f"{method:16} val" in done.output
+
+
+def test_every_rung_differs_from_another_one_in_one_thing():
+    rungs = {rung.name: rung for rung in load("ladder").RUNGS}
+    defaults = load_registry().get("method", "vldd").options()
+    for rung in list(rungs.values())[2:]:
+        other = rungs[rung.against]
+        options = {**vars(defaults), **rung.options}, {**vars(defaults), **other.options}
+        changed = [name for name in options[0] if options[0][name] != options[1][name]]
+        assert len(changed) + (rung.method != other.method) == 1, rung.name
+
+
+def test_the_ladder_prints_a_step_for_each_rung(tmp_path: Path):
+    words = ["scenes-mini", "--budget", "8", "--seed", "0", "--rung", "ours", "--rung", "soft targets"]
+    ladder = load("ladder")
+    ladder.RUNGS = [
+        ladder.Rung("ours", "mean captions", options={"outer_steps": 1, "experts": 1, "expert_steps": 24}),
+        ladder.Rung("soft targets", "ours", "lors", {"outer_steps": 1, "experts": 1, "expert_steps": 24}),
+    ]
+    done = CliRunner().invoke(ladder.main, [*words, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    first, second = (line for line in done.output.splitlines() if line.startswith(("ours", "soft targets")))
+    assert "on ours" not in first
+    assert second.endswith("on ours")

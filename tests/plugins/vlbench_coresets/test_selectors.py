@@ -239,3 +239,16 @@ def test_the_longest_captions_come_first_and_clip_score_takes_the_most_alike(tmp
     score = (both[:, :4] * both[:, 4:]).sum(1)
     best = ClipScore(SelectorOptions()).select(both, 5, torch.Generator())
     assert best.tolist() == score.topk(5).indices.tolist()
+
+
+def test_semdedup_compares_large_clusters_in_blocks(monkeypatch: pytest.MonkeyPatch):
+    from vlbench_coresets import semdedup
+
+    features = torch.randn(60, 6, generator=torch.Generator().manual_seed(0))
+    middle = features[:2].clone()
+    whole = semdedup.redundance(features, middle)
+    monkeypatch.setattr(semdedup, "ROWS", 7)
+    torch.testing.assert_close(semdedup.redundance(features, middle), whole)
+    assert (semdedup.clusters(29_000), semdedup.clusters(1_000_000), semdedup.clusters(100_000_000)) == (
+        580, 1_000, 10_000
+    )  # fmt: skip

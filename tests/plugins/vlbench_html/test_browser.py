@@ -251,6 +251,107 @@ def test_published_numbers_stand_apart_from_the_tables(show: Callable[..., Page]
     assert js(page, "return document.querySelectorAll('.published .board, .board .published').length") == 0
 
 
+def test_filters_stand_in_the_address_and_say_where_nothing_matches(
+    show: Callable[..., Page], runs: Path, tmp_path: Path
+) -> None:
+    page = show(runs, address="#?find=k-cen&budget=500")
+    count, address = "return document.querySelector('#count').textContent", "return location.hash"
+    assert js(page, count).startswith("1 of ")
+    click(page, "#filter-text")
+    press(page, "zzz")
+    assert js(page, address) == "#?find=k-cenzzz&budget=500"
+    assert js(page, "return document.querySelector('#nothing').checkVisibility()")
+    click(page, "#again")
+    assert waited(lambda: js(page, address) == "")
+    assert not js(page, "return document.querySelector('#nothing').checkVisibility()")
+    press(page, "/herd")
+    assert waited(lambda: js(page, address) == "#?find=herd")
+    quiet(page, tmp_path / "board.html")
+
+
+def test_baselines_stay_where_they_are(show: Callable[..., Page], runs: Path) -> None:
+    page = show(runs)
+    baselines = f'return [...document.querySelectorAll("{FIRST} tbody.baseline tr:not([hidden])")].map(row => row.id)'
+    before = js(page, baselines)
+    assert len(before) == 3
+    click(page, f"{FIRST} thead th.mean button")
+    click(page, f"{FIRST} thead th.mean button")
+    click(page, "#filter-text")
+    press(page, "herding")
+    assert js(page, baselines) == before
+
+
+def test_a_row_opens_by_a_click_anywhere_on_it(show: Callable[..., Page], runs: Path) -> None:
+    page = show(runs)
+    click(page, f"{FIRST} tbody.ranked tr td.size")
+    assert waited(lambda: js(page, "return document.querySelector('dialog').open"))
+    assert js(page, "return document.querySelector('#row-title').textContent") == "vldd"
+
+
+def test_a_table_and_a_plot_can_be_taken_away(show: Callable[..., Page], runs: Path, tmp_path: Path) -> None:
+    page = show(runs)
+    js(page, "window.taken = []; URL.createObjectURL = blob => { taken.push(blob); return '#'; }")
+    click(page, f"{FIRST} .csv")
+    page.set_script_timeout(10)
+    text = page.execute_async_script("taken[0].text().then(arguments[0])")
+    head, first, *_ = (line.split(",") for line in text.splitlines())
+    assert (head[0], first[0], first[head.index("rank")]) == ("method", "vldd", "1")
+    assert float(first[head.index("mean")]) == 31.0
+    click(page, ".suite[data-suite=toy] .png")
+    assert waited(lambda: js(page, "return taken.length") == 2)
+    assert js(page, "return taken[1].type") == "image/png"
+    assert js(page, "return taken[1].size") > 5000
+    quiet(page, tmp_path / "board.html")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_labels_of_plots_lie_over_no_other(
+    show: Callable[..., Page], runs: Path, write_run: WriteRun, width: int
+) -> None:
+    for number in range(6):
+        write_run(f"nearly-alike-{number}", 30 + number / 5, budget="100")
+        write_run(f"nearly-alike-{number}", 50 + number / 5, budget="500")
+    write_run("only-once", 33, budget="100")
+    page = show(runs, width=width)
+    overlaps = """
+      return [...document.querySelectorAll('.suite[data-suite=toy] figure svg')].map(svg => {
+        const boxes = [...svg.querySelectorAll('text.label')].map(text => text.getBBox());
+        const apart = (a, b) => a.x >= b.x + b.width || a.y + 3 >= b.y + b.height - 3;
+        const lie = (a, b) => !apart(a, b) && !apart(b, a);
+        return [boxes.length, boxes.filter((a, at) => boxes.some((b, other) => other > at && lie(a, b))).length];
+      })"""
+    found = js(page, overlaps)
+    assert len(found) == 2
+    assert all(labels > 6 and over == 0 for labels, over in found), found
+
+
+def test_start_stands_beside_the_learned_pairs_and_given_options_before_all(
+    show: Callable[..., Page], runs: Path, write_run: WriteRun
+) -> None:
+    start = {"scores": {"convnet": scores(12.0)}, "cost": {"pairs": 3, "bytes": 1}}
+    command = ["vlbench", "run", "--method", "learnt", "-o", "learnt.rate=2", "--set", "training.seeds=1"]
+    more = {"options": {"rate": 2, "stay": 1.5}, "start": start, "command": command, "family": "distillation"}
+    folder = write_run("learnt", 40.0, budget="100", **more)
+    numpy.save(folder / "start.npy", numpy.load(folder / "preview.npy"))
+    about = {"captions": ["one", "two", "three"], "cosines": [0.5, 0.25, 1.0]}
+    (folder / "start.json").write_text(json.dumps(about), encoding="utf-8")
+    page = show(runs)
+    js(page, f"""document.querySelector('{FIRST.replace("'", '"')} tr[data-method=learnt] a').click()""")
+    assert waited(lambda: js(page, "return document.querySelector('dialog').open"))
+    text = js(page, "return document.querySelector('#row-content').innerText")
+    assert "+28.00" in text
+    assert "0.25 · two" in text
+    assert js(page, "return document.querySelectorAll('#row-content .starts .two img').length") == 6
+    given = js(
+        page,
+        "return [...document.querySelectorAll('#row-content section')]"
+        ".filter(part => part.querySelector('h3').textContent.startsWith('Options'))"
+        ".map(part => part.querySelector('table').innerText).at(-1)",
+    )
+    assert "rate" in given
+    assert "stay" not in given
+
+
 HOSTILE = (
     "</script><script>document.title='stolen'</script>",
     '"><img src=x onerror="document.title=\'stolen\'">',

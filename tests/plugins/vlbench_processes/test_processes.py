@@ -83,6 +83,42 @@ def test_each_child_sees_one_of_the_gpus(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(Path(log).read_text().strip() for log in logs) == ["3", "5"]
 
 
+def test_a_method_that_fails_or_dies_in_its_process_is_a_record_and_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, fault in (("raises", "raise ValueError('broken')"), ("dies", "os.kill(os.getpid(), 9)")):
+        code = f"{name} = type('M', (vlbench.Method,), {{'condense': lambda *_: {name}_body()}})"
+        Path(f"{name}_plugin.py").write_text(FAULTY.format(name=name, fault=fault, code=code))
+    words = ["--plugin", "raises_plugin.py", "--plugin", "dies_plugin.py", "run", "--suite", "scenes-mini"]
+    words += ["--budget", "20", "--method", "raises,dies", "--out", "runs", "--executor", "processes", "--json"]
+    done = CliRunner().invoke(main, [*words, *(word for change in QUICK for word in ("--set", change))])
+    assert done.exit_code == 1
+    raised, died = json.loads(done.stdout)
+    assert (raised["status"], died["status"]) == ("failed", "failed")
+    assert raised["message"].startswith("ValueError: broken")
+    assert "signal 9 ended it" in died["message"]
+    tries = [len(Path(f"{name}.tries").read_text()) for name in ("raises", "dies")]
+    assert tries == [1, 1]
+
+
+FAULTY = """
+import os
+import vlbench
+
+def {name}_body():
+    with open("{name}.tries", "a") as file:
+        file.write("x")
+    {fault}
+
+{code}
+
+@vlbench.hookimpl
+def vlbench_methods():
+    return [vlbench.MethodSpec("{name}", "{name}_plugin:{name}", "selection", "For a test.")]
+"""
+
+
 def wait_for(condition) -> bool:
     for _ in range(500):
         if condition():

@@ -13,7 +13,7 @@ from vlbench.evaluation.evaluate import embed_split
 from vlbench.evaluation.retrieval import mean_recall, score_embeddings
 from vlbench.matching import Task
 from vlbench.matching.distiller import task_of
-from vlbench.progress import SilentObserver
+from vlbench.progress import PlainObserver, SilentObserver
 from vlbench.students.training import train
 from vlbench.students.training_sets import training_set
 from vlbench.testing import parametrize_with_checks
@@ -84,11 +84,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(toy_run, tmp_path, train, sha
     run = toy_run(train=train)
     whole_context = run.context()
     whole = run.condense(8, refresh_fraction=share, targets=targets, context=whole_context)
-    killed, resumed = run.context(observer=Killer(28)), run.context()
+    said = io.StringIO()
+    killed, resumed = run.context(observer=Killer(28)), run.context(observer=PlainObserver(said))
     killed.work = resumed.work = tmp_path
     with pytest.raises(Killed):
         run.condense(8, refresh_fraction=share, targets=targets, context=killed)
     again = run.condense(8, refresh_fraction=share, targets=targets, context=resumed)
+    assert "resumed at update" in said.getvalue()
     for side in whole.sides:
         assert torch.equal(whole.sides[side], again.sides[side])
     assert whole.rates == again.rates

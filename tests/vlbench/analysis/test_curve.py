@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 import vlbench
-from vlbench.analysis.curve import Curve, sizes_up_to
+from vlbench.analysis.curve import sizes_up_to
 from vlbench.cli.main import main
+from vlbench.records.curve import Curve
 from vlbench.registry.loader import load_registry
 
 QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "2"}
@@ -68,3 +69,9 @@ def test_the_command_draws_the_curve_and_says_what_runs_are_worth(tmp_path: Path
     assert worth["interval"][0] <= worth["worth"] <= worth["interval"][1]
     again = CliRunner().invoke(main, words)
     assert json.loads(again.stdout) == told
+    board = CliRunner().invoke(main, ["leaderboard", str(tmp_path / "runs"), "--format", "json"])
+    (group,) = json.loads(board.stdout)["groups"]
+    (row,) = (row for row in group["ranked"] if row["method"] == "random")
+    assert row["worth"]["pairs"] == pytest.approx(worth["worth"])
+    assert row["worth"]["interval"] == pytest.approx(worth["interval"])
+    assert set(row["break_even"]) == {"real"}

@@ -126,18 +126,3 @@ def test_all_forms_are_listed(here: Path) -> None:
     choices = describe(load_registry().get("dataset", "pairs").options)
     (kinds,) = [row.type for row in choices if row.name == "format"]
     assert listed == set(kinds.split("|")) - {"auto"}
-
-
-@pytest.mark.parametrize("kind", ["dataset", "encoder"])
-def test_options_of_every_dataset_and_encoder_are_listed(kind: str, here: Path) -> None:
-    names = {row["name"] for row in json.loads(invoke("options", "--json").stdout)}
-    registry = load_registry()
-    assert set(registry.all(kind)) <= names
-    for name, spec in registry.all(kind).items():
-        shown = invoke("options", name)
-        assert shown.exit_code == 0, shown.output
-        assert all(row.name in shown.output for row in describe(spec.options))
-
-
-def test_an_unknown_name_is_answered_with_the_nearest(here: Path) -> None:
-    assert "Did you mean 'pairs'?" in invoke("options", "pears").output

@@ -115,11 +115,24 @@ def test_a_suite_that_is_none_is_one_line(tmp_path: Path, kind: str) -> None:
     "more",
     [["--seed", "9" * 5000], ["--budget", "9" * 5000], ["--suite", "x" * 5000], ["--suite", "x" * 5000 + ".toml"],
      ["--method", "y" * 5000], ["-o", "z" * 5000], ["--set", "training.seeds=" + "[" * 3000], ["--device", "w" * 5000],
-     ["--set", "training.seeds=" + "9" * 5000], ["--set", "=" * 100], ["--students", "s" * 5000]],
+     ["--set", "training.seeds=" + "9" * 5000], ["--time-limit", "nan"], ["--seed", ","],
+     ["--set", "students.convnet.temperature=" + "9" * 400], ["--set", "students.convnet.temperature=true"],
+     ["--set", "students.convnet.learn_temperature='false'"], ["--set", "students.convnet.temperature=nan"],
+     ["--set", "=" * 100], ["--students", "s" * 5000]],
     ids=lambda more: f"{more[0]} {more[1][:20]}",
 )  # fmt: skip
 def test_an_endless_word_is_one_line(tmp_path: Path, more: list[str]) -> None:
     refused(*command(*RUN, *more, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("empty", ["--method", "--budget"])
+def test_a_list_of_nothing_is_a_usage_error(tmp_path: Path, empty: str) -> None:
+    words = {"--method": "random", "--budget": "20", empty: ","}
+    code, _, stderr = command(
+        "run", "--suite", "scenes-mini", *[word for pair in words.items() for word in pair], cwd=tmp_path
+    )
+    assert code == 2
+    assert f"{empty} must be given" in stderr
 
 
 def test_a_full_disk_at_any_of_its_sizes_is_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:

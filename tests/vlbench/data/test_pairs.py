@@ -33,6 +33,11 @@ def test_items_are_counted_by_side():
         (split([[-1, 0]]), "a pair names image -1"),
         (split([0, 1]), r"pairs have shape \[2\]"),
         (Split(split([[0, 0]]).items, torch.empty(0, 2, dtype=torch.long)), "at least one pair"),
+        (split([[0.0, 0.0]]), "pairs are torch.float32"),
+        (split([[0, 0]], image=torch.zeros(1, 3), text="one text"), "items are one str"),
+        (split([[0, 0]], image=torch.zeros(1, 3), text=[["a", "b"]]), "an item is a list"),
+        (split([[0, 0]], image=torch.zeros(1, 3, dtype=torch.complex64), text=["a"]), "items are torch.complex64"),
+        (replace(split([[0, 0]]), names={"image": ["a.png"]}), "1 names of 2 items"),
         (split([[0, 0]], image=[1], audio=[1]), r"items of sides \['audio', 'image'\], expected \['image', 'text'\]"),
     ],
 )

@@ -1,10 +1,13 @@
 """Experts' paths: straightened, mixed, and what a broken one says."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from vlbench.errors import DivergedError
 from vlbench.matching import Experts, convexified, draw_segment, layout, mixed, train_experts
+from vlbench.testing import toy_context, toy_dataset
 
 
 def test_a_straightened_path_walks_each_layer_as_far_as_the_expert_had_walked(generator):
@@ -66,3 +69,12 @@ def test_layers_cover_a_students_branches(toy_run):
     assert {name: sum(sizes) for name, sizes in layout(student).items()} == {
         name: size for name, (_, size) in student.branches.items()
     }
+
+
+def test_experts_of_frozen_encoders_are_shared_by_both_ways_of_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _, context = toy_context(toy_dataset(), tmp_path)
+    plan = Experts(count=1, steps=4, learning_rate=0.1, batch=16, interval=2)
+    (first,) = train_experts(context, plan)
+    monkeypatch.setattr("vlbench.matching.experts.trajectory", lambda *_, **__: pytest.fail("trained once more"))
+    (again,) = train_experts(context, plan, "frozen")
+    assert all(torch.equal(path, again[branch]) for branch, path in first.items())

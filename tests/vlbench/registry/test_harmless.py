@@ -151,7 +151,7 @@ def test_hostile_observers_scores_and_executors_change_no_number(
     assert sum(f"observer 'Broken' {of} SystemExit: 3" in told for told in lines.told) == 1
 
 
-@pytest.mark.parametrize(("executor", "text"), [("lazy", "left out 1 of 1 rows"), ("twice", "a second time")])
+@pytest.mark.parametrize(("executor", "text"), [("lazy", "left out 2 of 2 rows"), ("twice", "a second time")])
 def test_an_executor_that_leaves_rows_out_or_runs_one_twice_is_named(
     files: list[str], tmp_path: Path, executor: str, text: str
 ) -> None:

@@ -84,4 +84,9 @@ def test_dropout_is_where_the_paper_has_it():
 @pytest.mark.parametrize("wrong", [{"kind": "deep"}, {"start": "zeros"}])
 def test_a_head_that_does_not_exist_is_refused(wrong):
     with pytest.raises(ProtocolError, match=r"does not exist. Allowed:"):
-        HeadConfig(**wrong)
+        build_head(HeadConfig(**wrong), 4)
+
+
+def test_a_built_in_head_takes_no_options():
+    with pytest.raises(ProtocolError, match="head 'linear' has no options"):
+        HeadConfig(options={"layers": 2})

@@ -149,7 +149,7 @@ def test_toy_encoders_are_the_same_each_time_and_leave_the_global_generator_alon
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"head": {"kind": "mlp"}}, "head 'mlp' does not exist"),
+        ({"head": {"kind": "moe"}}, "head 'moe' does not exist"),
         ({"encoder": "no-such-encoder"}, "no encoder called 'no-such-encoder'"),
         ({"heads": {"kind": "linear"}}, "heads"),
         ({"train": "some"}, "train = 'some' is not allowed"),
@@ -166,7 +166,7 @@ def test_a_student_that_cannot_be_built_fails_its_check(change, told):
     assert told in result.message
 
 
-def test_the_students_that_ship_can_be_built():
+def test_the_students_and_heads_that_ship_keep_the_rules():
     registry = load_registry()
-    for name in registry.all("student"):
+    for name in [*registry.all("student"), *registry.all("head")]:
         assert {result.status for result in check_plugin(name, registry)} == {"passed"}

@@ -105,6 +105,8 @@ RECORDS: list[tuple[str, Change, str]] = [
     ("option given twice", lambda r: r["command"].extend(["-o", "offset=0", "-o", "offset=0"]), "given twice"),
     ("too many curves", lambda r: r.update(curves={str(n): [1.0] for n in range(100)}), "more than 64 curves"),
     ("start of another size", lambda r: r["start"]["cost"].update(pairs=7), "start.cost.pairs is 7"),
+    ("start without a size", lambda r: r["start"].update(cost={}), "start.cost.pairs is None"),
+    ("no encoders", lambda r: r.update(encoders={}), "encoders are those of no student"),
     ("reference", lambda r: r.update(reference="other"), "no scores of the student that methods saw"),
 ]
 

@@ -4,8 +4,8 @@ A row is measured in units, one for each distillation run (each fresh student, w
 every unit on the same test images. Both are random: another seed and another image would have given another score. So
 the variance of a row's score is that of a crossed two-way layout, and with three seeds its quantile is Student's t with
 degrees of freedom after Satterthwaite (Biometrics Bulletin 2, 1946; for readers x cases Hillis, Statistics in Medicine
-26, 2007), the seeds weighing there what their variance may be. docs/protocol.md has the formulas, and by simulation the
-coverage and how often the ranks are wrong.
+26, 2007), the seeds weighing there what their variance may be. docs/statistics.md has the formulas, and by
+simulation the coverage and how often the ranks are wrong.
 """
 
 from __future__ import annotations

@@ -1,0 +1,131 @@
+"""Which library decodes and resizes JPEGs fastest, and whether its pixels are Pillow's, in a pool of two processes.
+
+OMP_NUM_THREADS=1 python benchmarks/perf/decoders.py          # 2,000 pictures of 480 x 360
+OMP_NUM_THREADS=1 python benchmarks/perf/decoders.py 500
+
+Readers take turns, so that a busy machine is equally busy for all. ``torchvision`` and ``simplejpeg`` are measured
+where they are installed. Each gives RGB of 224 x 224; what they differ by is counted over the first pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIZE, WIDTH, HEIGHT = 224, 480, 360
+ROUNDS, COMPARED = 3, 50
+
+
+def make(folder: Path, count: int) -> list[Path]:
+    """Smooth random pictures, which a JPEG encoder treats as it treats photographs."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    paths = [folder / f"{number:05d}.jpg" for number in range(count)]
+    for path in paths:
+        if not path.exists():
+            small = Image.fromarray(random.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+            small.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(path, quality=90)
+    return paths
+
+
+def shipped(path: Path) -> Any:
+    """What the readers of vlbench do: Pillow, every form of picture, bicubic."""
+    from vlbench.data.pictures import open_picture
+
+    return np.asarray(_resized(open_picture(path.read_bytes(), str(path))))
+
+
+def pillow(path: Path) -> Any:
+    """Pillow alone."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return np.asarray(_resized(picture.convert("RGB")))
+
+
+def draft(path: Path) -> Any:
+    """Pillow with libjpeg's scaled decoding, down to no less than the size wanted."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        picture.draft("RGB", (SIZE, SIZE))
+        return np.asarray(_resized(picture.convert("RGB")))
+
+
+def torchvision(path: Path) -> Any:
+    """torchvision decodes and resizes tensors, bicubic with antialiasing."""
+    from torchvision.io import ImageReadMode, decode_jpeg, read_file
+    from torchvision.transforms.v2 import functional as F
+
+    pixels = decode_jpeg(read_file(str(path)), mode=ImageReadMode.RGB)
+    resized = F.resize(pixels, [SIZE, SIZE], interpolation=F.InterpolationMode.BICUBIC, antialias=True)
+    return resized.permute(1, 2, 0).numpy()
+
+
+def simplejpeg(path: Path) -> Any:
+    """libjpeg-turbo through simplejpeg; Pillow resizes."""
+    import simplejpeg as library
+    from PIL import Image
+
+    return np.asarray(_resized(Image.fromarray(library.decode_jpeg(path.read_bytes()))))
+
+
+def _resized(picture: Any) -> Any:
+    from PIL import Image
+
+    return picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+
+
+def readers() -> dict[str, Callable[[Path], Any]]:
+    """Those whose library is installed."""
+    found = {"vlbench": shipped, "Pillow": pillow, "Pillow, draft": draft}
+    for name, reader in (("torchvision", torchvision), ("simplejpeg", simplejpeg)):
+        if find_spec(name):
+            found[name] = reader
+    return found
+
+
+def work(name: str, path: Path) -> int:
+    """One picture; pixels stay in the process, as they do where they go into a memory map."""
+    return int(readers()[name](path)[0, 0, 0])
+
+
+def main() -> None:
+    """Decode with each, in turns."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=2_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    count = options.count
+    paths = make(Path(tempfile.gettempdir()) / f"vlbench-jpegs-{WIDTH}x{HEIGHT}", count)
+    seconds: dict[str, list[float]] = {name: [] for name in readers()}
+    with ProcessPoolExecutor(2) as pool:
+        for name in seconds:  # imports are no part of it
+            list(pool.map(work, [name] * 8, paths[:8]))
+        for _ in range(options.rounds):
+            for name, taken in seconds.items():
+                begin = time.perf_counter()
+                list(pool.map(work, [name] * count, paths, chunksize=50))
+                taken.append(time.perf_counter() - begin)
+    reference = [pillow(path).astype(int) for path in paths[:COMPARED]]
+    for name, reader in readers().items():
+        away = [np.abs(reader(path) - other) for path, other in zip(paths, reference, strict=False)]
+        taken = statistics.median(seconds[name])
+        ratio = taken / statistics.median(seconds["Pillow"])
+        differs = f"largest difference {max(map(np.max, away)):3d} of 255, mean {np.mean(away):.3f}"
+        print(f"{name:15} {taken:6.2f} s  {ratio:5.2f} x Pillow  {differs}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Clips of files as a dataset of three sides, decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import vlbench
+from vlbench.errors import DataError, OptionError
+from vlbench_media.annotations import FILES, MOCK, READERS, SOURCES, Clip, check_counts
+from vlbench_media.decode import read_frames, read_sound
+from vlbench_media.options import MediaOptions
+
+SUFFIXES = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".wav", ".flac", ".ogg", ".mp3", ".m4a"}
+SIDES = {"didemo": ("video", "audio", "text"), "audiocaps": ("audio", "text"), "clotho": ("audio", "text")}
+_FORM = 1
+"""Raised when decoding changes, so that what an older version decoded is not used."""
+
+
+def load(name: str, options: MediaOptions, store: Path) -> vlbench.PairDataset:
+    """Frames uint8 [clip, time, 3, height, width], sound (log-mel levels uint8 or a waveform) and captions.
+
+    Raises:
+        DataError: an annotation file has other counts, or a file is missing, broken or cut off.
+        OptionError: a side is asked for that the dataset does not have.
+    """
+    sides = options.sides or SIDES[name]
+    if not set(sides) <= set(SIDES[name]):
+        raise OptionError(f"sides = {list(sides)}: {name} has {', '.join(SIDES[name])}.")
+    root, notes, splits = Path(options.root), [], {}
+    mock = (root / MOCK).exists()
+    files = _files(root)
+    for split, clips in READERS[name](root, options).items():
+        if not mock:
+            check_counts(name, split, clips, joined=not getattr(options, "moments", False))
+        splits[split], note = _split(clips, files, sides, options, store)
+        notes += [f"{split}: {note}"] if note else []
+    fingerprint = vlbench.fingerprint(sides, splits)
+    return vlbench.PairDataset(name, tuple(sides), splits, fingerprint, mock=mock, notes=tuple(notes))
+
+
+didemo, audiocaps, clotho = (partial(load, name) for name in READERS)
+
+
+def needed(name: str, options: MediaOptions) -> list[vlbench.data.NeededFile]:
+    """The annotation files and the folder of media, for ``vlbench prepare``."""
+    root = Path(options.root)
+    wanted = [vlbench.data.NeededFile(root / file, (root / file).exists(), SOURCES[name]) for file in FILES[name]]
+    about = "the videos or sounds, in any folders below it, under the names that the annotations have"
+    return [*wanted, vlbench.data.NeededFile(root, bool(_files(root)), about)]
+
+
+didemo_files, audiocaps_files, clotho_files = (partial(needed, name) for name in READERS)
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """Stem of a media file's name, and its folder and stem -> where it is."""
+    found: dict[str, Path] = {}
+    for folder, _, names in sorted(os.walk(root)):
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.suffix.lower() in SUFFIXES:
+                found.setdefault(path.stem, path)
+                found.setdefault(f"{path.parent.name}/{path.stem}", path)
+    return found
+
+
+def _path(clip: Clip, files: dict[str, Path], root: Path) -> Path:
+    """Of a clip's file: as it is named, with another suffix, without the start that AudioCaps adds, or with a Y."""
+    name = str(Path(clip.name).with_suffix("")) if Path(clip.name).suffix.lower() in SUFFIXES else clip.name
+    bare = name.rpartition("_")[0]
+    for stem in (name, bare, f"Y{bare}", Path(name).name):
+        if stem in files:
+            return files[stem]
+    return root / clip.name
+
+
+Made = tuple[dict[str, NDArray[Any]], dict[int, str]]
+
+
+def _split(
+    clips: list[Clip], files: dict[str, Path], sides: Iterable[str], options: MediaOptions, store: Path
+) -> tuple[vlbench.Split, str]:
+    """A split, and how many clips were left out."""
+    paths = [_path(clip, files, Path(options.root)) for clip in clips]
+    read = [side for side in sides if side != "text"]
+    about = {key: value for key, value in asdict(options).items() if key not in ("root", "sides")}
+    stamps = [(clip.name, clip.span, _stamp(path)) for clip, path in zip(clips, paths, strict=True)]
+    key = hashlib.sha256(json.dumps([_FORM, read, about, stamps]).encode()).hexdigest()[:20]
+    path = store / f"media-{key}.npz"
+    arrays, bad = vlbench.data.made_once(path, partial(_write, clips, paths, read, options), _read)
+    if bad and not options.skip_bad:
+        raise DataError(next(iter(bad.values())) + (f" {len(bad) - 1} more like it." if len(bad) > 1 else ""))
+    good = [clip for at, clip in enumerate(clips) if at not in bad]
+    if not good:
+        raise DataError(f"no clip of {len(clips)} can be read; the first: {next(iter(bad.values()))}")
+    items: dict[str, Any] = {side: torch.from_numpy(values) for side, values in arrays.items()}
+    items["text"] = [text for clip in good for text in clip.captions]
+    owner = torch.tensor([at for at, clip in enumerate(good) for _ in clip.captions])
+    columns = {side: torch.arange(len(owner)) if side == "text" else owner for side in sides}
+    pairs = torch.stack([columns[side] for side in sides], dim=1)
+    pairs = pairs if "text" in columns else torch.arange(len(good))[:, None].expand(-1, pairs.shape[1]).clone()
+    names: dict[str, Sequence[str]] = {side: [clip.name for clip in good] for side in read}
+    note = f"{len(bad):,} of {len(clips):,} clips are left out: {next(iter(bad.values()))}" if bad else ""
+    return vlbench.Split({side: items[side] for side in sides}, pairs, names), note
+
+
+def _stamp(path: Path) -> list[int]:
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []
+
+
+def _write(clips: list[Clip], paths: list[Path], sides: list[str], options: MediaOptions, file: IO[bytes]) -> None:
+    arrays: dict[str, list[NDArray[Any]]] = {side: [] for side in sides}
+    bad: dict[int, str] = {}
+    for at, (clip, path) in enumerate(zip(clips, paths, strict=True)):
+        try:
+            made = {side: _decode(side, path, clip, options) for side in sides}
+        except DataError as error:
+            bad[at] = str(error)
+            continue
+        for side, values in made.items():
+            arrays[side].append(values)
+    stacked: dict[str, Any] = {side: np.stack(values) for side, values in arrays.items() if values}
+    text = np.frombuffer(json.dumps(bad).encode(), dtype=np.uint8)
+    np.savez(file, bad=text, **stacked)
+
+
+def _decode(side: str, path: Path, clip: Clip, options: MediaOptions) -> NDArray[Any]:
+    if side == "video":
+        return read_frames(path, options.frames, options.size, clip.span)
+    start, end = clip.span or (0.0, options.seconds)
+    sound = read_sound(path, options.seconds, start)
+    sound[round((end - start) * 16_000) :] = 0
+    if options.sound == "waveform":
+        return sound
+    levels: NDArray[np.uint8] = vlbench.data.log_mel(torch.from_numpy(sound)[None])[0].numpy()
+    return levels
+
+
+def _read(path: Path) -> Made:
+    with np.load(path, allow_pickle=False) as stored:
+        bad = {int(at): text for at, text in json.loads(stored["bad"].tobytes().decode()).items()}
+        return {side: stored[side] for side in stored.files if side != "bad"}, bad
