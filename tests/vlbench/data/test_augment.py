@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
+import vlbench.data.augment as augment_module
 from vlbench.data.augment import (
     AUTOCONTRAST,
     BRIGHTNESS,
@@ -82,3 +83,28 @@ def test_draws_come_from_the_generator_alone_and_values_stay_in_range():
     assert float(first.min()) >= 0
     assert float(first.max()) <= 1
     assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 20, 20), (3, 1, 9, 14)])
+def test_a_crop_is_that_of_grid_sample_however_many_are_cropped_at_a_time(shape, monkeypatch):
+    pixels = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+    def point_by_point(scale, shift):
+        zero = torch.zeros(len(pixels))
+        maps = torch.stack([torch.stack([scale[1], zero, shift[1]], 1), torch.stack([zero, scale[0], shift[0]], 1)], 1)
+        grid = torch.nn.functional.affine_grid(maps, list(shape), align_corners=False)
+        words = {"mode": "bicubic", "padding_mode": "reflection", "align_corners": False}
+        return torch.nn.functional.grid_sample(pixels, grid, **words)
+
+    calls = []
+    monkeypatch.setattr(augment_module, "TOGETHER", 2 * pixels[0].numel())
+    rescaled = augment_module._rescaled
+    monkeypatch.setattr(
+        augment_module, "_rescaled", lambda *given: calls.append([g.clone() for g in given[1:]]) or rescaled(*given)
+    )
+    cropped = augment_module.crop_and_flip(pixels, torch.Generator().manual_seed(1))
+    (down_scale, down), (across_scale, across) = (
+        [torch.cat(of_part) for of_part in zip(*calls[start::2], strict=True)] for start in (0, 1)
+    )
+    oracle = point_by_point((down_scale, across_scale), (down, across)).clamp(0, 1)
+    torch.testing.assert_close(cropped, oracle, rtol=0, atol=1e-4)

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vlbench.matching.gradient import Segment, inner_path, match, matching_loss, tesla
 from vlbench.matching.gradient import unrolled as by_graph
@@ -166,6 +167,28 @@ def test_graphs_that_are_kept_give_the_numbers_of_graphs_made_again(toy_run, gen
     for side in student.sides:
         assert torch.equal(kept.tower_inputs[side], again.tower_inputs[side])
         assert torch.equal(kept.rates[side], again.rates[side])
+
+
+class _Waits(TorchDispatchMode):
+    """Counts where a GPU would have to finish before the program goes on."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("train", ["frozen", "all"])
+def test_no_inner_step_waits_for_a_number(toy_run, generator, train):
+    student, tower_inputs = double_student(toy_run, train)
+    segment, rates, batches = problem(student, generator)
+    counts = []
+    for steps in (1, STEPS):
+        with _Waits() as waits:
+            match(of(student), tower_inputs, segment, rates=rates, batches=batches[:steps], sides=student.sides)
+        counts.append(waits.count)
+    assert counts[0] == counts[1] == len(segment.start)  # the two ratios that are reported, at the end
 
 
 def test_teslas_gradient_equals_its_closed_form_with_the_other_steps_constant(toy_run, generator):
