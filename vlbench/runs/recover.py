@@ -17,6 +17,7 @@ from vlbench.files import set_aside
 from vlbench.records.ranks import FILE_NAME as RANKS
 from vlbench.records.record import FILE_NAME as RECORD
 from vlbench.records.record import FoundRecord, Record, read_record
+from vlbench.runs.heartbeat import FILE_NAME as PROGRESS
 
 ARTIFACT = ("artifact.json", "artifact.safetensors")
 PICTURES = ("preview.npy", "preview.json")
@@ -61,10 +62,12 @@ def find_run(folder: Path, report: Callable[[str], None]) -> Found:
         drop_sums(folder)
     if record is None or any(name in UNMENDED for name in bad):
         return Found()
-    if not bad and record.status == "finished" and read_sums(folder) is None:
+    if not bad and record.status == "finished":
         with contextlib.suppress(OSError):  # a folder that is read only stays as it is
-            remove_traces(folder)
-            write_sums(folder, FILES)
+            (folder / PROGRESS).unlink(missing_ok=True)  # of a process that died when all was done
+            if read_sums(folder) is None:
+                remove_traces(folder)
+                write_sums(folder, FILES)
     return Found(record, bad)
 
 

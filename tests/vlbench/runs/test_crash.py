@@ -65,6 +65,7 @@ def cache_contents(cache: Path) -> dict[str, bytes]:
     return {str(path.relative_to(cache)): path.read_bytes() for path in cache.rglob("data.safetensors")}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the heartbeat is killed as well
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), Killed()], ids=["full", "killed"])
 @pytest.mark.parametrize("kind", ["warm cache", "cold cache"])
 def test_a_run_that_dies_at_its_nth_write_comes_out_the_same(
