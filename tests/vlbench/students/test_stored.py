@@ -87,11 +87,11 @@ def test_room_on_a_file_takes_what_is_written_and_leaves_no_file(tmp_path, monke
 def test_features_that_do_not_fit_the_disk_are_refused_before_any_is_computed(tmp_path, monkeypatch):
     one = builder(tmp_path)
     encoded = StudentBuilder(one.dataset, lambda config: Computed(), one.cache)
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=86_399))
-    # three splits of 300 items on two sides, 12 numbers of four bytes each
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=28_799))
+    # 300 train items on two sides, 12 numbers of four bytes each
     with pytest.raises(DataError, match=r"features of student 'own' take about 0.0 GB, .* 0.0 GB left"):
         encoded.student("own", config("global"))
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=86_400))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=28_800))
     student = encoded.student("own", config("global"))
     for split in ("train", "val", "test"):
         encoded.tower_inputs(student, split)
