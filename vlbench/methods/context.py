@@ -209,7 +209,8 @@ class Context:
         features = torch.empty(0)
         for at in torch.arange(len(offered)).split(CHUNK):
             tower_inputs = data.tower_inputs(at)
-            part = torch.cat([student.embed(side, tower_inputs[side], parameters) for side in student.sides], 1).cpu()
+            sides = [student.embed(side, tower_inputs[side], parameters) for side in student.sides]
+            part = torch.cat(sides, 1).float().cpu()
             if bad := which_not_finite(part):
                 raise DivergedError(f"after the warm-up, features are not finite for {bad} of {len(part)} pairs.")
             if not len(features):

@@ -21,9 +21,9 @@ def room(count: int, width: int, folder: Path) -> Tensor:
         folder: on the disk that has room; the file goes when the tensor does.
     """
     if 4 * count * width <= IN_MEMORY_BYTES:
-        return torch.empty(count, width)
+        return torch.empty(count, width, dtype=torch.float32)
     check_space(folder, 4 * count * width, "features of all pairs")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix="features-") as file:
         file.truncate(4 * count * width)
-        return torch.from_file(file.name, shared=True, size=count * width).view(count, width)
+        return torch.from_file(file.name, shared=True, size=count * width, dtype=torch.float32).view(count, width)

@@ -143,4 +143,4 @@ def test_a_mock_overwrites_nothing_and_is_no_larger_than_it_may_be(tmp_path: Pat
         assert "16 to 5,000" in invoke("data", "mock", "flickr8k", "--images", images, "--out", "new").output
     assert not Path("new").exists()
     other = invoke("data", "mock", "scenes")
-    assert "has no mock. Those that have one: coco, flickr30k, flickr8k." in other.output
+    assert "has no mock. Those that have one: audiocaps, clotho, coco, didemo, flickr30k, flickr8k." in other.output

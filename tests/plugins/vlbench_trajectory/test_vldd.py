@@ -1,6 +1,7 @@
 """``vldd`` end to end on toys."""
 
 import dataclasses
+import io
 
 import pytest
 import torch
