@@ -80,8 +80,11 @@ def _guess(path: str, captions: str) -> Guess | None:
 
 def _refuse_table_within(archive: Path) -> None:
     """Raise where captions stand in a table inside a zip file: it is read beside it."""
-    with zipfile.ZipFile(archive) as opened:
-        names = [name for name in opened.namelist() if not Path(name).name.startswith("._")]
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [name for name in opened.namelist() if not Path(name).name.startswith("._")]
+    except Exception:  # zipfile raises many kinds; the reader names what is damaged
+        return
     stems = {Path(name).stem for name in names if is_image_name(name)}
     tables = [name for name in names if Path(name).suffix.lower() in SUFFIXES and Path(name).stem not in stems]
     if tables and stems and not any(Path(name).name in METADATA for name in tables):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from vlbench.board.gather import gather
+from vlbench.files import NEW
 
 from .rolled import Listener, contents, run, write_plugin
 
@@ -62,7 +63,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def cache_contents(cache: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(cache)): path.read_bytes() for path in cache.rglob("data.safetensors")}
+    """Entries; what a killed process left half-written goes when it is dead, and here it lives on."""
+    found = [path for path in cache.rglob("data.safetensors") if not path.parent.name.startswith(NEW)]
+    return {str(path.relative_to(cache)): path.read_bytes() for path in found}
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the heartbeat is killed as well

@@ -129,7 +129,7 @@ def test_with_all_hashes_made_anew_only_what_is_called_claimed_can_be_changed(
     environment = shared.environment()
     monkeypatch.setattr(shared, "environment", lambda: environment)
     # Loading the data anew for each of the some hundred records that get as far would take most of the time.
-    monkeypatch.setattr(vlbench.verification.verify, "_workbench", lambda *_: shared)
+    monkeypatch.setattr(vlbench.verification.verify, "_session", lambda *_: shared)
     run = Path(shutil.copytree(claims.distilled, tmp_path / claims.distilled.name))
     record = json.loads((run / "record.json").read_text())
     free, registry = set(), claims.verifier()
