@@ -18,7 +18,7 @@ from .rolled import Listener, contents, run, write_plugin
 WRITES = ("replace", "rename", "fsync", "mkdir", "unlink")
 """Functions of ``os`` by which anything becomes durable, appears, or goes."""
 EVERY = bool(os.environ.get("VLBENCH_EVERY_WRITE"))
-"""Every write, which takes minutes, and not each fourth or ninth."""
+"""Every write, which takes minutes, and not each sixth or thirteenth."""
 
 
 class Killed(BaseException):
@@ -81,7 +81,7 @@ def test_a_run_that_dies_at_its_nth_write_comes_out_the_same(
     reference, cached = contents(next((tmp_path / "reference").glob("rolled-*"))), cache_contents(own_cache)
     writes = counter.count + (60 if kind == "cold cache" else 0)
     assert counter.count > 20
-    step = 1 if EVERY else 4 if kind == "warm cache" else 9
+    step = 1 if EVERY else 6 if kind == "warm cache" else 13
     for number in range(1, writes + 1, step):
         out = tmp_path / f"out-{number}"
         if kind == "cold cache":

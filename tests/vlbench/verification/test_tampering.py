@@ -142,7 +142,7 @@ def test_with_all_hashes_made_anew_only_what_is_called_claimed_can_be_changed(
 
 FREE = {
     "created", "curves", "environment", "plugins", "method_code", "plugin_scores", "deterministic", "settings",
-    "warnings", "resumed", "encoders", "cost.step_s",
+    "warnings", "resumed", "cost.step_s",
     "cost.condense_s", "cost.train_s", "cost.score_s", "cost.peak_rss_bytes", "start.cost",
 }  # fmt: skip
 
