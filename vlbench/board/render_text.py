@@ -85,7 +85,8 @@ def _group(group: Group, recalls: Sequence[str]) -> RichTable:
     table.add_column("method", overflow="fold", min_width=min(max(map(len, words), default=6), WIDEST_LABEL))
     columns = _columns(group, recalls)
     for column in columns:
-        table.add_column(column.title, justify="left" if column.left else "right", no_wrap=True)
+        widest = max(len(column.title), *(len(column.text(row)) for row in group.rows))  # "66 s" is never cut
+        table.add_column(column.title, justify="left" if column.left else "right", no_wrap=True, min_width=widest)
     for rows in (group.ranked, group.baselines):
         for row in rows:
             rank = [Text(wording.rank_text(row), style=_style(row))] if ranks else []
