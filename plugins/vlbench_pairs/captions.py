@@ -9,12 +9,12 @@ from pathlib import Path
 
 from vlbench.errors import DataError
 from vlbench_pairs.files import lines, nfc, read_text
-from vlbench_pairs.rows import Row, Skipped, each, split_of
+from vlbench_pairs.rows import AnnotationRow, Skipped, each, split_of
 
 TOKEN_LINE = re.compile(r"(?P<image>[^\t]+)#(?P<number>\d+)\t(?P<caption>.*)", re.DOTALL)
 
 
-def read_token(text: str, where: str, split: str, skipped: Skipped) -> Iterator[Row]:
+def read_token(text: str, where: str, split: str, skipped: Skipped) -> Iterator[AnnotationRow]:
     """``Flickr8k.token.txt`` and ``results_20130124.token``: ``name.jpg#0<TAB>caption``, one row per caption.
 
     Raises:
@@ -22,7 +22,7 @@ def read_token(text: str, where: str, split: str, skipped: Skipped) -> Iterator[
     """
     seen: set[tuple[str, str]] = set()
 
-    def parse(line: str, place: str) -> Row | None:
+    def parse(line: str, place: str) -> AnnotationRow | None:
         if not line.strip():
             return None
         match = TOKEN_LINE.fullmatch(line)
@@ -32,13 +32,15 @@ def read_token(text: str, where: str, split: str, skipped: Skipped) -> Iterator[
         if (image, count) in seen:
             raise DataError(f"{place}: {image}#{count} comes a second time. Remove one of the lines.")
         seen.add((image, count))
-        return Row(image=image, captions=(match["caption"],), split=split, where=place, partial=True)
+        return AnnotationRow(image=image, captions=(match["caption"],), split=split, where=place, partial=True)
 
     numbered = ((f"{where}, line {number}", line) for number, line in enumerate(lines(text), start=1))
     yield from each(numbered, parse, skipped)
 
 
-def apply_lists(rows: Iterable[Row], lists: Sequence[tuple[Path, str]], skipped: Skipped) -> Iterator[Row]:
+def apply_lists(
+    rows: Iterable[AnnotationRow], lists: Sequence[tuple[Path, str]], skipped: Skipped
+) -> Iterator[AnnotationRow]:
     """Rows whose image is on a list, with that list's split; images on no list are left out.
 
     A list has one image name per line, with or without suffix.

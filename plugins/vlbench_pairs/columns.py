@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from vlbench.errors import DataError
-from vlbench_pairs.rows import Row
+from vlbench_pairs.rows import AnnotationRow
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif", ".jfif", ".ppm", ".pgm",
@@ -184,7 +184,7 @@ def listed_in_text(value: str) -> Any:
     return value
 
 
-def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) -> Row:
+def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) -> AnnotationRow:
     """A row of a table whose image column names a file.
 
     Raises:
@@ -204,7 +204,7 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
     return named_row(name.strip(), record, columns, split=split, where=where)
 
 
-def named_row(name: str, record: Mapping[str, Any], columns: Columns, *, split: str, where: str) -> Row:
+def named_row(name: str, record: Mapping[str, Any], columns: Columns, *, split: str, where: str) -> AnnotationRow:
     """A row of an image whose name is known. The record's own ``split`` goes before that of the file.
 
     Raises:
@@ -215,4 +215,4 @@ def named_row(name: str, record: Mapping[str, Any], columns: Columns, *, split: 
     own = record.get("split")
     single = len(values) == 1 and not isinstance(values[0], list | tuple)
     captions = tuple(text for some in texts for text in some)
-    return Row(name, captions, own if isinstance(own, str) and own else split, where, partial=single)
+    return AnnotationRow(name, captions, own if isinstance(own, str) and own else split, where, partial=single)

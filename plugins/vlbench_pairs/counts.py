@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vlbench.errors import DataError, OptionError
-from vlbench_pairs.rows import SPLITS, Record
+from vlbench_pairs.rows import SPLITS, Fields
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ KARPATHY = {
 }
 
 
-def check_counts(records: dict[str, list[Record]], name: str) -> None:
+def check_counts(records: dict[str, list[Fields]], name: str) -> None:
     """Stop unless there are as many images and captions as there should be.
 
     Args:
@@ -54,7 +54,7 @@ def check_counts(records: dict[str, list[Record]], name: str) -> None:
         _compare(name, f"{split} captions", sum(len(record.captions) for record in found), expected.captions[index])
 
 
-def keep_captions(records: dict[str, list[Record]], count: int) -> None:
+def keep_captions(records: dict[str, list[Fields]], count: int) -> None:
     """Keep the first ``count`` captions of each image, in place; all of them for 0.
 
     Raises:

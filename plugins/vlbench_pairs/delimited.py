@@ -12,7 +12,7 @@ from itertools import islice
 from vlbench.errors import DataError
 from vlbench_pairs.columns import Columns, is_image_name, listed_in_text, row_of, usual_image_name
 from vlbench_pairs.files import lines
-from vlbench_pairs.rows import Row, Skipped, each
+from vlbench_pairs.rows import AnnotationRow, Skipped, each
 
 SEPARATORS = {",": "commas", "\t": "tabs", "|": "pipes", ";": "semicolons"}
 SAMPLE = 50
@@ -58,7 +58,7 @@ def _names_files(rows: Sequence[Sequence[str]]) -> bool:
 
 def read_delimited(
     text: str, where: str, split: str, *, columns: Columns, skipped: Skipped, notes: list[str]
-) -> Iterator[Row]:
+) -> Iterator[AnnotationRow]:
     """One row for each line of a table; a column ``split`` goes before the file's split.
 
     Raises:
@@ -69,7 +69,7 @@ def read_delimited(
     sample = [dict(zip(table.header, fields, strict=False)) for _, fields in islice(table.rows(), SAMPLE)]
     found = columns.found(table.header, where, sample)
 
-    def parse(fields: list[str], place: str) -> Row:
+    def parse(fields: list[str], place: str) -> AnnotationRow:
         whole = table.whole(fields, place, found, notes)
         record = {name: listed_in_text(value.strip()) for name, value in zip(table.header, whole, strict=True)}
         return row_of(record, found, split, place)

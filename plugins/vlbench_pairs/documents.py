@@ -9,7 +9,7 @@ from typing import Any
 from vlbench.errors import DataError
 from vlbench_pairs.columns import Columns, is_image_name, row_of, texts_of
 from vlbench_pairs.files import lines, parsed_json, text_field
-from vlbench_pairs.rows import Row, Skipped, each
+from vlbench_pairs.rows import AnnotationRow, Skipped, each
 
 MOCK = "mock"
 """Key of a file that ``vlbench data mock`` made."""
@@ -26,7 +26,7 @@ def kind_of(content: Any) -> str:
 
 def read_document(
     kind: str, content: Any, where: str, split: str, *, columns: Columns, skipped: Skipped
-) -> Iterator[Row]:
+) -> Iterator[AnnotationRow]:
     """Rows of a JSON file, of one of the kinds of :func:`kind_of`.
 
     Raises:
@@ -44,7 +44,7 @@ def read_document(
     return _retrieval(content, where, split, columns=columns, skipped=skipped)
 
 
-def _karpathy(record: Any, where: str) -> Row:
+def _karpathy(record: Any, where: str) -> AnnotationRow:
     """One row per image. COCO's ``filepath`` is the folder of the image, ``restval`` is a part of train."""
     _object(record, where)
     folder = text_field(record, "filepath", where, default="")
@@ -57,10 +57,10 @@ def _karpathy(record: Any, where: str) -> Row:
         for number, sentence in enumerate(sentences)
     ]
     image = f"{folder}/{name}" if folder else name
-    return Row(image=image, captions=tuple(captions), split=text_field(record, "split", where), where=where)
+    return AnnotationRow(image=image, captions=tuple(captions), split=text_field(record, "split", where), where=where)
 
 
-def _coco(content: dict[str, Any], where: str, split: str, skipped: Skipped) -> Iterator[Row]:
+def _coco(content: dict[str, Any], where: str, split: str, skipped: Skipped) -> Iterator[AnnotationRow]:
     """COCO's own ``captions_train2014.json``: one row per caption, in the order of the images."""
     of_image: dict[Any, list[str]] = {}
     for index, record in enumerate(content["annotations"]):
@@ -70,17 +70,17 @@ def _coco(content: dict[str, Any], where: str, split: str, skipped: Skipped) -> 
             raise DataError(f"{place}: no 'caption'. Give COCO's captions_*.json, not its instances or keypoints.")
         of_image.setdefault(record.get("image_id"), []).append(text_field(record, "caption", place, default=""))
 
-    def parse(record: Any, place: str) -> Row:
+    def parse(record: Any, place: str) -> AnnotationRow:
         _object(record, place)
         captions = of_image.pop(record.get("id"), [])
-        return Row(text_field(record, "file_name", place), tuple(captions), split, place)
+        return AnnotationRow(text_field(record, "file_name", place), tuple(captions), split, place)
 
     yield from each(((f"{where}, images[{i}]", record) for i, record in enumerate(content["images"])), parse, skipped)
     for image in of_image:
         skipped.add(f"{image}", f"{where}: captions of image id {image!r}, which is not among 'images'. Add it.")
 
 
-def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skipped: Skipped) -> Iterator[Row]:
+def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skipped: Skipped) -> Iterator[AnnotationRow]:
     """``[{"image": ..., "caption": [...]}, ...]`` under any field names, or ``{"name.jpg": [...], ...}``.
 
     ``caption`` is a list, or one text: then the records of an image are put together (train files have that form).
@@ -88,7 +88,7 @@ def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skippe
     if isinstance(content, dict) and content and all(is_image_name(name) for name in content):
         return each(
             ((f"{where}, {name!r}", (name, value)) for name, value in content.items()),
-            lambda entry, place: Row(entry[0], texts_of(entry[1], entry[0], place), split, place),
+            lambda entry, place: AnnotationRow(entry[0], texts_of(entry[1], entry[0], place), split, place),
             skipped,
         )
     lists = [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
@@ -99,7 +99,7 @@ def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skippe
     return _objects(entries, where, split, columns=columns, skipped=skipped)
 
 
-def read_lines(text: str, where: str, split: str, *, columns: Columns, skipped: Skipped) -> Iterator[Row]:
+def read_lines(text: str, where: str, split: str, *, columns: Columns, skipped: Skipped) -> Iterator[AnnotationRow]:
     """JSON lines: an object a line.
 
     Raises:
@@ -118,14 +118,14 @@ def read_lines(text: str, where: str, split: str, *, columns: Columns, skipped: 
 
 def _objects(
     entries: list[tuple[str, Any]], where: str, split: str, *, columns: Columns, skipped: Skipped
-) -> Iterator[Row]:
+) -> Iterator[AnnotationRow]:
     first = [record for _, record in islice(entries, SAMPLE) if isinstance(record, dict)]
     present = list(dict.fromkeys(name for record in first for name in record))
     if entries and not first:
         _object(entries[0][1], entries[0][0])
     found = columns.found(present, where, first) if entries else columns
 
-    def parse(record: Any, place: str) -> Row:
+    def parse(record: Any, place: str) -> AnnotationRow:
         _object(record, place)
         return row_of(record, found, split, place)
 

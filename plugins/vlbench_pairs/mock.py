@@ -35,7 +35,7 @@ PHRASES = (
 
 
 @dataclass(frozen=True)
-class Layout:
+class MockLayout:
     """How a published set lies on disk.
 
     Attributes:
@@ -55,12 +55,12 @@ class Layout:
         return {split: 0.75 / len(trained) if split in trained else 0.125 for split in self.splits}
 
 
-FLICKR8K = Layout("flickr8k", dict.fromkeys(("train", "val", "test"), "Flicker8k_Dataset"))
-FLICKR30K = Layout("flickr30k", dict.fromkeys(("train", "val", "test"), "flickr30k-images"))
-COCO = Layout("coco", {"train": "train2014", "restval": "val2014", "val": "val2014", "test": "val2014"}, sixth=True)
+FLICKR8K = MockLayout("flickr8k", dict.fromkeys(("train", "val", "test"), "Flicker8k_Dataset"))
+FLICKR30K = MockLayout("flickr30k", dict.fromkeys(("train", "val", "test"), "flickr30k-images"))
+COCO = MockLayout("coco", {"train": "train2014", "restval": "val2014", "val": "val2014", "test": "val2014"}, sixth=True)
 
 
-def make(layout: Layout, images: int, out: Path) -> None:
+def make(layout: MockLayout, images: int, out: Path) -> None:
     """Write a mock into a new folder, whole or not at all.
 
     Args:
@@ -92,7 +92,7 @@ make_flickr30k = partial(make, FLICKR30K)
 make_coco = partial(make, COCO)
 
 
-def _write(layout: Layout, images: int, folder: Path) -> None:
+def _write(layout: MockLayout, images: int, folder: Path) -> None:
     random = Random(0)
     splits = _splits(layout, images)
     records = [_record(layout, number, split, folder, random) for number, split in enumerate(splits)]
@@ -101,13 +101,13 @@ def _write(layout: Layout, images: int, folder: Path) -> None:
     (folder / f"dataset_{layout.name}.json").write_text(json.dumps(content), encoding="utf-8")
 
 
-def _splits(layout: Layout, images: int) -> list[str]:
+def _splits(layout: MockLayout, images: int) -> list[str]:
     counts = {split: max(1, int(share * images)) for split, share in layout.shares.items()}
     counts["train"] += images - sum(counts.values())
     return [split for split, count in counts.items() for _ in range(count)]
 
 
-def _record(layout: Layout, number: int, split: str, folder: Path, random: Random) -> dict[str, Any]:
+def _record(layout: MockLayout, number: int, split: str, folder: Path, random: Random) -> dict[str, Any]:
     within = layout.splits[split]
     name = f"COCO_{within}_{number:012d}.jpg" if layout is COCO else f"{1_000_000 + number}.jpg"
     colour, ground = random.sample(sorted(COLOURS), 2)

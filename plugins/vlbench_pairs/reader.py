@@ -22,11 +22,21 @@ from vlbench_pairs.documents import MOCK, read_document, read_lines
 from vlbench_pairs.files import anchored, existing_paths, listed, read_json, read_text
 from vlbench_pairs.forms import detect_format, files_in
 from vlbench_pairs.options import PairsOptions
-from vlbench_pairs.rows import SPLITS, Record, Records, Row, Skipped, assemble, cleaner, split_of_path, split_paths
+from vlbench_pairs.rows import (
+    SPLITS,
+    AnnotationRow,
+    Fields,
+    Records,
+    Skipped,
+    assemble,
+    cleaner,
+    split_of_path,
+    split_paths,
+)
 from vlbench_pairs.samples import SampleReader
-from vlbench_pairs.sources import Found, ImageIndex, Member, image_members
+from vlbench_pairs.sources import FoundFiles, ImageIndex, Member, image_members
 from vlbench_pairs.splits import draw_splits
-from vlbench_pairs.tables import ParquetSource, Table, read_huggingface, read_table
+from vlbench_pairs.tables import AskedTable, ParquetSource, read_huggingface, read_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,7 +119,7 @@ def read_records(reading: Reading) -> tuple[Records, dict[str, EncodedImage]]:
     return {split: records[split] for split in SPLITS}, files
 
 
-def read_rows(reading: Reading) -> Iterable[Row]:
+def read_rows(reading: Reading) -> Iterable[AnnotationRow]:
     """Rows of all annotation files.
 
     Raises:
@@ -118,7 +128,7 @@ def read_rows(reading: Reading) -> Iterable[Row]:
     options = reading.options
     if not listed(options.annotations):
         raise DataError("annotations: no file given. Set the option 'annotations'.")
-    rows: list[Row] = []
+    rows: list[AnnotationRow] = []
     order = 0
     for kind, group in groupby(_files(options), key=lambda file: file[0]):
         reading.kinds.append(kind)
@@ -146,43 +156,47 @@ def _files(options: PairsOptions) -> Iterator[tuple[str, Path, str]]:
             yield kind, file, split or (split_of_path(file, folders=2) if file != path else "")
 
 
-def _samples(reading: Reading, files: list[tuple[Path, str]], order: int) -> Found:
+def _samples(reading: Reading, files: list[tuple[Path, str]], order: int) -> FoundFiles:
     text_lines = reading.options.text_lines
     reader = SampleReader(reading.columns, reading.skipped, reading.stack, reading.notes, text_lines=text_lines)
     return reader.read(files, order)
 
 
-def _parquet(reading: Reading, files: list[tuple[Path, str]], order: int) -> Found:
-    result = Found()
+def _parquet(reading: Reading, files: list[tuple[Path, str]], order: int) -> FoundFiles:
+    result = FoundFiles()
     for number, (path, split) in enumerate(files, start=order):
         status = path.stat()
         stamp = f"{status.st_size}/{status.st_mtime_ns}"
-        table = Table(ParquetSource(path, str(path)), str(path), split, number, stamp)
+        table = AskedTable(ParquetSource(path, str(path)), str(path), split, number, stamp)
         found = read_table(table, columns=reading.columns, skipped=reading.skipped)
         result.add(found, path.stem)
     return result
 
 
-def _huggingface(reading: Reading, files: list[tuple[Path, str]], _order: int) -> Found:
-    result = Found()
+def _huggingface(reading: Reading, files: list[tuple[Path, str]], _order: int) -> FoundFiles:
+    result = FoundFiles()
     for path, _ in files:
         result.add(read_huggingface(str(path), columns=reading.columns, skipped=reading.skipped), str(path))
     return result
 
 
-def _json(reading: Reading, path: Path, split: str, *, kind: str) -> Iterator[Row]:
+def _json(reading: Reading, path: Path, split: str, *, kind: str) -> Iterator[AnnotationRow]:
     content = read_json(path)
     reading.mock |= kind == "karpathy" and isinstance(content, dict) and MOCK in content
     where = str(path)
     return read_document(kind, content, where, split, columns=reading.columns, skipped=reading.skipped)
 
 
-def _each(read: Callable[[Reading, Path, str], Iterable[Row]]) -> Callable[[Reading, list[Any], int], Found]:
+def _each(
+    read: Callable[[Reading, Path, str], Iterable[AnnotationRow]],
+) -> Callable[[Reading, list[Any], int], FoundFiles]:
     """A reader of files that only name their images, for several of them."""
-    return lambda reading, files, _order: Found([row for path, split in files for row in read(reading, path, split)])
+    return lambda reading, files, _order: FoundFiles(
+        [row for path, split in files for row in read(reading, path, split)]
+    )
 
 
-_READERS: dict[str, Callable[[Reading, list[tuple[Path, str]], int], Found]] = {
+_READERS: dict[str, Callable[[Reading, list[tuple[Path, str]], int], FoundFiles]] = {
     "karpathy": _each(lambda reading, path, split: _json(reading, path, split, kind="karpathy")),
     "coco": _each(lambda reading, path, split: _json(reading, path, split, kind="coco")),
     "retrieval": _each(lambda reading, path, split: _json(reading, path, split, kind="retrieval")),
@@ -223,9 +237,9 @@ def _find_files(records: Records, reading: Reading) -> dict[str, EncodedImage]:
     return files
 
 
-def _check_owners(places: Iterable[tuple[Record, EncodedImage]]) -> None:
+def _check_owners(places: Iterable[tuple[Fields, EncodedImage]]) -> None:
     """Refuse two names of one file: it could be in train and in test."""
-    owners: dict[str, Record] = {}
+    owners: dict[str, Fields] = {}
     for record, file in places:
         owner = owners.setdefault(file.where, record)
         if owner is not record:
@@ -247,7 +261,7 @@ def _index(reading: Reading) -> ImageIndex:
     return ImageIndex(image_members(images, reading.stack, reading.skipped), described)
 
 
-def _split(records: list[Record], files: dict[str, EncodedImage], reading: Reading, store: Path) -> Split:
+def _split(records: list[Fields], files: dict[str, EncodedImage], reading: Reading, store: Path) -> Split:
     asked = [files[record.image] for record in records]
     read = read_images(asked, reading.options.size, store, skip_bad=reading.skipped.allowed)
     for index, why in read.bad.items():
@@ -255,7 +269,7 @@ def _split(records: list[Record], files: dict[str, EncodedImage], reading: Readi
     return _as_split([record for index, record in enumerate(records) if index not in read.bad], read.pixels)
 
 
-def _as_split(records: list[Record], images: Tensor) -> Split:
+def _as_split(records: list[Fields], images: Tensor) -> Split:
     import torch
 
     pairs = [(image, text) for image, record in enumerate(records) for text in record.captions]

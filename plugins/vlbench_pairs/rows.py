@@ -27,7 +27,7 @@ _SPLIT_OF_WORD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AnnotationRow:
     """One entry of an annotation file.
 
     Attributes:
@@ -46,7 +46,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Record:
+class Fields:
     """One image with all its captions."""
 
     image: str
@@ -77,7 +77,9 @@ class Skipped:
 T = TypeVar("T")
 
 
-def each(entries: Iterable[tuple[str, T]], parse: Callable[[T, str], Row | None], skipped: Skipped) -> Iterator[Row]:
+def each(
+    entries: Iterable[tuple[str, T]], parse: Callable[[T, str], AnnotationRow | None], skipped: Skipped
+) -> Iterator[AnnotationRow]:
     """Rows of entries, each with its place; what is wrong with one goes to ``skipped``."""
     for where, entry in entries:
         try:
@@ -133,18 +135,18 @@ def split_paths(value: str | Sequence[str], option: str) -> list[tuple[Path, str
     return pairs
 
 
-Records = dict[str, list[Record]]
+Records = dict[str, list[Fields]]
 """Split -> its images with their captions; those without a split stand under an empty text."""
 
 
-def assemble(rows: Iterable[Row], clean: Callable[[str], str], skipped: Skipped) -> Records:
+def assemble(rows: Iterable[AnnotationRow], clean: Callable[[str], str], skipped: Skipped) -> Records:
     """Records of ``train``, ``val`` and ``test``, in the order in which the rows first name them.
 
     Raises:
         DataError: an unknown split, an image in two splits or twice in one, an image without captions, or an empty
             caption (with ``skip_bad``, those two are left out).
     """
-    records: dict[str, dict[str, Record]] = {split: {} for split in (*SPLITS, "")}
+    records: dict[str, dict[str, Fields]] = {split: {} for split in (*SPLITS, "")}
     split_of_image: dict[str, str] = {}
     for row in rows:
         split = split_of(row.split, row.where) if row.split else ""
@@ -155,13 +157,15 @@ def assemble(rows: Iterable[Row], clean: Callable[[str], str], skipped: Skipped)
     return {split: list(found.values()) for split, found in records.items()}
 
 
-def _two_splits(row: Row, one: str, other: str) -> DataError:
+def _two_splits(row: AnnotationRow, one: str, other: str) -> DataError:
     if one and other:
         return DataError(f"{row.where}: image {row.image!r} is in two splits, {one} and {other}. Keep one.")
     return DataError(f"{row.where}: image {row.image!r} has no split here, and is in {one or other} elsewhere.")
 
 
-def _add(records: dict[str, Record], row: Row, name: str, *, clean: Callable[[str], str], skipped: Skipped) -> None:
+def _add(
+    records: dict[str, Fields], row: AnnotationRow, name: str, *, clean: Callable[[str], str], skipped: Skipped
+) -> None:
     known = records.get(name)
     if known is not None and not (known.partial and row.partial):
         raise DataError(
@@ -178,7 +182,7 @@ def _add(records: dict[str, Record], row: Row, name: str, *, clean: Callable[[st
         skipped.add(row.image, f"{row.where}: image {row.image!r} has no captions. Add one, or remove the image.")
     captions = [text for text, _ in texts if text]
     if captions:
-        record = records.setdefault(name, Record(image=row.image, where=row.where, partial=row.partial))
+        record = records.setdefault(name, Fields(image=row.image, where=row.where, partial=row.partial))
         record.captions += captions
 
 

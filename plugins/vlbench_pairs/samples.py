@@ -17,9 +17,9 @@ from vlbench_pairs.columns import Columns, named_row
 from vlbench_pairs.delimited import read_delimited
 from vlbench_pairs.documents import read_lines
 from vlbench_pairs.files import decoded, lines, parsed_json
-from vlbench_pairs.rows import Row, Skipped, split_of_path
-from vlbench_pairs.sources import Found, Member, archive_name, is_archive, members_of
-from vlbench_pairs.tables import ParquetSource, Table, read_table
+from vlbench_pairs.rows import AnnotationRow, Skipped, split_of_path
+from vlbench_pairs.sources import FoundFiles, Member, archive_name, is_archive, members_of
+from vlbench_pairs.tables import AskedTable, ParquetSource, read_table
 
 PICTURES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "jfif", "ppm", "pgm", "img")
 TEXTS = ("txt", "caption", "text", "cap")
@@ -48,13 +48,13 @@ class SampleReader:
         self._counts: Counter[int] = Counter()
         self._from_text: set[str] = set()
 
-    def read(self, paths: Sequence[tuple[Path, str]], base: int = 0) -> Found:
+    def read(self, paths: Sequence[tuple[Path, str]], base: int = 0) -> FoundFiles:
         """Rows and pictures of folders and archives, each with its split.
 
         Raises:
             DataError: a folder or archive holds no pictures with captions.
         """
-        result, labels = Found(), _labels([path for path, _ in paths])
+        result, labels = FoundFiles(), _labels([path for path, _ in paths])
         for order, (path, split) in enumerate(paths, start=base):
             members = list(members_of(path, order, self._stack, skipped=self._skipped))
             tables = [member for member in members if member.file.name.rpartition("/")[2] in METADATA]
@@ -64,7 +64,7 @@ class SampleReader:
         result.rows = self._with_captions(result.rows)
         return result
 
-    def _with_captions(self, rows: list[Row]) -> list[Row]:
+    def _with_captions(self, rows: list[AnnotationRow]) -> list[AnnotationRow]:
         """Lines of text files as captions, or put together to one."""
         if max(self._counts, default=1) < 2:
             return rows
@@ -86,14 +86,14 @@ class SampleReader:
             replace(row, captions=(" ".join(row.captions),)) if row.where in self._from_text else row for row in rows
         ]
 
-    def _beside(self, members: Sequence[Member], path: Path, split: str) -> Found:
+    def _beside(self, members: Sequence[Member], path: Path, split: str) -> FoundFiles:
         samples = _grouped(members, shard=path.is_file() and not zipfile.is_zipfile(path))
         if not any(_picture(sample) for sample in samples.values()):
             raise DataError(
                 f"{path}: no picture with a caption beside it (x.jpg and x.txt or x.json), and no metadata.csv, .jsonl "
                 f"or .parquet. Give the annotation file, and this as 'images'."
             )
-        result = Found()
+        result = FoundFiles()
         for key, sample in samples.items():
             try:
                 row, picture = self._row(key, sample, path, split)
@@ -105,7 +105,7 @@ class SampleReader:
                 result.members.append(picture.named(row.image))
         return result
 
-    def _row(self, key: str, sample: Sample, path: Path, split: str) -> tuple[Row | None, Member | None]:
+    def _row(self, key: str, sample: Sample, path: Path, split: str) -> tuple[AnnotationRow | None, Member | None]:
         picture, where = _picture(sample), f"{path}, {key}"
         texts = next((sample[suffix] for suffix in _last(sample, TEXTS)), None)
         fields = next((sample[suffix] for suffix in _last(sample, ("json",))), None)
@@ -124,11 +124,11 @@ class SampleReader:
         found = [line.strip() for line in lines(_text(texts)) if line.strip()]
         self._counts[len(found)] += bool(found)
         self._from_text.add(where)
-        return Row(name, tuple(found), own, where), picture
+        return AnnotationRow(name, tuple(found), own, where), picture
 
-    def _metadata(self, tables: Sequence[Member], members: Sequence[Member], split: str) -> Found:
+    def _metadata(self, tables: Sequence[Member], members: Sequence[Member], split: str) -> FoundFiles:
         """An imagefolder: each metadata file names pictures below its own folder."""
-        result = Found()
+        result = FoundFiles()
         for number, table in enumerate(tables):
             folder = PurePosixPath(table.file.name).parent
             own = split or split_of_path(Path(table.file.name).parent, folders=2)
@@ -137,10 +137,10 @@ class SampleReader:
         result.members += [member for member in members if member not in tables]
         return result
 
-    def _of_table(self, table: Member, split: str, number: int, result: Found) -> Iterator[Row]:
+    def _of_table(self, table: Member, split: str, number: int, result: FoundFiles) -> Iterator[AnnotationRow]:
         content, where = _content(table), table.file.where
         if table.file.name.endswith(".parquet"):
-            whole = Table(ParquetSource(content, where), where, split, number, table.file.stamp)
+            whole = AskedTable(ParquetSource(content, where), where, split, number, table.file.stamp)
             found = read_table(whole, columns=self._columns, skipped=self._skipped)
             result.members += found.members
             return iter(found.rows)
@@ -220,7 +220,7 @@ def _labels(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: os.path.relpath(one, common) for path, one in full.items()}
 
 
-def _label(found: Found, label: str) -> None:
+def _label(found: FoundFiles, label: str) -> None:
     """Put the archive's name before that of its pictures: two shards may hold the same names."""
     if not label:
         return

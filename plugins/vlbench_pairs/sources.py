@@ -15,7 +15,7 @@ from vlbench.data import EncodedImage
 from vlbench.errors import DataError
 from vlbench_pairs.columns import IMAGE_SUFFIXES, file_part, is_image_name
 from vlbench_pairs.files import existing_paths, nfc
-from vlbench_pairs.rows import Record, Row, Skipped
+from vlbench_pairs.rows import AnnotationRow, Fields, Skipped
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")
 
@@ -38,13 +38,13 @@ class Member:
 
 
 @dataclass
-class Found:
+class FoundFiles:
     """What annotations say, and the images that they carry (none where they only name files)."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[AnnotationRow] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
 
-    def add(self, other: Found, label: str = "") -> None:
+    def add(self, other: FoundFiles, label: str = "") -> None:
         """Take what was found elsewhere.
 
         With a label, images there are other ones even where they have the same names: then it goes before the name.
@@ -112,7 +112,7 @@ class ImageIndex:
             )
         return found[0].file if found else None
 
-    def missing(self, absent: Sequence[Record], count: int) -> DataError:
+    def missing(self, absent: Sequence[Fields], count: int) -> DataError:
         """What to say of images that are not there, of ``count`` in all."""
         first = absent[0]
         text = f"{first.where}: image {first.image[:200]!r} is missing: no such file in {self._described}. "

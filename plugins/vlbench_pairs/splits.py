@@ -9,7 +9,7 @@ from random import Random
 
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench_pairs.rows import SPLITS, Record, Records
+from vlbench_pairs.rows import SPLITS, Fields, Records
 
 SHARE, MOST = 0.1, 5_000
 """Of the images that val and test each take, and how many at most."""
@@ -50,7 +50,7 @@ def draw_splits(records: Records, files: Mapping[str, EncodedImage], seed: int, 
 
 
 def _check(
-    loose: Sequence[Record], own: Sequence[str], empty: Sequence[str], records: Records, *, mended: bool
+    loose: Sequence[Fields], own: Sequence[str], empty: Sequence[str], records: Records, *, mended: bool
 ) -> None:
     if loose and own:
         raise DataError(
@@ -62,7 +62,7 @@ def _check(
 
 
 def _draw(
-    pool: Sequence[Record], files: Mapping[str, EncodedImage], random: Random, wanted: Sequence[str], *, unit: str
+    pool: Sequence[Fields], files: Mapping[str, EncodedImage], random: Random, wanted: Sequence[str], *, unit: str
 ) -> dict[str, set[str]]:
     """Split -> names of its images; pictures of the same bytes stay together."""
     groups = _same_bytes(pool, files)
@@ -79,7 +79,7 @@ def _draw(
     return drawn
 
 
-def _same_bytes(pool: Sequence[Record], files: Mapping[str, EncodedImage]) -> list[list[str]]:
+def _same_bytes(pool: Sequence[Fields], files: Mapping[str, EncodedImage]) -> list[list[str]]:
     """Names of images by content. Only files of equal size are read."""
     names = sorted(record.image for record in pool)
     sizes = Counter(files[name].size for name in names)

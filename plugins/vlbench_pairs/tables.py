@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
 from vlbench_pairs.columns import Columns, named_row, row_of, usual_image_name
-from vlbench_pairs.rows import Row, Skipped, each
-from vlbench_pairs.sources import Found, Member
+from vlbench_pairs.rows import AnnotationRow, Skipped, each
+from vlbench_pairs.sources import FoundFiles, Member
 
 SAMPLE = 50
 WHOLE = ("all", "full", "default", "data")
@@ -26,7 +26,7 @@ IDS = ("uid", "filename", "file_name", "key", "__key__")
 """Columns that name an embedded image, the first of them that there is."""
 
 
-class Source(Protocol):
+class TableSource(Protocol):
     """Rows of columns that are read when they are asked for."""
 
     def schema(self) -> Any:
@@ -126,7 +126,7 @@ def _chunked(chunks: list[Any], struct: Any, inner: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Table:
+class AskedTable:
     """A table to read.
 
     Attributes:
@@ -137,14 +137,14 @@ class Table:
         stamp: changes with the table's content.
     """
 
-    source: Source
+    source: TableSource
     where: str
     split: str
     order: int
     stamp: str
 
 
-def read_table(table: Table, *, columns: Columns, skipped: Skipped) -> Found:
+def read_table(table: AskedTable, *, columns: Columns, skipped: Skipped) -> FoundFiles:
     """Rows of a table, and its images where they are in it: bytes, or their base64.
 
     Args:
@@ -166,7 +166,7 @@ def read_table(table: Table, *, columns: Columns, skipped: Skipped) -> Found:
         wanted = [name for name in wanted if name != found.image]
     elif found.image not in embedded:
         entries = ((f"{where}, row {index}", record) for index, record in enumerate(source.records(wanted)))
-        return Found(list(each(entries, lambda record, place: row_of(record, found, table.split, place), skipped)))
+        return FoundFiles(list(each(entries, lambda record, place: row_of(record, found, table.split, place), skipped)))
     return _Embedded(table, found).read(wanted, skipped)
 
 
@@ -206,15 +206,15 @@ def _holds_pictures(kind: Any) -> bool:
 class _Embedded:
     """A table that holds its images."""
 
-    table: Table
+    table: AskedTable
     columns: Columns
 
-    def read(self, wanted: list[str], skipped: Skipped) -> Found:
+    def read(self, wanted: list[str], skipped: Skipped) -> FoundFiles:
         records = list(self.table.source.records(wanted)) if wanted else []
         names = self._names(records)
-        found, known = Found(), set()
+        found, known = FoundFiles(), set()
 
-        def parse(entry: tuple[int, dict[str, Any]], place: str) -> Row:
+        def parse(entry: tuple[int, dict[str, Any]], place: str) -> AnnotationRow:
             index, record = entry
             return named_row(names[index], record, self.columns, split=self.table.split, where=place)
 
@@ -287,7 +287,7 @@ def is_saved_dataset(path: Path) -> bool:
     return (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
 
 
-def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> Found:
+def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> FoundFiles:
     """Rows of all splits of a dataset of ``datasets``. A column ``split`` goes before the split's own name.
 
     Args:
@@ -298,14 +298,14 @@ def read_huggingface(name: str, *, columns: Columns, skipped: Skipped) -> Found:
     Raises:
         DataError: the package ``datasets`` is not installed, there is no such dataset, or a column is missing.
     """
-    result = Found()
+    result = FoundFiles()
     for order, (split, table) in enumerate(_load(name).items()):
         # Taken before the rows are made flat, which changes it: the same data keeps the same cached pixels.
         stamp = str(table._fingerprint)
         flat = table.flatten_indices() if table._indices is not None else table
         where = f"{name}/{split}" if split else name
         own = "" if split in WHOLE else split
-        whole = Table(ArrowSource(flat.data.table), where, own, order, stamp)
+        whole = AskedTable(ArrowSource(flat.data.table), where, own, order, stamp)
         found = read_table(whole, columns=columns, skipped=skipped)
         result.add(found, split or f"table {order}")
     return result

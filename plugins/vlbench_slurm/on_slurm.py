@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import vlbench
-from vlbench_slurm.row import Row
+from vlbench_slurm.row import QueuedRow
 
 VARIABLE = "VLBENCH_SLURM"
 POLL_S = 2.0
@@ -63,7 +63,7 @@ def submitted(
 
     words, logs = [list(commands[row]) for row in rows], [needs[row].log for row in rows]
     try:
-        return dict(zip(rows, executor.map_array(Row(), words, logs), strict=True))
+        return dict(zip(rows, executor.map_array(QueuedRow(), words, logs), strict=True))
     except (FailedJobError, subprocess.CalledProcessError) as error:
         raise vlbench.errors.OptionError(f"the jobs could not be submitted: {error}. Change {VARIABLE}.") from error
 

@@ -13,7 +13,7 @@ PATIENCE_S = 10.0
 """Seconds that a stopped command has to end."""
 
 
-class Row:
+class QueuedRow:
     """A row's command. When the job's time is over, the command is stopped and the job queued again: it goes on from
     the checkpoint that the command left."""
 
@@ -38,4 +38,4 @@ class Row:
             until = time.monotonic() + PATIENCE_S
             while self._child.poll() is None and time.monotonic() < until:
                 time.sleep(POLL_S)
-        return DelayedSubmission(Row(), words, log)
+        return DelayedSubmission(QueuedRow(), words, log)

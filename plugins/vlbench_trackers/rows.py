@@ -13,7 +13,7 @@ import vlbench
 T = TypeVar("T")
 
 
-class Rows(ABC, Generic[T]):
+class TrackedRows(ABC, Generic[T]):
     """Opens a run of a tracker for each row that reports something, and closes it with the row's record."""
 
     def __init__(self) -> None:

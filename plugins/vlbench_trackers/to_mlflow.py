@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import vlbench
-from vlbench_trackers.rows import Rows, asked, library, measured
+from vlbench_trackers.rows import TrackedRows, asked, library, measured
 
 EXPERIMENT, TAG = "vlbench", "vlbench.id"
 MOST = 100
@@ -31,7 +31,7 @@ class _Run:
         self.waiting = []
 
 
-class MLflow(Rows[_Run]):
+class MLflow(TrackedRows[_Run]):
     """A run of the experiment ``vlbench``, or ``MLFLOW_EXPERIMENT_NAME``, for each row."""
 
     def __init__(self) -> None:

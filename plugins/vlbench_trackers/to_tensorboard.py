@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import vlbench
-from vlbench_trackers.rows import Rows, asked, library, measured
+from vlbench_trackers.rows import TrackedRows, asked, library, measured
 
 
-class TensorBoard(Rows[Any]):
+class TensorBoard(TrackedRows[Any]):
     """Curves and scores as scalars, what was asked as a table of text."""
 
     def __init__(self) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import vlbench
-from vlbench_trackers.rows import Rows, asked, library, measured
+from vlbench_trackers.rows import TrackedRows, asked, library, measured
 
 PROJECT = "vlbench"
 
 
-class WandB(Rows[Any]):
+class WandB(TrackedRows[Any]):
     """A run of the project ``vlbench``, or ``WANDB_PROJECT``, for each row; its id is the row's."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ PAIRS = 6
 
 
 @dataclass(frozen=True)
-class Point:
+class PlotPoint:
     """A row of one group.
 
     Attributes:
@@ -66,7 +66,7 @@ class Style:
     marker: str
 
 
-Draw = Callable[["Axes", Sequence[Point], Mapping[str, Style]], None]
+Draw = Callable[["Axes", Sequence[PlotPoint], Mapping[str, Style]], None]
 
 
 def draw_board(table: Table, target: Path, *, panels: Sequence[str] = ()) -> Path:
@@ -99,15 +99,15 @@ def draw_board(table: Table, target: Path, *, panels: Sequence[str] = ()) -> Pat
     return save(figure, target, form)
 
 
-def _comparable(table: Table) -> dict[str, list[Point]]:
+def _comparable(table: Table) -> dict[str, list[PlotPoint]]:
     """Points by what they may be compared in: suite, protocol and data; a baseline without a budget once."""
-    lines: dict[str, dict[tuple[Any, ...], Point]] = {}
+    lines: dict[str, dict[tuple[Any, ...], PlotPoint]] = {}
     for group in table.groups:
         off = f" · {', '.join(f'{key}={value}' for key, value in group.overrides.items())}" if group.overrides else ""
         title = f"{group.suite} · protocol {group.protocol_hash[:8]}{off}{' · mock data' if group.mock else ''}"
         for row in group.rows:
             if row.scores:
-                point = Point(_name(row), _student(group), row, row.home is None)
+                point = PlotPoint(_name(row), _student(group), row, row.home is None)
                 lines.setdefault(title, {}).setdefault((point.student, *(r.id for r in row.records), point.name), point)
     return {title: list(points.values()) for title, points in lines.items()}
 
@@ -121,7 +121,7 @@ def _student(group: Group) -> str:
     return f"{group.student} {group.encoders[:4]}".strip()
 
 
-def _draw_line(line: Sequence[Axes], points: Sequence[Point], wanted: Sequence[str]) -> None:
+def _draw_line(line: Sequence[Axes], points: Sequence[PlotPoint], wanted: Sequence[str]) -> None:
     styles = _styles(points)
     for axes, name in itertools.zip_longest(line, wanted):
         if name is None:
@@ -139,7 +139,7 @@ def _draw_line(line: Sequence[Axes], points: Sequence[Point], wanted: Sequence[s
     last.legend(handles.values(), handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8, frameon=False)
 
 
-def _styles(points: Sequence[Point]) -> dict[str, Style]:
+def _styles(points: Sequence[PlotPoint]) -> dict[str, Style]:
     """Methods by their best score in colours, baselines in greys."""
     best = sorted(points, key=lambda point: -point.score)
     own = dict.fromkeys(point.name for point in best if not point.row.baseline)
@@ -149,7 +149,9 @@ def _styles(points: Sequence[Point]) -> dict[str, Style]:
     return dict(zip(own, looks, strict=False)) | dict(zip(others, greys, strict=False))
 
 
-def _series(points: Sequence[Point], x: Callable[[Point], float | None]) -> Iterator[tuple[str, list[Point]]]:
+def _series(
+    points: Sequence[PlotPoint], x: Callable[[PlotPoint], float | None]
+) -> Iterator[tuple[str, list[PlotPoint]]]:
     """Points of the reference student by method, those that have an x, in its order."""
     fitting = [point for point in points if point.reference and x(point) and point.row.method not in UNBUDGETED]
     for name in dict.fromkeys(point.name for point in fitting):
@@ -157,7 +159,12 @@ def _series(points: Sequence[Point], x: Callable[[Point], float | None]) -> Iter
 
 
 def _against(
-    axes: Axes, points: Sequence[Point], styles: Mapping[str, Style], x: Callable[[Point], float | None], *, line: str
+    axes: Axes,
+    points: Sequence[PlotPoint],
+    styles: Mapping[str, Style],
+    x: Callable[[PlotPoint], float | None],
+    *,
+    line: str,
 ) -> None:
     """Score against x on a log scale, with error bars; full data is a line across."""
     series = list(_series(points, x))
@@ -176,17 +183,17 @@ def _against(
     axes.set_ylabel("mean recall, %", fontsize=9)
 
 
-def _pairs(point: Point) -> float | None:
+def _pairs(point: PlotPoint) -> float | None:
     return point.row.pairs
 
 
-def _cost(point: Point) -> float | None:
+def _cost(point: PlotPoint) -> float | None:
     """Seconds to condense, on average over the runs."""
     seconds = [record.cost.condense_s for record in point.row.records if record.cost.condense_s]
     return fmean(seconds) if seconds else None
 
 
-def _by_budget(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:
+def _by_budget(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:
     from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
     _against(axes, points, styles, _pairs, line="-")
@@ -199,18 +206,18 @@ def _by_budget(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style])
     axes.set_xlabel("pairs", fontsize=9)
 
 
-def _asked(point: Point) -> int:
+def _asked(point: PlotPoint) -> int:
     """The budget of a row in pairs; 0 where it was one in bytes, or there is none."""
     text = point.row.records[0].budget if point.row.records else ""
     return int(text) if text.isdecimal() else 0
 
 
-def _by_cost(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:
+def _by_cost(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:
     _against(axes, points, styles, _cost, line="")
     axes.set_xlabel("seconds to condense", fontsize=9)
 
 
-def _by_worth(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:
+def _by_worth(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:
     """Random real pairs of the same score, with their 95 % interval."""
     for name, of_method in _series(points, _worth):
         style, found = styles[name], [point.row.worth for point in of_method if point.row.worth is not None]
@@ -227,12 +234,12 @@ def _by_worth(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) 
     axes.set_ylabel("worth, random real pairs", fontsize=9)
 
 
-def _worth(point: Point) -> float | None:
+def _worth(point: PlotPoint) -> float | None:
     """Its pairs, of a row that has both a worth and a number of pairs."""
     return point.row.pairs if point.row.worth is not None else None
 
 
-def _by_student(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:
+def _by_student(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:
     """Every method at its largest budget, on the student that it saw and on others."""
     students = sorted({point.student for point in _budgeted(points)}, key=lambda name: _is_other(points, name))
     for name, style in styles.items():
@@ -256,15 +263,15 @@ def _by_student(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]
     axes.set_ylabel("mean recall, %", fontsize=9)
 
 
-def _is_other(points: Sequence[Point], student: str) -> tuple[bool, str]:
+def _is_other(points: Sequence[PlotPoint], student: str) -> tuple[bool, str]:
     return not any(point.reference and point.row.pairs for point in points if point.student == student), student
 
 
-def _budgeted(points: Sequence[Point]) -> list[Point]:
+def _budgeted(points: Sequence[PlotPoint]) -> list[PlotPoint]:
     return [point for point in points if point.row.pairs and point.row.method not in UNBUDGETED]
 
 
-def _pairs_of_best(axes: Axes, points: Sequence[Point], styles: Mapping[str, Style]) -> None:  # noqa: ARG001
+def _pairs_of_best(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:  # noqa: ARG001
     """The first pairs of the best distilled row: real images above the learned ones, and a caption."""
     best = _shown(points)
     folder = best.row.records[0].folder if best else None
@@ -285,13 +292,13 @@ def _pairs_of_best(axes: Axes, points: Sequence[Point], styles: Mapping[str, Sty
         axes.text(-0.01, bottom, text, fontsize=8, ha="right", va="center", color=INK, transform=axes.transAxes)
 
 
-def _shown(points: Sequence[Point]) -> Point | None:
+def _shown(points: Sequence[PlotPoint]) -> PlotPoint | None:
     """The best row on the student that methods saw whose real pairs are stored."""
     drawn = [point for point in points if point.reference and _has_start(point)]
     return max(drawn, key=lambda point: point.score, default=None)
 
 
-def _has_start(point: Point) -> bool:
+def _has_start(point: PlotPoint) -> bool:
     folder = point.row.records[0].folder if point.row.records else None
     return folder is not None and (folder / "start.npy").exists()
 
@@ -306,7 +313,7 @@ PANELS: dict[str, Draw] = {
 """What can be drawn, in this order; ``pairs`` where it is asked for."""
 
 
-def _fits(name: str, points: Sequence[Point]) -> bool:
+def _fits(name: str, points: Sequence[PlotPoint]) -> bool:
     """Whether a panel would have anything in it."""
     if name == "students":
         return len({point.student for point in _budgeted(points)}) > 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from vlbench.budget import Budget
-from vlbench.records.record import FoundRecord, Start
+from vlbench.records.record import FoundRecord, StartRecord
 
 START, AS_MANY_BYTES, AS_MANY_PAIRS = "start of ", "-bytes of ", "-pairs of "
 READABLE, NEAREST_REAL = "readable of ", "nearest-real of "
@@ -37,7 +37,7 @@ def with_derived_rows(records: Iterable[FoundRecord]) -> Iterator[FoundRecord]:
             yield from (_derived(record, f"{name} of ", part) for name, part in record.nearest.items())
 
 
-def _derived(record: FoundRecord, prefix: str, start: Start) -> FoundRecord:
+def _derived(record: FoundRecord, prefix: str, start: StartRecord) -> FoundRecord:
     # The folder holds the files of the result, not of the start, and the warnings are of the result.
     return replace(
         record,

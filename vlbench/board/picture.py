@@ -61,7 +61,7 @@ def picture(run_folder: Path) -> Image.Image:
     return canvas
 
 
-def _captions_text(source: str, start: Start | None) -> str:
+def _captions_text(source: str, start: StartPictures | None) -> str:
     if start is not None:
         return (
             "below the real pairs they began with; caption: the real one nearest to the learned text, and their cosine"
@@ -78,7 +78,7 @@ class _Sheet:
         start: the real pairs that they began with, to stand above them.
     """
 
-    def __init__(self, pixels: Any, captions: Sequence[str], start: Start | None = None) -> None:
+    def __init__(self, pixels: Any, captions: Sequence[str], start: StartPictures | None = None) -> None:
         self._images = [to_pil(item, longest=IMAGE) for item in pixels]
         self._above = [to_pil(item, longest=IMAGE) for item in start.pixels] if start else []
         self._notes = [f"cosine {value:.2f}" for value in start.cosines] if start else []
@@ -169,7 +169,7 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
     return numpy.array(pixels[:most]), captions[:most], source
 
 
-class Start(NamedTuple):
+class StartPictures(NamedTuple):
     """The real pairs that learned ones began with.
 
     Attributes:
@@ -183,7 +183,7 @@ class Start(NamedTuple):
     cosines: list[float]
 
 
-def read_start(folder: Path, count: int) -> Start | None:
+def read_start(folder: Path, count: int) -> StartPictures | None:
     """The real pairs that the first ``count`` pairs of a run began with; None where that is not stored.
 
     Raises:
@@ -209,7 +209,7 @@ def read_start(folder: Path, count: int) -> Start | None:
     except Exception as error:  # as in read_preview
         reason = str(error)[:200]
         raise DataError(f"{str(folder)!r}: start.npy is damaged ({reason}). Run the command again.") from None
-    return Start(numpy.array(pixels[:count]), captions[:count], cosines[:count])
+    return StartPictures(numpy.array(pixels[:count]), captions[:count], cosines[:count])
 
 
 def _draw_title(pen: ImageDraw.ImageDraw, record: Record, shown: int, captions: str) -> None:

@@ -27,7 +27,7 @@ BUDGETS = (500, 100, 50, 10)
 
 
 @dataclass
-class Plan:
+class SuitePlan:
     """What is about to be written.
 
     Attributes:
@@ -78,7 +78,7 @@ def command(context: click.Context, /, path: str, captions: str, target: Path | 
     spec, draft = recognised(registry, path, captions)
     encoders = {"image": rest["image_encoder"], "text": rest["text_encoder"]}
     given = key_values(rest["options"], flag="-o")
-    plan = Plan(registry, spec, draft, target, given, encoders, dict(draft.guesses))
+    plan = SuitePlan(registry, spec, draft, target, given, encoders, dict(draft.guesses))
     suite, dataset = _made(plan)
     _write(plan, suite)
     _echo(plan, suite, dataset)
@@ -89,7 +89,7 @@ def _name_of(path: str) -> str:
     return name or "data"
 
 
-def _made(plan: Plan) -> tuple[SuiteDraft, PairDataset]:
+def _made(plan: SuitePlan) -> tuple[SuiteDraft, PairDataset]:
     """The suite and its data, loaded once: what would fail later fails now."""
     from vlbench.init.suite import SuiteDraft
     from vlbench.registry.options import describe
@@ -112,7 +112,7 @@ def _made(plan: Plan) -> tuple[SuiteDraft, PairDataset]:
     ), dataset  # fmt: skip
 
 
-def _choices(plan: Plan) -> dict[str, Choice]:
+def _choices(plan: SuitePlan) -> dict[str, Choice]:
     from vlbench.init.encoders import choose_encoder
 
     choices = {}
@@ -124,7 +124,7 @@ def _choices(plan: Plan) -> dict[str, Choice]:
     return choices
 
 
-def _lists(plan: Plan) -> dict[str, Any]:
+def _lists(plan: SuitePlan) -> dict[str, Any]:
     """Write the lists that fix what was drawn; the option that names them."""
     from vlbench.files import write_whole
 
@@ -135,7 +135,7 @@ def _lists(plan: Plan) -> dict[str, Any]:
     return {plan.draft.list_option: names} if names else {}
 
 
-def _loaded(plan: Plan, options: dict[str, Any]) -> tuple[PairDataset, dict[str, Any]]:
+def _loaded(plan: SuitePlan, options: dict[str, Any]) -> tuple[PairDataset, dict[str, Any]]:
     """The data under the options, or under those that leave out what cannot be read."""
     from vlbench.registry.options import parse_options
     from vlbench.registry.specs import resolve
@@ -158,7 +158,7 @@ def _loaded(plan: Plan, options: dict[str, Any]) -> tuple[PairDataset, dict[str,
         return dataset, more
 
 
-def _write(plan: Plan, suite: SuiteDraft) -> None:
+def _write(plan: SuitePlan, suite: SuiteDraft) -> None:
     from vlbench.files import write_whole
 
     written = replace(suite, options={name: _path(value) for name, value in suite.options.items()})
@@ -172,7 +172,7 @@ def _path(value: Any) -> Any:
     return readable_path(Path(value)) if isinstance(value, str) and Path(value).exists() and "/" in value else value
 
 
-def _echo(plan: Plan, suite: SuiteDraft, dataset: PairDataset) -> None:
+def _echo(plan: SuitePlan, suite: SuiteDraft, dataset: PairDataset) -> None:
     sheet = _sheet(plan, dataset)
     click.echo(f"Recognised: {plan.draft.form}")
     first, second = dataset.sides
@@ -198,7 +198,7 @@ def _warn(dataset: PairDataset) -> None:
         click.echo(f"Warning: {tests} test images; with fewer than {FEW}, R@10 is high for any student.", err=True)
 
 
-def _echo_written(plan: Plan, suite: SuiteDraft, sheet: Path | None) -> None:
+def _echo_written(plan: SuitePlan, suite: SuiteDraft, sheet: Path | None) -> None:
     shown = readable_path(plan.target)
     lists = f", with lists of its splits in {readable_path(plan.target.with_name(plan.target.stem))}-splits"
     click.echo(f"Written to {shown}{lists if plan.draft.lists else ''}")
@@ -217,7 +217,7 @@ def _baselines(registry: Registry) -> tuple[str, ...]:
     return load_protocol(RunRequest().suite, registry).rows.always
 
 
-def _sheet(plan: Plan, dataset: PairDataset) -> Path | None:
+def _sheet(plan: SuitePlan, dataset: PairDataset) -> Path | None:
     """A picture of the first train pairs, where they can be drawn."""
     from torch import Tensor
 

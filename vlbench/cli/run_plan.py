@@ -12,7 +12,7 @@ from vlbench.cli.shared import echo_json, echo_rows
 if TYPE_CHECKING:
     from vlbench.budget import Budget
     from vlbench.registry.registry import Registry
-    from vlbench.runs.plan import Plan
+    from vlbench.runs.plan import RunPlan
     from vlbench.runs.request import RunRequest
     from vlbench.runs.session import Session
 
@@ -46,7 +46,7 @@ def show_plan(
             click.echo("+: no row of the method was timed before, so condensing is not in it.")
 
 
-def _echo_commands(session: Session, plan: Plan) -> None:
+def _echo_commands(session: Session, plan: RunPlan) -> None:
     """One line for each row that is left. What they need stands in a file beside the runs."""
     from vlbench.runs.pipeline import grid_of
     from vlbench.runs.plan import FINISHED
@@ -58,7 +58,7 @@ def _echo_commands(session: Session, plan: Plan) -> None:
     click.echo(f"Progress: vlbench status {session.request.out}. The table, at the end: this command again.", err=True)
 
 
-def _as_json(plan: Plan) -> dict[str, Any]:
+def _as_json(plan: RunPlan) -> dict[str, Any]:
     rows = [
         {
             "id": row.blank.id,

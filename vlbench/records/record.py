@@ -86,7 +86,7 @@ class Cost(_Form, frozen=True, kw_only=True):
     device_peak_bytes: Annotated[Natural | None, Meta(description="Peak of device memory while condensing.")] = None
 
 
-class Start(_Form, frozen=True, kw_only=True):
+class StartRecord(_Form, frozen=True, kw_only=True):
     """The real pairs that a distillation started from, or what is near its result, scored the same way."""
 
     scores: dict[Name, StudentScores]
@@ -94,7 +94,7 @@ class Start(_Form, frozen=True, kw_only=True):
     cost: Cost = Cost()
 
 
-class Matched(_Form, frozen=True, kw_only=True):
+class MatchedTo(_Form, frozen=True, kw_only=True):
     """The distilled row whose size a random row copies."""
 
     method: Name
@@ -129,9 +129,9 @@ class Asked(_Form, frozen=True, kw_only=True):
     options: Annotated[dict[str, Any], Meta(description="Of the method, every one, as JSON values.")]
     seed: Annotated[Natural, Meta(description="Of the distillation: the root of its seed tree.")]
     data_fingerprint: Annotated[str, Meta(description="SHA-256 of the dataset's content.")] = ""
-    matched_to: Annotated[Matched | None, Meta(description="The distilled row whose size this random row copies.")] = (
-        None
-    )
+    matched_to: Annotated[
+        MatchedTo | None, Meta(description="The distilled row whose size this random row copies.")
+    ] = None
 
     def same_request(self, other: Asked) -> bool:
         """Whether two runs were asked for the same."""
@@ -184,9 +184,9 @@ class Record(Asked, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
         dict[str, dict[str, dict[str, Measure]]],
         Meta(description="Student to score to direction: what plugins declare; nothing is ranked by it."),
     ] = {}
-    start: Start | None = None
+    start: StartRecord | None = None
     nearest: Annotated[
-        dict[Name, Start],
+        dict[Name, StartRecord],
         Meta(description="readable, nearest-real: train items near the learned pairs, scored the same way."),
     ] = {}
     curves: Annotated[dict[str, list[float]], Meta(description="Name to values over the method's steps.")] = {}

@@ -13,7 +13,7 @@ from msgspec import to_builtins
 
 from vlbench.budget import Budget
 from vlbench.offline import is_offline
-from vlbench.records.record import Matched
+from vlbench.records.record import MatchedTo
 from vlbench.runs.jobs import Job, method_options, options_json
 from vlbench.runs.request import RunRequest
 
@@ -56,7 +56,7 @@ def job_of(asked: Mapping[str, Any], registry: Registry) -> Job:
     given = asked["job"]
     job = Job(**{**given, "budget": Budget.parse(given["budget"]) if given["budget"] else None})
     options = method_options(registry.get("method", job.method), given["options"]) if job.has_method else None
-    matched = Matched(**given["matched_to"]) if given["matched_to"] else None
+    matched = MatchedTo(**given["matched_to"]) if given["matched_to"] else None
     return dataclasses.replace(job, options=options, matched_to=matched)
 
 

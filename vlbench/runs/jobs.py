@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
-from vlbench.records.record import Matched, Record
+from vlbench.records.record import MatchedTo, Record
 from vlbench.registry.options import options_for_each, parse_options
 from vlbench.runs.request import RunRequest
 
@@ -41,7 +41,7 @@ class Job:
     options: Any = None
     seed: int = 0
     baseline: bool = False
-    matched_to: Matched | None = None
+    matched_to: MatchedTo | None = None
 
     def __str__(self) -> str:
         at = f" at budget {self.budget}" if self.budget else ""
@@ -90,7 +90,7 @@ def matched_job(registry: Registry, rows: Rows, record: Record) -> Job | None:
     assert record.cost.bytes is not None
     counted = Budget.parse(record.budget).unit
     size = Budget(record.cost.bytes, "bytes") if counted == "pairs" else Budget(record.cost.pairs)
-    matched_to = Matched(method=record.method, options=record.options, budget=record.budget)
+    matched_to = MatchedTo(method=record.method, options=record.options, budget=record.budget)
     options = method_options(registry.get("method", rows.reference_row), {})
     return Job(rows.reference_row, size, options, record.seed, baseline=True, matched_to=matched_to)
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from vlbench.artifacts.artifact import ITEMS, Artifact, DistilledPairs, Selection
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.protocol.protocol import NEAREST_REAL, READABLE
-from vlbench.records.record import Cost, Start
+from vlbench.records.record import Cost, StartRecord
 from vlbench.runs.preview import nearest_items
 from vlbench.runs.scoring import score
 from vlbench.students.build import encode
@@ -104,9 +104,9 @@ def missing_nearest(session: Session, artifact: Artifact, there: Sequence[str]) 
 
 def score_nearest(
     session: Session, artifact: Artifact, seed: int, names: Sequence[str], *, students: Sequence[str] | None = None
-) -> dict[str, Start]:
+) -> dict[str, StartRecord]:
     """Scores of what is near an artifact, by the name of the row; see :func:`vlbench.runs.scoring.score`."""
-    found: dict[str, Start] = {}
+    found: dict[str, StartRecord] = {}
     for name in names:
         assert isinstance(artifact, DistilledPairs)
         made = MADE[name](session, artifact)
@@ -114,5 +114,5 @@ def score_nearest(
             scored = score(session, made, seed, label=name, students=students)
             size = artifact_bytes(made, session.dataset.split("train")) if isinstance(made, Selection) else None
             cost = Cost(pairs=len(made), bytes=size, train_s=scored.train_s, score_s=scored.score_s)
-            found[name] = Start(scores=scored.scores, chosen=scored.chosen, cost=cost)
+            found[name] = StartRecord(scores=scored.scores, chosen=scored.chosen, cost=cost)
     return found

@@ -32,7 +32,7 @@ from vlbench.runs.jobs import (
     matched_job,
 )
 from vlbench.runs.nearest import missing_nearest, score_nearest
-from vlbench.runs.plan import Plan, Planned, plan_of
+from vlbench.runs.plan import Planned, RunPlan, plan_of
 from vlbench.runs.recording import Made, asked_record, finished_record
 from vlbench.runs.recover import alone_with, find_run, is_whole, remove_traces, sealing
 from vlbench.runs.request import RunRequest
@@ -65,7 +65,7 @@ def run_many(
 
 def planned(
     registry: Registry, *, methods: Sequence[str], budgets: Sequence[Budget], request: RunRequest, observer: Observer
-) -> tuple[Session, Plan]:
+) -> tuple[Session, RunPlan]:
     """What :func:`run_many` would make, and with what; nothing is made."""
     session = Session(registry, request, observer)
     import_all(registry, "method", {*methods, *session.protocol.rows.always})
@@ -79,7 +79,7 @@ def grid_of(session: Session, rows: Sequence[Planned]) -> Grid:
     return write_grid(jobs, ids, session.request, session.registry, session.cache.root)
 
 
-def run_plan(session: Session, plan: Plan) -> list[Record]:
+def run_plan(session: Session, plan: RunPlan) -> list[Record]:
     """Make what was planned; see :func:`run_many`."""
     rows, wave = plan.rows, Wave(session, plan.rows)
     found = execute(session.registry, session.request.executor, wave.units())

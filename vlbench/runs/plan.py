@@ -12,7 +12,7 @@ from vlbench.runs.executors import Needs
 from vlbench.runs.jobs import CHANCE, Job
 from vlbench.runs.recording import asked_record
 from vlbench.runs.recover import is_whole
-from vlbench.runs.timings import Estimate
+from vlbench.runs.timings import TimeEstimate
 
 if TYPE_CHECKING:
     from vlbench.records.record import Record
@@ -35,7 +35,7 @@ class Planned:
     job: Job
     blank: Record
     state: str
-    estimate: Estimate
+    estimate: TimeEstimate
 
     @property
     def left_s(self) -> float | None:
@@ -57,7 +57,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The rows of a command, and where they are made.
 
     Attributes:
@@ -134,7 +134,7 @@ def bytes_text(count: int | None) -> str:
     return f"{count:.3g} GB"
 
 
-def plan_of(session: Session, jobs: Sequence[Job]) -> Plan:
+def plan_of(session: Session, jobs: Sequence[Job]) -> RunPlan:
     """The plan of jobs; a job that is there twice is planned once, and chance, which is computed, not at all.
 
     Reads the data, and computes nothing.
@@ -145,7 +145,7 @@ def plan_of(session: Session, jobs: Sequence[Job]) -> Plan:
         if blank.id not in rows:
             rows[blank.id] = Planned(job, blank, _state(session, blank), session.timings.estimate(job))
     threads, request = session.environment().threads or 1, session.request
-    return Plan(session.protocol.name, list(rows.values()), session.device, threads, request.executor, request.out)
+    return RunPlan(session.protocol.name, list(rows.values()), session.device, threads, request.executor, request.out)
 
 
 def _state(session: Session, blank: Record) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from vlbench.artifacts.coded_size import artifact_bytes
-from vlbench.records.record import NO_FAMILY, Cost, PluginRow, Record, Start, record_id
+from vlbench.records.record import NO_FAMILY, Cost, PluginRow, Record, StartRecord, record_id
 from vlbench.registry.code import code_hash
 from vlbench.runs.jobs import CHANCE, FULL, RESCORED, Job, changed_options, command_words, options_json
 from vlbench.runs.method_call import Condensed
@@ -36,7 +36,7 @@ class Made:
     condensed: Condensed | None = None
     scored: Scored | None = None
     start: Scored | None = None
-    nearest: dict[str, Start] = field(default_factory=dict)
+    nearest: dict[str, StartRecord] = field(default_factory=dict)
 
 
 def asked_record(session: Session, job: Job) -> Record:
@@ -120,13 +120,13 @@ def with_scores(session: Session, record: Record, scored: Scored) -> Record:
     )
 
 
-def _start(session: Session, made: Made) -> Start | None:
+def _start(session: Session, made: Made) -> StartRecord | None:
     artifact = getattr(made.condensed and made.condensed.artifact, "start", None)
     if made.start is None or artifact is None:
         return None
     size = artifact_bytes(artifact, session.dataset.split("train"))
     cost = Cost(pairs=len(artifact), bytes=size, train_s=made.start.train_s, score_s=made.start.score_s)
-    return Start(scores=made.start.scores, chosen=made.start.chosen, cost=cost)
+    return StartRecord(scores=made.start.scores, chosen=made.start.chosen, cost=cost)
 
 
 def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost:

@@ -29,7 +29,7 @@ UNMENDED = (RECORD, *ARTIFACT)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRun:
     """A run on disk.
 
     Attributes:
@@ -46,14 +46,14 @@ def is_whole(folder: Path) -> bool:
     return read_sums(folder) is not None and not damaged_files(folder)
 
 
-def find_run(folder: Path, report: Callable[[str], None]) -> Found:
+def find_run(folder: Path, report: Callable[[str], None]) -> FoundRun:
     """The run in a folder; what is damaged there is named, and renamed so that nothing reads it again.
 
     A finished run without hashes, as version 0.1 wrote them, is adopted where its files fit together: the artifact
     can be read, and the ranks give the scores.
     """
     if not (folder / RECORD).exists() and read_sums(folder) is None:
-        return Found()
+        return FoundRun()
     record = _record(folder)
     bad = damaged_files(folder) if read_sums(folder) is not None else _unfit(folder, record)
     for name in bad:
@@ -61,14 +61,14 @@ def find_run(folder: Path, report: Callable[[str], None]) -> Found:
     if bad:
         drop_sums(folder)
     if record is None or any(name in UNMENDED for name in bad):
-        return Found()
+        return FoundRun()
     if not bad and record.status == "finished":
         with contextlib.suppress(OSError):  # a folder that is read only stays as it is
             (folder / PROGRESS).unlink(missing_ok=True)  # of a process that died when all was done
             if read_sums(folder) is None:
                 remove_traces(folder)
                 write_sums(folder, FILES)
-    return Found(record, bad)
+    return FoundRun(record, bad)
 
 
 def remove_traces(folder: Path) -> None:

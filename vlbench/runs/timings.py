@@ -24,7 +24,7 @@ NEWEST = 4000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TimeEstimate:
     """What a row is likely to need.
 
     Attributes:
@@ -77,18 +77,18 @@ class Timings:
         with contextlib.suppress(OSError), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def estimate(self, job: Job) -> Estimate:
+    def estimate(self, job: Job) -> TimeEstimate:
         """Of a job: by rows of the same method, options and budget, else by those that are nearest."""
         if job.budget is None and job.method not in {row["method"] for row in self._rows}:
-            return Estimate(self._median(self._rows, "score_s"))
+            return TimeEstimate(self._median(self._rows, "score_s"))
         same = [row for row in self._rows if row["method"] == job.method]
         alike = [row for row in same if row["options"] == short_hash(options_json(job.options))] or same
         near = _nearest(alike, job.budget)
         if not near:
-            return Estimate(self._median(self._rows, "score_s"), complete=False)
+            return TimeEstimate(self._median(self._rows, "score_s"), complete=False)
         seconds = statistics.median(row["condense_s"] + row["score_s"] for row in near)
         exact = [row for row in near if row["budget"] == job.budget_text]
-        return Estimate(
+        return TimeEstimate(
             seconds,
             memory_bytes=max((row["memory_bytes"] or 0 for row in near), default=0) or None,
             artifact_bytes=exact[-1]["bytes"] if exact else None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 import vlbench
 from vlbench.errors import PluginError
 from vlbench.files import whole_folder
-from vlbench.registry.specs import Family
+from vlbench.registry.spec_rules import Family
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry

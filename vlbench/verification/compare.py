@@ -56,7 +56,7 @@ def prediction_interval(values: Sequence[float], count: int, *, level: float, st
     return fmean(values) - half, fmean(values) + half
 
 
-class Scored(Protocol):
+class ScoredClaim(Protocol):
     """Scores of an artifact, or of what it started from: a record, its start, or what students gave here."""
 
     @property
@@ -68,7 +68,7 @@ class Scored(Protocol):
         """Student -> the recipe chosen on val."""
 
 
-def compare_scores(claimed: Scored, here: Scored, *, step: float) -> Iterator[Comparison]:
+def compare_scores(claimed: ScoredClaim, here: ScoredClaim, *, step: float) -> Iterator[Comparison]:
     """A comparison for every student; ``step`` is what one query is worth, in percent."""
     for student, said in claimed.scores.items():
         found = here.scores[student]
@@ -86,7 +86,7 @@ def compare_scores(claimed: Scored, here: Scored, *, step: float) -> Iterator[Co
 
 
 def retrained_checks(
-    record: Record, here: Scored, start: Scored | None, *, step: float
+    record: Record, here: ScoredClaim, start: ScoredClaim | None, *, step: float
 ) -> tuple[list[ClaimCheck], list[Comparison]]:
     """One check for the artifact, and one for what it started from where there is one."""
     comparisons = list(compare_scores(record, here, step=step))
@@ -97,7 +97,7 @@ def retrained_checks(
     return checks, comparisons
 
 
-def _check(name: str, comparisons: Sequence[Comparison], claimed: Scored, here: Scored) -> ClaimCheck:
+def _check(name: str, comparisons: Sequence[Comparison], claimed: ScoredClaim, here: ScoredClaim) -> ClaimCheck:
     lines = [
         f"{c.student}: {c.claimed:.2f} claimed, {c.low:.2f} to {c.high:.2f} here"
         f" ({c.equal} of {c.numbers} numbers equal)"

@@ -19,7 +19,7 @@ from vlbench.artifacts.artifact import (
 from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError
-from vlbench.records.record import Cost, Record, Start
+from vlbench.records.record import Cost, Record, StartRecord
 from vlbench.runs.preview import text_cosines, write_preview
 from vlbench.verification.artifact_form import check_form
 from vlbench.verification.checks import ClaimCheck, verdict
@@ -123,7 +123,7 @@ def _protocol(record: Record, version: int, session: Session) -> Iterator[str]:
             yield f"student seeds are {sorted(counts)}, the protocol asks for {protocol.training.seeds}"
 
 
-def _parts(record: Record) -> list[Record | Start]:
+def _parts(record: Record) -> list[Record | StartRecord]:
     return [record] if record.start is None else [record, record.start]
 
 

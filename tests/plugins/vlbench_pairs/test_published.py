@@ -15,7 +15,7 @@ from vlbench.errors import DataError
 from vlbench_pairs.counts import KARPATHY, check_counts
 from vlbench_pairs.options import CocoOptions, Flickr8kOptions, Flickr30kOptions
 from vlbench_pairs.reader import load
-from vlbench_pairs.rows import Record
+from vlbench_pairs.rows import Fields
 
 OPTIONS = {"flickr8k": Flickr8kOptions, "flickr30k": Flickr30kOptions, "coco": CocoOptions}
 FILES = {
@@ -42,12 +42,12 @@ def read(name: str, root: Path, **options: Any) -> PairDataset:
 FIVE, SIX = ["a"] * 5, ["a"] * 6
 
 
-def records(images: tuple[int, int, int], captions: tuple[int, int, int]) -> dict[str, list[Record]]:
+def records(images: tuple[int, int, int], captions: tuple[int, int, int]) -> dict[str, list[Fields]]:
     """As many records as said, captions shared out as evenly as can be, at least five each."""
     made = {}
     for split, count, texts in zip(("train", "val", "test"), images, captions, strict=True):
         more = texts - 5 * count
-        made[split] = [Record(f"{split}{n}.jpg", "here", False, SIX if n < more else FIVE) for n in range(count)]
+        made[split] = [Fields(f"{split}{n}.jpg", "here", False, SIX if n < more else FIVE) for n in range(count)]
     return made
 
 

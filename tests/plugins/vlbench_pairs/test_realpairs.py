@@ -11,7 +11,7 @@ import pytest
 from vlbench_pairs.forms import detect_format
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import Reading, load, read_rows
-from vlbench_pairs.rows import Row
+from vlbench_pairs.rows import AnnotationRow
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_real_photographs_load(realpairs: Path, tmp_path: Path) -> None:
     assert load(options, tmp_path).fingerprint == dataset.fingerprint
 
 
-def rows(path: Path) -> list[Row]:
+def rows(path: Path) -> list[AnnotationRow]:
     with ExitStack() as stack:
         return list(read_rows(Reading.of(PairsOptions(annotations=(str(path),)), stack)))
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from vlbench.errors import DataError
 from vlbench.records.record import (
     SCHEMA,
-    Matched,
+    MatchedTo,
     Record,
     find_records,
     parse_record,
@@ -149,7 +149,7 @@ def test_the_schema_of_the_command_accepts_what_is_written_and_no_other_field() 
 
 def test_same_request_is_what_was_asked_and_nothing_observed(make_record: MakeRecord) -> None:
     record = make_record("random", 10.0)
-    matched = Matched(method="vldd", options={}, budget="100")
+    matched = MatchedTo(method="vldd", options={}, budget="100")
     assert record.same_request(make_record("random", 90.0, created="later", mock=True))
     for change in ({"seed": 1}, {"options": {"a": 1}}, {"matched_to": matched}):
         other = replace(record, **change)

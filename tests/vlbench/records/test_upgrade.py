@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vlbench.errors import DataError
-from vlbench.records.record import Matched, parse_record, read_record, record_id, record_table
+from vlbench.records.record import MatchedTo, parse_record, read_record, record_id, record_table
 from vlbench.records.upgrade import upgrade
 
 from ..conftest import scores, table
@@ -51,7 +51,7 @@ def test_schema_3_had_other_names_and_flat_scores() -> None:
     record = parse_record(old(3, always_on=True, beside=beside, start={"scores": {"convnet": flat}}))
     assert record.start is not None
     assert record.baseline
-    assert record.matched_to == Matched(**beside)
+    assert record.matched_to == MatchedTo(**beside)
     assert record.baselines == ["random", "mean-caption"]
     assert record.scores["convnet"].directions["image_to_text"]["R@5"].mean == 30.0
     assert record.start.scores["convnet"].mean_recall.mean == 20.0
