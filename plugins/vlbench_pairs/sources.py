@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -184,8 +185,8 @@ def image_members(value: str | Sequence[str], stack: ExitStack, skipped: Skipped
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is called as archives are, or begins as one does."""
-    if path.is_dir():
+    """Whether a file is called as archives are, or begins as one does. Devices and pipes are none, and stay closed."""
+    if not path.is_file():
         return False
     return path.name.lower().endswith(ARCHIVES) or zipfile.is_zipfile(path)
 
@@ -221,6 +222,8 @@ def _in_folder(root: Path) -> Iterator[Member]:
             try:
                 status = path.stat()
             except OSError:  # a link to nothing; an error only if an annotation names it
+                continue
+            if not stat.S_ISREG(status.st_mode):  # a pipe or a device, which may never end
                 continue
             stamp = f"{status.st_size}/{status.st_mtime_ns}"
             relative = path.relative_to(root).as_posix()

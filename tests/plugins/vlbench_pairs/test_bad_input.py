@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from vlbench.errors import DataError, OptionError
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import load
+from vlbench_pairs.rows import Skipped
+from vlbench_pairs.sources import is_archive, members_of
 
 Write = Callable[[str, Any], str]
 
@@ -206,3 +210,13 @@ def test_a_size_below_one_is_refused(tmp_path: Path, photographs: Path, write: W
     options = PairsOptions(annotations=(write("x.json", sample.records()),), images=(str(photographs),), size=0)
     with pytest.raises(OptionError, match="size = 0"):
         load(options, tmp_path / "store")
+
+
+def test_pipes_and_devices_in_a_folder_stay_closed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "never.zip")
+    (tmp_path / "random.jpg").symlink_to("/dev/urandom")
+    (tmp_path / "real.jpg").write_bytes(b"1234")
+    assert not is_archive(tmp_path / "never.zip")
+    with ExitStack() as stack:
+        found = list(members_of(tmp_path, 0, stack, skipped=Skipped()))
+    assert [member.file.name for member in found] == ["real.jpg"]
