@@ -24,6 +24,12 @@ class Observer(Protocol):
         """Something worth a line of its own."""
 
 
+def report_step(observer: Observer, name: str, step: int, value: float) -> None:
+    """Pass one value of a curve on to an observer; one of the caller's own need not have ``step``."""
+    if (observe := getattr(observer, "step", None)) is not None:
+        observe(name, step, value)
+
+
 class SilentObserver:
     """Says nothing: for Python callers and tests."""
 

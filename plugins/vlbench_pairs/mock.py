@@ -69,12 +69,10 @@ def make(layout: MockLayout, images: int, out: Path) -> None:
         out: folder that does not exist yet, or is empty.
 
     Raises:
-        DataError: the number is not allowed, or the folder has something in it.
+        DataError: the number is not allowed.
     """
     if not 16 <= images <= LARGEST:
         raise DataError(f"images = {images}: a mock has 16 to {LARGEST:,} images.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out} exists already. Name a new folder: --out DIR, or remove this one.")
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=".new-"))
     try:

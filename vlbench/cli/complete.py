@@ -56,10 +56,9 @@ class MethodOption(click.ParamType):  # type: ignore[type-arg]
         incomplete: str,
     ) -> list[CompletionItem]:
         """Options with what they mean, then values."""
-        from vlbench.registry.loader import try_plugins
         from vlbench.registry.options import describe
 
-        specs = try_plugins([str(path) for path in ctx.find_root().params.get("plugins", ())]).all("method")
+        specs = _declared(ctx, "method")
         asked = [name for text in ctx.params.get("methods") or () for name in text.split(",")]
         rows = {row.name: row for name in asked if name in specs for row in describe(specs[name].options)}
         return _keys({key: row.help for key, row in rows.items()}, incomplete) or [
@@ -82,14 +81,21 @@ class ProtocolKey(click.ParamType):  # type: ignore[type-arg]
         incomplete: str,
     ) -> list[CompletionItem]:
         """Dotted keys of the suite's file with their values there, and ``student.KEY`` of its recipes."""
-        from vlbench.registry.loader import try_plugins
-
         suite = str(ctx.params.get("suite") or "scenes")
-        specs = try_plugins([str(path) for path in ctx.find_root().params.get("plugins", ())]).all("suite")
+        specs = _declared(ctx, "suite")
         with contextlib.suppress(OSError, ValueError):
             text = Path(suite).read_text(encoding="utf-8") if suite.endswith(".toml") else specs[suite].read_text()
             return _keys(dict(_flat(tomllib.loads(text))), incomplete)
         return []
+
+
+def _declared(ctx: click.Context, kind: str) -> Mapping[str, Any]:
+    """Name -> declaration, of what is installed and of the plugin files that the command names."""
+    from vlbench.registry.loader import try_plugins
+
+    files = [str(path) for path in ctx.find_root().params.get("plugins", ())]
+    found: Mapping[str, Any] = try_plugins(files).all(kind)
+    return found
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

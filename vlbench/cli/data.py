@@ -139,6 +139,8 @@ def mock(context: click.Context, name: str, images: int, out: Path | None) -> No
         able = ", ".join(sorted(other.name for other in registry.all("dataset").values() if other.mock))
         raise DataError(f"dataset {name!r} has no mock. Those that have one: {able or 'none'}.")
     folder = out or Path(f"mock-{name}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} exists already. Name a new folder: --out DIR, or remove this one.")
     resolve(spec.mock)(images, folder)
     click.echo(f"Written to {readable_path(folder)}: a stand-in for {name}, whose rows are never ranked.")
     for suite in _suites_on(registry, name):

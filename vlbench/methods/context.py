@@ -22,6 +22,7 @@ from vlbench.errors import ArtifactError, BudgetError, DataError, DivergedError
 from vlbench.files import set_aside
 from vlbench.finite import which_not_finite
 from vlbench.methods.room import room
+from vlbench.progress import report_step
 from vlbench.seeds import SeedTree
 from vlbench.students.build import CHUNK, StudentBuilder, StudentConfig, TowerInputs
 from vlbench.students.training import Recipe, TrainingSet, train
@@ -267,9 +268,7 @@ class Context:
             raise DivergedError(f"curve {name!r} was given {value!r:.60} at step {step}: it takes finite numbers.")
         curve = self.curves.setdefault(name, [])
         curve.append(number)
-        observe = getattr(self.observer, "step", None)  # an observer of the caller's own need not have it
-        if observe is not None:
-            observe(name, len(curve) - 1, number)
+        report_step(self.observer, name, len(curve) - 1, number)
 
     def settings(self, **values: Setting) -> None:
         """Put values that the method resolved by itself into the record, as ``settings``; a name given again counts.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.files import host_name, write_whole
+from vlbench.progress import report_step
 
 if TYPE_CHECKING:
     from vlbench.progress import Observer
@@ -50,8 +51,7 @@ class Beating:
         self._own.advance(steps, note)
 
     def step(self, name: str, step: int, value: float) -> None:
-        if (own := getattr(self._own, "step", None)) is not None:  # not every observer of a command has it
-            own(name, step, value)
+        report_step(self._own, name, step, value)
 
     def done(self, message: str = "") -> None:
         self._own.done(message)

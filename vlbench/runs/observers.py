@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError
+from vlbench.progress import report_step
 from vlbench.registry.invoke import attributed_to, call, call_with_accepted
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ class ObserverGroup:
 
     def step(self, name: str, step: int, value: float) -> None:
         """Pass on one value of a curve that a method reports."""
-        own = getattr(self._own, "step", None)
-        if own is not None:
-            own(name, step, value)
+        report_step(self._own, name, step, value)
         self._tell("step", {"name": name, "step": step, "value": value})
 
     def record(self, record: Record) -> None:
@@ -108,9 +107,7 @@ class Reporter:
         self._observer.advance(int(steps), str(note))
 
     def step(self, name: str, step: int, value: float) -> None:
-        observe = getattr(self._observer, "step", None)
-        if observe is not None:
-            observe(str(name), int(step), float(value))
+        report_step(self._observer, str(name), int(step), float(value))
 
     def done(self, message: str = "") -> None:
         self._observer.done(str(message))

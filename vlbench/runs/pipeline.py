@@ -106,7 +106,7 @@ class Wave:
         self._requested = sum(not row.job.baseline for row in rows)
         self._grid = grid_of(session, rows)
         self._asked: list[Record] = []
-        self._left = [row.left_s for row in rows]
+        self._left = {index: row.left_s for index, row in enumerate(rows)}
 
     def units(self) -> list[Unit[list[Record]]]:
         """What an executor runs."""
@@ -142,12 +142,12 @@ class Wave:
     def _counted(self, index: int, made: list[Record]) -> list[Record]:
         if not self._rows[index].job.baseline:
             self._asked.append(made[0])
-        self._left[index] = -1.0
-        count, left = len(self._left), [seconds for seconds in self._left if seconds != -1.0]
-        if left:
-            known = [seconds for seconds in left if seconds is not None]
-            about = f", about {about_text(sum(known))} left" if known and sum(known) > 0 else ""
-            self._session.observer.message(f"{count - len(left)} of {count} rows{about}")
+        del self._left[index]
+        if self._left:
+            seconds = sum(left_s for left_s in self._left.values() if left_s is not None)
+            about = f", about {about_text(seconds)} left" if seconds > 0 else ""
+            done, count = len(self._rows) - len(self._left), len(self._rows)
+            self._session.observer.message(f"{done} of {count} rows{about}")
         return made
 
 
