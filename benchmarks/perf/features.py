@@ -99,7 +99,7 @@ def select(folder: Path, rows: int, method: str) -> None:
     from vlbench.registry.loader import load_registry
 
     path = make(folder / f"pairs-{rows}.npy", rows, 2 * EMBEDDING, "float32", 2)
-    features = torch.from_numpy(np.load(path, mmap_mode="c"))
+    features = torch.from_numpy(np.load(path, mmap_mode="r+"))
     registry = load_registry()
     made = construct(registry, "method", method, registry.get("method", method).options())
     chosen = made.select(features, PICKS, torch.Generator().manual_seed(0))

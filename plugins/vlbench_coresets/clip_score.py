@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 import vlbench
-from vlbench_coresets.blocks import BLOCK
+from vlbench_coresets.blocks import blocks
 
 
 class ClipScore(vlbench.Selector):
@@ -18,5 +18,5 @@ class ClipScore(vlbench.Selector):
     def select(self, features: Tensor, size: int, generator: Generator) -> Tensor:
         """Positions int64 [size] out of features float32 [candidate, 2 * embedding], best first."""
         del generator  # nothing is drawn; the first of equals is taken
-        halves = (part.chunk(2, dim=1) for part in features.split(BLOCK))
+        halves = (part.chunk(2, dim=1) for part in blocks(features))
         return torch.cat([(one * two).sum(1) for one, two in halves]).argsort(descending=True, stable=True)[:size]

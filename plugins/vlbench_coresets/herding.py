@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 import vlbench
-from vlbench_coresets.blocks import squared_norms
+from vlbench_coresets.blocks import blocks, on_shared_file, squared_norms, whole_or_blocks
 
 
 class Herding(vlbench.Selector):
@@ -26,11 +26,32 @@ def herding(features: Float[Tensor, "n dim"], size: int) -> Int[Tensor, " size"]
     and memory O(n). The first pair of equals is taken.
     """
     chosen = torch.empty(size, dtype=torch.long)
-    mean = features.mean(0)
+    mean = _mean(features)
     ahead = torch.zeros_like(mean)  # running sum - t * mean
     norms = squared_norms(features)  # [n]
     for step in range(size):
-        chosen[step] = torch.addmv(norms, features, ahead - mean, alpha=2).argmin()
+        chosen[step] = _scores(features, ahead - mean, norms).argmin()
         ahead += features[chosen[step]] - mean
         norms[chosen[step]] = torch.inf
     return chosen
+
+
+def _mean(features: Float[Tensor, "n dim"]) -> Float[Tensor, " dim"]:
+    if not on_shared_file(features):
+        return features.mean(0)
+    total = torch.zeros(features.shape[1], dtype=torch.float64)
+    for part in blocks(features):
+        total += part.sum(0, dtype=torch.float64)
+    return (total / len(features)).to(features)
+
+
+def _scores(
+    features: Float[Tensor, "n dim"], towards: Float[Tensor, " dim"], norms: Float[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """|x|^2 + 2 x towards."""
+    scores, at = torch.empty_like(norms), 0
+    for part in whole_or_blocks(features):
+        end = at + len(part)
+        torch.addmv(norms[at:end], part, towards, alpha=2, out=scores[at:end])
+        at = end
+    return scores

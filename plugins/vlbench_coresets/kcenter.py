@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 import vlbench
-from vlbench_coresets.blocks import squared_norms
+from vlbench_coresets.blocks import squared_norms, whole_or_blocks
 
 BLOCK = 16
 """Pairs whose distances to all are computed in one pass over the features."""
@@ -37,9 +37,21 @@ def k_center(features: Float[Tensor, "n dim"], size: int, generator: Generator) 
         if pick not in known:
             following = nearest.topk(min(BLOCK, len(nearest))).indices.tolist() if step else []
             at = torch.tensor(list(dict.fromkeys([pick, *following]))[:BLOCK])
-            distances = torch.addmm(norms + norms[at, None], features[at], features.T, alpha=-2).clamp_min_(0)
+            distances = _distances(features, norms, at)
             known = dict(zip(at.tolist(), distances, strict=True))
         torch.minimum(nearest, known[pick], out=nearest)
         nearest[pick] = -1  # below every distance, so that copies of chosen pairs are still taken before it
         chosen[step] = pick
     return chosen
+
+
+def _distances(
+    features: Float[Tensor, "n dim"], norms: Float[Tensor, " n"], at: Int[Tensor, " some"]
+) -> Float[Tensor, "some n"]:
+    """Squared distances of some pairs to all."""
+    some, parts, start = features[at], [], 0
+    for part in whole_or_blocks(features):
+        end = start + len(part)
+        parts.append(torch.addmm(norms[start:end] + norms[at, None], some, part.T, alpha=-2).clamp_min_(0))
+        start = end
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 import vlbench
+from vlbench_coresets.blocks import blocks
 from vlbench_coresets.kmeans import centres
 
 CANDIDATES_A_CLUSTER, MOST_A_CLUSTER, MANY_CLUSTERS = 50, 10_000, 1_000
@@ -44,7 +45,7 @@ def clusters(count: int) -> int:
 
 def redundance(features: Float[Tensor, "n dim"], middle: Float[Tensor, "cluster dim"]) -> Float[Tensor, " n"]:
     """Highest cosine with a pair of the same cluster that lies farther from its centre; -1 where there is none."""
-    cluster = torch.cat([torch.cdist(part, middle).argmin(1) for part in features.split(4096)])
+    cluster = torch.cat([torch.cdist(some, middle).argmin(1) for part in blocks(features) for some in part.split(ROWS)])
     highest = torch.full((len(features),), -1.0)
     order = cluster.argsort(stable=True)
     for members in order.split(torch.bincount(cluster, minlength=len(middle)).tolist()):

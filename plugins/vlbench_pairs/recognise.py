@@ -185,11 +185,14 @@ def _sheets(folder: Path) -> list[Path]:
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    """Files that may hold annotations; not those beside a picture of the same name."""
-    for path in sorted(folder.rglob("*")):
+    """Files that may hold annotations; not those beside a picture of the same name, or in a folder of captions."""
+    paths = sorted(folder.rglob("*"))
+    pictures = {path.stem for path in paths if is_image_name(path.name)}
+    for path in paths:
         deep = len(path.relative_to(folder).parts)
         here = text_suffix(path) in SUFFIXES and deep <= DEEP and not path.name.startswith(NO_CAPTIONS)
-        if here and path.is_file() and not _is_beside(path):
+        of_one = path.suffix.lower() in (".txt", ".json") and path.stem in pictures
+        if here and not of_one and path.is_file() and not _is_beside(path):
             yield path
 
 

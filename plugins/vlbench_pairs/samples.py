@@ -18,6 +18,7 @@ from vlbench_pairs.delimited import read_delimited
 from vlbench_pairs.documents import read_lines
 from vlbench_pairs.files import decoded, lines, parsed_json
 from vlbench_pairs.rows import AnnotationRow, Skipped, split_of_path
+from vlbench_pairs.side_folders import in_one
 from vlbench_pairs.sources import FoundFiles, Member, archive_name, is_archive, members_of
 from vlbench_pairs.tables import AskedTable, ParquetSource, read_table
 
@@ -87,7 +88,7 @@ class SampleReader:
         ]
 
     def _beside(self, members: Sequence[Member], path: Path, split: str) -> FoundFiles:
-        samples = _grouped(members, shard=path.is_file() and not zipfile.is_zipfile(path))
+        samples = in_one(_grouped(members, shard=path.is_file() and not zipfile.is_zipfile(path)), str(path))
         if not any(_picture(sample) for sample in samples.values()):
             raise DataError(
                 f"{path}: no picture with a caption beside it (x.jpg and x.txt or x.json), and no metadata.csv, .jsonl "

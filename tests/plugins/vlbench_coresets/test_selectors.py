@@ -1,5 +1,7 @@
 """The selectors against brute force, and what their options do."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ from vlbench import Budget
 from vlbench.methods.method import Selector
 from vlbench.registry.specs import resolve
 from vlbench.testing import toy_context, toy_dataset
+from vlbench_coresets.blocks import on_shared_file
+from vlbench_coresets.clip_score import ClipScore
 from vlbench_coresets.facility import facility_location
 from vlbench_coresets.herding import herding
 from vlbench_coresets.kcenter import k_center
@@ -252,3 +256,21 @@ def test_semdedup_compares_large_clusters_in_blocks(monkeypatch: pytest.MonkeyPa
     assert (semdedup.clusters(29_000), semdedup.clusters(1_000_000), semdedup.clusters(100_000_000)) == (
         580, 1_000, 10_000
     )  # fmt: skip
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages of files are given back on Linux")
+@pytest.mark.parametrize("choose", [
+    lambda data: herding(data, 20),
+    lambda data: k_center(data, 20, torch.Generator().manual_seed(0)),
+    lambda data: redundance(data, data[:5].clone()),
+    lambda data: ClipScore(SelectorOptions()).select(data, 20, torch.Generator()),
+])  # fmt: skip
+def test_features_on_a_shared_file_give_the_same_choice(choose, tmp_path, monkeypatch):
+    monkeypatch.setattr("vlbench_coresets.blocks.BLOCK", 150)
+    data = features(1_000, 16)
+    mapped = torch.from_file(str(tmp_path / "data"), shared=True, size=data.numel(), dtype=torch.float32).view_as(data)
+    mapped.copy_(data)  # written pages are given back too, and lose nothing
+    assert on_shared_file(mapped)
+    assert not on_shared_file(data)
+    assert torch.allclose(choose(mapped), choose(data), atol=1e-6)
+    assert torch.equal(mapped, data)
