@@ -26,9 +26,11 @@ def in_one(samples: Samples, where: str) -> Samples:
     Raises:
         DataError: what meets holds no words, as labels and boxes do not.
     """
+    if any(_has(one, _IMAGES) and _has(one, CAPTIONS) for one in samples.values()):
+        return samples
     pictures = {key: one for key, one in samples.items() if _has(one, _IMAGES)}
     captions = {key: one for key, one in samples.items() if _has(one, CAPTIONS)}
-    if not pictures or not captions or pictures.keys() & captions.keys():
+    if not pictures or not captions:
         return samples
     for left_out in sorted(product((None, *LEVELS), repeat=2), key=lambda pair: (None in pair, pair[0] != pair[1])):
         moved = [_without(found, level) for found, level in zip((pictures, captions), left_out, strict=True)]
