@@ -147,8 +147,7 @@ class Evaluator:
     def _all(self, jobs: Sequence[Callable[[], _Done[T]]], advance: Callable[[], None]) -> list[T]:
         """What jobs give, in their order."""
         begin, done = time.perf_counter(), []
-        small = self.student.two_linear_heads and self.student.device == "cpu"
-        for one in side_by_side(jobs) if small else (job() for job in jobs):
+        for one in side_by_side(jobs) if self.student.fits_one_core else (job() for job in jobs):
             done.append(one)
             advance()
         train_s, score_s = sum(one.train_s for one in done), sum(one.score_s for one in done)

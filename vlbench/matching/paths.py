@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from vlbench.matching.outer import Outer, Variables
 from vlbench.matching.settings import Settings
 from vlbench.matching.stage import Gradient, Stage, State
 from vlbench.seeds import SeedTree
+from vlbench.threads import side_by_side
 
 if TYPE_CHECKING:
     from vlbench.matching.learned import Learned
@@ -72,10 +74,12 @@ class PathStage(Stage):
 
     def gradient(self, tower_inputs: Inputs, state: State) -> Gradient:
         """Mean over segments."""
-        matched = [
-            self._match(tower_inputs, segment, state, batches=self._batches(state.step, index, tower_inputs))
+        jobs = [
+            partial(self._match, tower_inputs, segment, state, batches=self._batches(state.step, index, tower_inputs))
             for index, segment in enumerate(self._segments(state.step))
         ]
+        together = len(jobs) > 1 and self.student.fits_one_core
+        matched = list(side_by_side(jobs)) if together else [job() for job in jobs]
         by_input = {side: torch.stack([one.tower_inputs[side] for one in matched]).mean(0) for side in self.learned}
         by_rate = torch.stack([torch.stack(list(one.rates.values())) for one in matched]).mean(0)
         if not self.settings.literal:

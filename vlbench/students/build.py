@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -77,6 +77,7 @@ class StudentBuilder:
     cache: Cache
     device: str = "cpu"
     make_head: Callable[[HeadConfig, int], nn.Module] = build_head
+    _fitted: dict[tuple[str, str, str], Standardise] = field(default_factory=dict, compare=False, repr=False)
 
     def student(self, name: str, config: StudentConfig) -> Student:
         """Build a student.
@@ -141,9 +142,16 @@ class StudentBuilder:
         elif is_stored(encoder, items):
             statistics = self._of_stored(encoder, side, config.standardise)
         else:
-            statistics = Standardise.fit(self.features(encoder, "train", side), config.standardise)
+            statistics = self._of_features(encoder, side, config.standardise)
         head = self.make_head(config.head, encoder.width)
         return Tower(side, config, encoder, statistics, head=head, micro_batch=micro_batch)
+
+    def _of_features(self, encoder: Encoder, side: str, mode: str) -> Standardise:
+        """Statistics of train features, of which every student has its own copy; a pass over them for all students."""
+        key = (encoder.identity, side, mode)
+        if key not in self._fitted:
+            self._fitted[key] = Standardise.fit(self.features(encoder, "train", side), mode)
+        return Standardise(self._fitted[key].mean.clone(), self._fitted[key].scale.clone())
 
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""

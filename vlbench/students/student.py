@@ -287,6 +287,11 @@ class Student:
         """Whether training draws dropout masks."""
         return any(tower.config.head.dropout > 0 for tower in self.towers.values())
 
+    @property
+    def fits_one_core(self) -> bool:
+        """Whether a step is so little work that threads gain nothing within it: students go side by side instead."""
+        return self.two_linear_heads and self.device == "cpu" and not self.has_dropout
+
     @contextlib.contextmanager
     def training(self, seed: int) -> Iterator[None]:
         """Heads drop out within, by masks that only ``seed`` decides; the global generator's state is put back."""
