@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -36,6 +37,14 @@ SUITES = (
     "flickr30k-heads",
 )  # fmt: skip
 """One of each student: those of the other suites are built alike."""
+OTHERS = tuple(name for name in load_registry().all("method") if name not in METHODS)
+SMALLEST = {
+    "experts": "2", "outer_steps": "2", "expert_steps": "4", "interval": "1", "segment_length": "1",
+    "inner_steps": "2", "phases": "2",
+}  # fmt: skip
+CLIPS = {"data.options": '{ size = "mini" }'}
+MEDIA = {"clips-audio-video": CLIPS}
+"""Suites of video and sound -> what makes them small."""
 TOLERANCE = 0.02
 """Largest difference between what a GPU and a CPU learn in two updates, as a share of the largest value."""
 
@@ -50,21 +59,26 @@ def cuda() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def mocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mocks")
-    words = ["data", "mock", "flickr30k", "--images", "32", "--out", str(folder / "flickr30k")]
-    assert CliRunner().invoke(vlbench.cli.main.main, words).exit_code == 0
+    make_mock("flickr30k", folder, images=32)
     return folder
+
+
+def make_mock(name: str, folder: Path, *, images: int) -> None:
+    words = ["data", "mock", name, "--images", str(images), "--out", str(folder / name)]
+    assert CliRunner().invoke(vlbench.cli.main.main, words).exit_code == 0
 
 
 class Pipeline:
     """Small runs of one suite, of its own cache on each device."""
 
     def __init__(self, suite: str, folder: Path, mocks: Path, stand_ins: Callable[[str], dict[str, str]]) -> None:
-        ours = suite.startswith("scenes")
-        self.overrides = COMMON | (OWN if ours else LITERATURE | stand_ins(suite))
-        self.suite, self.data, self.folder = suite, None if ours else mocks / suite.split("-")[0], folder
+        made = suite.startswith(("scenes", "clips"))
+        published = suite.startswith("flickr")
+        self.overrides = COMMON | (LITERATURE | stand_ins(suite) if published else OWN | MEDIA.get(suite, {}))
+        self.suite, self.data, self.folder = suite, None if made else mocks / suite.split("-")[0], folder
 
     def run(self, device: str, methods: tuple[str, ...]) -> dict[str, Record]:
-        options = {key: text for key, text in OPTIONS.items() if key.split(".")[0] in methods}
+        options = {key: text for name in methods for key, text in options_of(name).items()}
         request = RunRequest(
             self.suite, device=device, out=self.folder / device, options=options, overrides=self.overrides,
             data=self.data,
@@ -78,6 +92,15 @@ class Pipeline:
         return load_artifact(self.folder / device / record.id)
 
 
+def options_of(name: str) -> dict[str, str]:
+    """What makes a method small."""
+    given = {key: text for key, text in OPTIONS.items() if key.split(".")[0] == name}
+    kind = load_registry().get("method", name).options
+    known = {field.name for field in dataclasses.fields(kind)} if kind is not None else set()
+    smallest = {f"{name}.{key}": text for key, text in SMALLEST.items() if key in known}
+    return given or smallest
+
+
 @pytest.fixture
 def pipeline(tmp_path: Path, mocks: Path, stand_ins: Callable[[str], dict[str, str]]) -> Callable[[str], Pipeline]:
     return lambda suite: Pipeline(suite, tmp_path, mocks, stand_ins)
@@ -88,23 +111,49 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     return lambda device: monkeypatch.setenv("VLBENCH_CACHE", str(tmp_path / f"cache-{device}"))
 
 
-@pytest.mark.parametrize("suite", SUITES)
-@pytest.mark.parametrize(
+GPUS = pytest.mark.parametrize(
     "gpu", [pytest.param(pretend_gpu, id="pretended"), pytest.param(cuda, id="real", marks=pytest.mark.cuda)]
 )
+
+
+@pytest.fixture
+def compare(pipeline: Callable[[str], Pipeline], own_cache: Callable[[str], None]) -> Callable[..., None]:
+    def both(suite: str, gpu: Callable[[], Any], methods: tuple[str, ...]) -> None:
+        small, made = pipeline(suite), {}
+        for context in (gpu(), nullcontext("cpu")):
+            with context as device:
+                own_cache(device)
+                made[device] = small.run(device, methods)
+            problems = {name: record.message for name, record in made[device].items()}
+            assert {record.status for record in made[device].values()} == {"finished"}, (device, problems)
+        there, here = ({name: small.artifact(device, of[name]) for name in methods} for device, of in made.items())
+        for name in methods:
+            assert_near(here[name], there[name])
+
+    return both
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@GPUS
 def test_methods_learn_and_choose_on_a_gpu_what_they_do_on_the_cpu(
-    suite: str, gpu: Callable[[], Any], pipeline: Callable[[str], Pipeline], own_cache: Callable[[str], None]
+    suite: str, gpu: Callable[[], Any], compare: Callable[..., None]
 ) -> None:
-    small, made = pipeline(suite), {}
-    for context in (gpu(), nullcontext("cpu")):
-        with context as device:
-            own_cache(device)
-            made[device] = small.run(device, METHODS)
-        problems = {name: record.message for name, record in made[device].items()}
-        assert {record.status for record in made[device].values()} == {"finished"}, (device, problems)
-    there, here = ({name: small.artifact(device, of[name]) for name in METHODS} for device, of in made.items())
-    for name in METHODS:
-        assert_near(here[name], there[name])
+    compare(suite, gpu, METHODS)
+
+
+@GPUS
+def test_every_other_method_gives_on_a_gpu_what_it_gives_on_the_cpu(
+    gpu: Callable[[], Any], compare: Callable[..., None]
+) -> None:
+    compare("scenes", gpu, OTHERS)
+
+
+@pytest.mark.parametrize("suite", MEDIA)
+@GPUS
+def test_video_and_sound_give_on_a_gpu_what_they_give_on_the_cpu(
+    suite: str, gpu: Callable[[], Any], compare: Callable[..., None]
+) -> None:
+    compare(suite, gpu, ("random", "vldd"))
 
 
 def assert_near(one: Selection | DistilledPairs, other: Selection | DistilledPairs) -> None:
