@@ -264,7 +264,7 @@ def runs() -> Iterator[Try]:
 def plugins() -> Iterator[Try]:
     """Plugin files that fail in every way, before a run and in listings."""
     for name, content in PLUGINS.items():
-        file = name if name.endswith(".py") else f"own_{name}.py"
+        file = name if name.endswith(".py") else f"own_{name.replace(' ', '_')}.py"
         for command in (("run", "--method", "random,own" if "own" in content else "random", *QUICK), ("plugins",)):
             before = lambda file=file, content=content: write(file, content.replace("{module}", Path(file).stem))  # noqa: E731
             yield Try(

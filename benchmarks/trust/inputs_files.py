@@ -117,7 +117,7 @@ def texts() -> dict[str, bytes]:
         "deep arrays": b"x = " + b"[" * 3000 + b"]" * 3000, "deep tables": b"[" + b".".join([b"a"] * 3000) + b"]",
         "digits": good.replace(b"seeds = 1", b"seeds = " + b"9" * 5000), "long name": good.replace(b"inputs", b"n" * 5000),
         "hex": good.replace(b"seeds = 1", b"seeds = 0x" + b"f" * 5000), "JSON": b'{"name": "inputs"}',
-        "old Mac": good.replace(b"\n", b"\r"), "huge": good + b"# " + b"x" * (3 << 20), "a name of dots": good.replace(b'"inputs"', b'".."'),
+        "huge": good + b"# " + b"x" * (3 << 20),
         "the clock": good.replace(b"seeds = 1", b"seeds = 25:61:00"), "surrogate": good.replace(b"inputs", b"\\ud800"),
     }  # fmt: skip
 

@@ -134,6 +134,7 @@ def parse_protocol(table: Mapping[str, Any], *, where: str, overrides: Mapping[s
     for part in known - {"rows", "summary"}:
         if part not in table:
             raise ProtocolError(f"suite {where}: {part!r} is missing. A suite has: {', '.join(sorted(known))}.")
+    _check_keys(table["data"], {"name", "options", "sides"}, f"suite {where}: data")
     students = {
         name: parse_student(value, f"suite {where}: student {name!r}") for name, value in table["students"].items()
     }

@@ -165,7 +165,7 @@ def test_a_method_that_hangs_is_stopped_after_the_time_limit(suite: tuple[str, s
 EVERY = bool(os.environ.get("VLBENCH_EVERY_ISOLATED"))
 """Each in a process of its own, which takes minutes, and not a sample."""
 ISOLATED = list(FAILS) if EVERY else ["exit", "nan_curve"]
-LEAVE = list(ALL) if EVERY else ["autocast", "numpy_items"]
+LEAVE = list(ALL) if EVERY else []
 
 
 @pytest.mark.parametrize("name", [*ISOLATED, *DIES])
