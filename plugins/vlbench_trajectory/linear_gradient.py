@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vlbench.matching import Form, LossDistiller, Settings, Task, settings_of_loss
+from vlbench.matching import Form, LossDistiller, Settings, Task
+from vlbench_trajectory.settings import of_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,8 @@ class LinearGradient(LossDistiller):
 
     after LGM (linear gradient matching for pretrained encoders, NeurIPS 2025), which has a linear classifier and
     cross-entropy in place of two heads and InfoNCE, an image pyramid in place of the frequency basis, and ten augmented
-    copies of each image. Its published settings for pairs do not exist: ``preset=paper`` has its Adam rate.
+    copies of each image. Its published settings for pairs do not exist: ``preset=paper`` has its 5,000
+    iterations and its Adam rate.
     """
 
     options: LinearGradientOptions
@@ -37,12 +39,8 @@ class LinearGradient(LossDistiller):
         return replace(super().form(), captions="one") if self.options.preset == "paper" else super().form()
 
     def settings(self, task: Task) -> Settings:
-        """Ours, or the published rate of Adam for images."""
-        options = self.options
-        rates = {"item_rate": options.item_rate, "vector_rate": options.vector_rate}
-        if options.preset == "paper":
-            rates = dict.fromkeys(rates, PUBLISHED_RATE)
-        return settings_of_loss(outer_steps=options.outer_steps, **rates)
+        """Ours, or the published iterations and the rate of Adam for images."""
+        return of_loss(self.options, outer_steps=5000, item_rate=PUBLISHED_RATE, vector_rate=PUBLISHED_RATE)
 
     def prepare(self, student: Student, context: Context, start: Start) -> None:
         """Real pairs."""

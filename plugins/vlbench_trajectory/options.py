@@ -10,6 +10,8 @@ from vlbench.matching import LearnOptions, StepOptions
 
 _AUTO = "; none: from what is trained, the budget and the data"
 _PRESET = "settings that are not given: ours, or those published"
+_RANK = "rank of learned targets beside their diagonal; 0: a weight for each pair; none: 10, the published one under "
+_RANK += "preset=paper"
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,12 @@ class SoftOptions(PathOptions):
     loss: Literal["info-nce", "wbce"] | None = option(
         None, help="of the student within a segment; none: info-nce, wbce under preset=paper"
     )
-    target_rank: int = option(
-        10, minimum=0, help="rank of learned targets beside their diagonal; 0: a weight for each pair"
-    )
+    target_rank: int | None = option(None, minimum=0, help=_RANK)
     target_rate: float | None = option(None, minimum=0, help="outer learning rate of soft targets" + _AUTO)
 
 
 @dataclass(frozen=True)
-class PhaseOptions(PathOptions):
+class PhaseOptions(SoftOptions):
     """Of ``ptm-st``."""
 
     phases: int | None = option(
@@ -88,32 +88,42 @@ class PhaseOptions(PathOptions):
         maximum=8,
         help="parts of the pairs, learned one after the other; none: 1 up to 150 pairs, else 2",
     )
-    target_rank: int = option(
-        10, minimum=0, help="rank of learned targets beside their diagonal; 0: a weight for each pair"
-    )
-    target_rate: float | None = option(None, minimum=0, help="outer learning rate of soft targets" + _AUTO)
     ema: float = option(
         0.99, minimum=0, below=1, help="decay of the average of the learned pairs; 0: their last values"
     )
 
 
 @dataclass(frozen=True)
-class MDMOptions(StepOptions):
-    """Of ``mdm``."""
+class PresetOptions(LearnOptions):
+    """Of a minimiser with released settings; ``none`` is resolved by :func:`vlbench_trajectory.settings.of_loss`."""
 
     preset: Literal["default", "paper"] = option("default", help=_PRESET)
+    outer_steps: int | None = option(None, minimum=1, help="updates of the learned pairs; none: 200, or the published")
+    item_rate: float | None = option(
+        None, minimum=0, help="outer learning rate of pixels; none: 0.1 at unit RMS, or the published"
+    )
+    vector_rate: float | None = option(
+        None, minimum=0, help="outer learning rate of text vectors; none: 0.1 at unit RMS, or the published"
+    )
+
+
+@dataclass(frozen=True)
+class MDMOptions(PresetOptions):
+    """Of ``mdm``."""
+
     batch: int = option(256, minimum=2, help="real pairs in a step")
     alpha: float = option(0.5, above=0, maximum=1, help="how far from a fresh student to the mixed experts")
     sigma: float = option(0.5, above=0, help="width of the kernel, in radians")
     weight: float = option(0.8, minimum=0, help="of either kernel energy beside InfoNCE")
-    experts: int = option(8, minimum=2, help="students trained on all data, two of which are mixed")
+    experts: int | None = option(
+        None, minimum=2, help="students trained on all data, two of which are mixed; none: 8, or the published 20"
+    )
 
 
 @dataclass(frozen=True)
-class CovarianceOptions(StepOptions):
+class CovarianceOptions(PresetOptions):
     """Of ``covariance``."""
 
-    preset: Literal["default", "paper"] = option("default", help=_PRESET)
     rho: float | None = option(
         None, above=0, help="scale of the data's cross-covariance; none: 2 up to 100 pairs, else 1"
     )
@@ -121,10 +131,9 @@ class CovarianceOptions(StepOptions):
 
 
 @dataclass(frozen=True)
-class LinearGradientOptions(StepOptions):
+class LinearGradientOptions(PresetOptions):
     """Of ``linear-gradient``."""
 
-    preset: Literal["default", "paper"] = option("default", help=_PRESET)
     batch: int = option(500, minimum=2, help="real pairs whose gradient is matched")
 
 

@@ -5,21 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vlbench.matching import Form, PathDistiller, Plan, Settings, Task, batch_targets
-from vlbench_trajectory.settings import paper_lors, resolve
+from vlbench.matching import Plan, Settings, Task
+from vlbench_trajectory.settings import paper_ptm_st, phases_of, resolve
+from vlbench_trajectory.soft import SoftTargets
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from vlbench import SeedTree
-    from vlbench.students import Student
     from vlbench_trajectory.options import PhaseOptions
 
-FEW_PAIRS = 150
-"""Budgets up to which one phase is published."""
 
-
-class PTMST(PathDistiller):
+class PTMST(SoftTargets):
     """Follow straightened experts; parts of the pairs one after the other, each from later starts.
 
     Per layer, with b_t the share of the expert's path length that lies before snapshot t,
@@ -32,21 +26,15 @@ class PTMST(PathDistiller):
     """
 
     options: PhaseOptions
-
-    def form(self) -> Form:
-        """With targets; as published, raw variables from one caption."""
-        form = replace(super().form(), target_rank=self.options.target_rank)
-        return replace(form, captions="one", literal=True) if self.options.preset == "paper" else form
+    objective = None
 
     def settings(self, task: Task) -> Settings:
         """Those of the first phase."""
-        base = resolve(self.options, task, paper_lors)
-        return replace(base, convex=True, ema=self.options.ema)
+        return replace(resolve(self.options, task, paper_ptm_st), convex=True, ema=self.options.ema)
 
     def plans(self, task: Task) -> list[Plan]:
         """A stage for each phase, which shares the outer steps."""
-        phases = self.options.phases or (1 if task.pairs <= FEW_PAIRS else 2)
-        base, phases = self.settings(task), min(phases, task.pairs)
+        base, phases = self.settings(task), min(self.options.phases or phases_of(task.pairs), task.pairs)
         last = base.expert_steps // base.interval - base.segment_length
         steps = max(1, base.outer_steps // phases)
         return [
@@ -56,11 +44,3 @@ class PTMST(PathDistiller):
             ))
             for phase in range(phases)
         ]  # fmt: skip
-
-    def inner_loss(
-        self, student: Student, tower_inputs: dict[str, Tensor], parameters: dict[str, Tensor], draw: SeedTree
-    ) -> Tensor:
-        """Against the learned targets; wBCE as published."""
-        del draw
-        loss = "wbce" if self.options.preset == "paper" else None
-        return student.loss(tower_inputs, parameters, targets=batch_targets(tower_inputs), objective=loss)

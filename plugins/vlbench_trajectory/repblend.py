@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vlbench.matching import Form, PathDistiller, Plan, Settings, Task
-from vlbench_trajectory.lors import soft_form, soft_loss
+from vlbench.matching import Plan, Settings, Task
 from vlbench_trajectory.settings import paper_repblend, resolve
+from vlbench_trajectory.soft import SoftTargets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vlbench_trajectory.options import SoftOptions
 
 
-class RepBlend(PathDistiller):
+class RepBlend(SoftTargets):
     """LoRS on frozen encoders, with representations of pairs blended in every inner step.
 
     With one lambda ~ Beta(1, 1) and one permutation pi an inner step, the same for both sides, heads read
@@ -29,10 +29,6 @@ class RepBlend(PathDistiller):
     """
 
     options: SoftOptions
-
-    def form(self) -> Form:
-        """With targets; as published, raw variables from one caption."""
-        return soft_form(self.options, super().form())
 
     def settings(self, task: Task) -> Settings:
         """Ours, or those of its scripts."""
@@ -46,7 +42,8 @@ class RepBlend(PathDistiller):
         self, student: Student, tower_inputs: dict[str, Tensor], parameters: dict[str, Tensor], draw: SeedTree
     ) -> Tensor:
         """LoRS's, of blended representations."""
-        return soft_loss(self.options, student, tower_inputs | blended(tower_inputs, student.sides, draw), parameters)
+        mixed = tower_inputs | blended(tower_inputs, student.sides, draw)
+        return super().inner_loss(student, mixed, parameters, draw)
 
 
 def blended(tower_inputs: dict[str, Tensor], sides: tuple[str, ...], draw: SeedTree) -> dict[str, Tensor]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from vlbench.errors import OptionError
-from vlbench.matching import Settings, Task
-from vlbench_trajectory.options import PathOptions
+from vlbench.matching import Settings, Task, settings_of_loss
+from vlbench_trajectory.options import PathOptions, PresetOptions
 
 Published = Callable[[Task], Settings]
 
@@ -38,6 +38,11 @@ TINY_ITEMS = 256
 """Train items that fit into one batch of an expert. It interpolates them in a step or two at the rates above, after
 which its path stands still, and a student's step is many times as long as the segment it should cover."""
 TINY: dict[str, Any] = {"expert_rate": 0.002, "expert_steps": 24, "interval": 2, "outer_steps": 40}
+
+ONE_PHASE = 150
+"""Pairs up to which PTM-ST has one phase."""
+OURS: dict[str, Any] = {"outer_steps": 200, "item_rate": 0.1, "vector_rate": 0.1}
+"""Of all that minimise a loss of the pairs."""
 
 LARGE_ENCODER = 1_000_000
 """Weights from which a frozen encoder costs so much that only half of the items pass it in an update."""
@@ -97,17 +102,39 @@ def paper(task: Task) -> Settings:
     )  # fmt: skip
 
 
-LORS = {100: (100.0, 10.0, 20, 1), 200: (1000.0, 10.0, 20, 1), 500: (1000.0, 100.0, 40, 2)}
-"""Pairs of Flickr30k -> rate of pixels and vectors, rate of targets, inner batch, last start; LoRS's scripts."""
+class Script(NamedTuple):
+    """What LoRS's scripts for Flickr30k say for one budget."""
+
+    rate: float
+    """Of pixels and vectors."""
+    target_rate: float
+    inner_batch: int
+    last_start: int
+    rank: int
+    scale: float
+    """The factor on the low-rank part of the targets."""
+
+
+LORS = {
+    100: Script(100.0, 10.0, 20, 1, 10, 3.0),
+    200: Script(1000.0, 10.0, 20, 1, 5, 1.0),
+    500: Script(1000.0, 100.0, 40, 2, 20, 0.01),
+}
+"""Pairs -> its script."""
+
+
+def script(pairs: int) -> Script:
+    """That of the nearest budget."""
+    return LORS[min(LORS, key=lambda budget: abs(budget - pairs))]
 
 
 def paper_lors(task: Task) -> Settings:
     """LoRS's released settings for the nearest of its budgets on Flickr30k: TESLA's gradient, 3,000 iterations."""
-    rate, target_rate, batch, last = LORS[min(LORS, key=lambda pairs: abs(pairs - task.pairs))]
-    base = paper(task)
+    said, base = script(task.pairs), paper(task)
     return dataclasses.replace(
-        base, item_rate=rate, vector_rate=rate, target_rate=target_rate, inner_batch=batch, outer_steps=3000,
-        start_range=last, first_range=last, expert_steps=(last + 1) * base.interval, gradient="tesla", draws=False,
+        base, item_rate=said.rate, vector_rate=said.rate, target_rate=said.target_rate, inner_batch=said.inner_batch,
+        outer_steps=3000, start_range=said.last_start, first_range=said.last_start,
+        expert_steps=(said.last_start + 1) * base.interval, gradient="tesla", draws=False,
     )  # fmt: skip
 
 
@@ -119,3 +146,31 @@ def paper_tesla(task: Task) -> Settings:
 def paper_repblend(task: Task) -> Settings:
     """LoRS's, with 20 pairs in every inner batch and one ratio of both heads."""
     return dataclasses.replace(paper_lors(task), inner_batch=20, merged=True)
+
+
+def paper_ptm_st(task: Task) -> Settings:
+    """Its 2,000 iterations a phase, at the rates of its script for 500 pairs of Flickr30k from 350 pairs on; below,
+    where its rates are not known, LoRS's. Outer steps are those of all phases."""
+    base = dataclasses.replace(paper_lors(task), outer_steps=2000 * phases_of(task.pairs))
+    if script(task.pairs) is not LORS[500]:
+        return base
+    return dataclasses.replace(
+        base, item_rate=1000.0, vector_rate=1000.0, target_rate=10.0, start_range=1, first_range=1
+    )
+
+
+def phases_of(pairs: int) -> int:
+    """Published phases of a budget: one for 100 pairs, two for 200 and 500."""
+    return 1 if pairs <= ONE_PHASE else 2
+
+
+def of_loss(options: PresetOptions, **published: Any) -> Settings:
+    """Numbers of a minimiser: the options that were given, and for the others ours, or the published ones.
+
+    Args:
+        options: of the method.
+        published: what ``preset=paper`` says.
+    """
+    base = published if options.preset == "paper" else OURS
+    given = {name: value for name in OURS if (value := getattr(options, name)) is not None}
+    return settings_of_loss(**{**base, **given})
