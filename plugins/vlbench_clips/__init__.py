@@ -12,7 +12,9 @@ import vlbench
 class ClipsOptions:
     """Which of the two sizes, and the seed it is made from."""
 
-    size: Literal["full", "mini"] = vlbench.option("full", help="full: 4,000 / 500 / 500 clips; mini: 160 / 40 / 100")
+    size: Literal["full", "mini"] = vlbench.option(
+        "full", help="full: 4,000 / 1,000 / 1,000 clips; mini: 160 / 40 / 100"
+    )
     seed: int = vlbench.option(0, minimum=0, help="seed of the generator")
 
 

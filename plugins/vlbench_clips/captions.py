@@ -12,22 +12,26 @@ _SIZES = (("small", "little"), ("big", "large"))
 _LOUD = (("soft", "quiet"), ("loud", "strong"))
 _COLOURS = (
     ("red", "crimson"), ("orange", "amber"), ("yellow", "golden"), ("green", "emerald"), ("cyan", "turquoise"),
-    ("blue", "navy"), ("purple", "violet"), ("white", "ivory"),
+    ("blue", "navy"), ("purple", "violet"), ("pink", "rose"), ("brown", "chocolate"), ("white", "ivory"),
+    ("black", "ebony"), ("grey", "silver"),
 )  # fmt: skip
 _SHAPES = (
     ("circle", "disc"), ("square", "box"), ("triangle", "wedge"), ("diamond", "rhombus"), ("cross", "plus"),
-    ("ring", "hoop"),
+    ("ring", "hoop"), ("star", "sparkle"), ("bar", "plank"),
 )  # fmt: skip
 _MOTIONS = (
     ("standing", "resting"), ("moving leftwards", "drifting west"), ("moving rightwards", "drifting east"),
-    ("moving upwards", "climbing"), ("moving downwards", "sinking"),
+    ("moving upwards", "climbing"), ("moving downwards", "sinking"), ("blinking", "flashing"), ("shaking", "trembling"),
 )  # fmt: skip
 _TONES = (
     ("whistle", "flute"), ("clarinet", "reed"), ("string", "violin"), ("bell", "chime"), ("organ", "pipe"),
-    ("hollow hum", "hollow drone"),
+    ("hum", "drone"), ("trumpet", "brass"), ("marimba", "xylophone"),
 )  # fmt: skip
-_PITCHES = ("deepest", "deep", "low", "lowish", "highish", "high", "sharp", "sharpest")
-_CHANGES = ("steady", "fading", "growing", "rising", "falling")
+_PITCHES = (
+    "rumbling", "deepest", "deep", "lower", "low", "lowish", "highish", "high", "higher", "sharp", "sharpest",
+    "piercing",
+)  # fmt: skip
+_CHANGES = ("steady", "fading", "growing", "rising", "falling", "pulsing", "wavering")
 
 
 def write(layout: Layout, rng: np.random.Generator) -> list[str]:
@@ -50,4 +54,5 @@ def _phrase(layout: Layout, clip: int, place: int, rng: np.random.Generator) -> 
         words = [_LOUD[size][one[0]], _CHANGES[motion], _PITCHES[colour], _TONES[shape][one[1]]]
     else:
         words = [_SIZES[size][one[0]], _COLOURS[colour][one[1]], _SHAPES[shape][one[2]], _MOTIONS[motion][one[3]]]
-    return "a " + " ".join(words[int(bare < _OMIT_SIZE) :])
+    phrase = " ".join(words[int(bare < _OMIT_SIZE) :])
+    return f"{'an' if phrase[0] in 'aeio' else 'a'} {phrase}"

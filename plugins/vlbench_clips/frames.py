@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vlbench_clips.layout import MOST, Layout
+from vlbench_clips.layout import BLINKING, MOST, SHAKING, Layout
 
 SIDE, FRAMES = 32, 8
 RADII = (3.2, 5.0)
@@ -14,11 +14,14 @@ TRAVEL = 9.0
 """Pixels from the first frame to the last."""
 RGB = np.array(
     [(220, 40, 40), (240, 140, 30), (240, 220, 50), (50, 170, 60), (60, 210, 220), (45, 75, 215), (150, 60, 200),
-     (245, 245, 245)],
+     (245, 150, 190), (120, 72, 35), (245, 245, 245), (18, 18, 18), (128, 128, 128)],
     dtype=np.float32,
 ) / np.float32(255)  # fmt: skip
-STEPS = np.array([(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)], dtype=np.float32)
+STEPS = np.array([(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (0, 0), (0, 0)], dtype=np.float32)
 """Down and right, by motion."""
+SHAKE, DIM = 1.6, 0.2
+"""Pixels to either side of what shakes, and how much is left of what blinks, in every other frame."""
+BEAT = np.tile([1.0, -1.0], FRAMES // 2)
 _CHUNK = 100  # part of the format: the random draws follow it
 
 Floats = NDArray[np.float32]
@@ -49,19 +52,27 @@ def _chunk(layout: Layout, rows: NDArray[np.int64], rng: np.random.Generator) ->
 
 def _cover(layout: Layout, rows: NDArray[np.int64], place: int, rng: np.random.Generator) -> Floats:
     """How much of each pixel an object covers, [n, frame, side, side] in 0 to 1; an empty place covers nothing."""
-    n, cell = len(rows), layout.cell[rows, place]
-    centre = (np.stack([cell // 3, cell % 3], 1) + 0.5) * SIDE / 3 - 0.5 + rng.normal(0, 0.8, (n, 2))
-    travel = STEPS[layout.motion[rows, place]] * TRAVEL * rng.uniform(0.8, 1.2, (n, 1))
-    time = np.linspace(-0.5, 0.5, FRAMES)
-    at = (centre[:, None] + travel[:, None] * time[:, None]).astype(np.float32)  # [n, frame, 2]
-    radius = np.array(RADII)[layout.size[rows, place]] * rng.uniform(0.9, 1.1, n)
+    at = _centres(layout, rows, place, rng)
+    radius = np.array(RADII)[layout.size[rows, place]] * rng.uniform(0.9, 1.1, len(rows))
     grid = np.arange(SIDE, dtype=np.float32)
     scale = (1 / radius).astype(np.float32)[:, None, None, None]
     y = (grid[:, None] - at[:, :, 0, None, None]) * scale
     x = (grid - at[:, :, 1, None, None]) * scale
     outside = _outside(layout.shape[rows, place], y, x)
     cover = np.clip(0.5 - outside / scale, 0, 1)
-    return np.asarray(cover * layout.present[rows, place, None, None, None], dtype=np.float32)
+    blinks = (layout.motion[rows, place] == BLINKING)[:, None] & (BEAT < 0)
+    seen = np.where(blinks, DIM, 1.0) * layout.present[rows, place, None]  # [n, frame]
+    return np.asarray(cover * seen[:, :, None, None], dtype=np.float32)
+
+
+def _centres(layout: Layout, rows: NDArray[np.int64], place: int, rng: np.random.Generator) -> Floats:
+    """Where an object is in each frame, [n, frame, 2]: pixels down and right."""
+    n, cell, motion = len(rows), layout.cell[rows, place], layout.motion[rows, place]
+    middle = (np.stack([cell // 3, cell % 3], 1) + 0.5) * SIDE / 3 - 0.5 + rng.normal(0, 0.8, (n, 2))
+    travel = STEPS[motion] * TRAVEL * rng.uniform(0.8, 1.2, (n, 1))
+    shake = (motion == SHAKING)[:, None, None] * BEAT[:, None] * np.array([0, SHAKE])
+    at = middle[:, None] + travel[:, None] * np.linspace(-0.5, 0.5, FRAMES)[:, None] + shake
+    return np.asarray(at, dtype=np.float32)
 
 
 def _outside(shape: NDArray[np.int64], y: Floats, x: Floats) -> Floats:
@@ -80,4 +91,6 @@ _DISTANCES = (
     lambda y, x: (abs(y) + 1.35 * abs(x) - 1.15) / 1.7,
     lambda y, x: np.maximum(np.minimum(abs(y), abs(x)) - 0.33, np.maximum(abs(y), abs(x)) - 1.05),
     lambda y, x: abs(np.hypot(y, x) - 0.8) - 0.25,
+    lambda y, x: (abs(y) ** 0.6 + abs(x) ** 0.6 - 1.2) / 1.3,
+    lambda y, x: np.maximum(abs(y) - 0.45, abs(x) - 1.15),
 )

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "white")
-SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
+COLOURS = (
+    "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown", "white", "black", "grey",
+)  # fmt: skip
+SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring", "star", "bar")
 SIZES = ("small", "big")
-MOTIONS = ("still", "left", "right", "up", "down")
+MOTIONS = ("still", "left", "right", "up", "down", "blinking", "shaking")
+LEFT, RIGHT, UP, DOWN, BLINKING, SHAKING = range(1, 7)
+"""Numbers of motions."""
 MOST, FEWEST = 3, 2
 CELLS = 9
 
@@ -55,18 +59,16 @@ def draw(n: int, rng: np.random.Generator) -> Layout:
     )
 
 
-def combinations(layout: Layout) -> NDArray[np.float32]:
-    """Which pairs of traits occur together in an object of each clip, [n, 134] of 0 and 1.
+def traits(layout: Layout) -> NDArray[np.float32]:
+    """Which traits occur in each clip, [n, 29] of 0 and 1: what the encoders learn to name.
 
-    Colour with shape (48), colour with motion (40), shape with motion (30) and colour with size (16): what the
-    encoders learn to name.
+    Colours (12), shapes (8), motions (7) and sizes (2), each by itself: which belong together is not named.
     """
     parts = []
     sizes = {"colour": len(COLOURS), "shape": len(SHAPES), "motion": len(MOTIONS), "size": len(SIZES)}
-    for one, other in (("colour", "shape"), ("colour", "motion"), ("shape", "motion"), ("colour", "size")):
-        number = getattr(layout, one) * sizes[other] + getattr(layout, other)
-        found = np.zeros((len(layout), sizes[one] * sizes[other]), dtype=np.float32)
+    for trait, size in sizes.items():
+        found = np.zeros((len(layout), size), dtype=np.float32)
         rows, places = np.nonzero(layout.present)
-        found[rows, number[rows, places]] = 1
+        found[rows, getattr(layout, trait)[rows, places]] = 1
         parts.append(found)
     return np.concatenate(parts, axis=1)

@@ -256,15 +256,17 @@
     const tiles = found.images.map((image, index) => {
       const caption = found.captions[index];
       const learned = make("img", { src: image, alt: caption, loading: "lazy" });
-      if (!found.starts) return make("figure", {}, learned, make("figcaption", { title: caption }, caption));
+      const sound = found.sounds && found.sounds[index];
+      const player = sound ? make("audio", { src: sound, controls: "", preload: "none", "aria-label": `sound of pair ${index + 1}` }) : null;
+      if (!found.starts) return make("figure", {}, learned, player, make("figcaption", { title: caption }, caption));
       const start = make("img", { src: found.starts[index], alt: "the real picture it began with", loading: "lazy" });
       const near = `${number(found.cosines[index], 2)} · ${caption}`;
-      return make("figure", {}, make("div", { class: "two" }, start, learned), make("figcaption", { title: near }, near));
+      return make("figure", {}, make("div", { class: "two" }, start, learned), player, make("figcaption", { title: near }, near));
     });
     const source = found.source === "nearest" ? "the train caption nearest to each text vector" : "each pair's own caption";
     const left = found.starts ? " On the left the real picture it began with; the number is the cosine of the text vector to that caption." : "";
     const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}, each with ${source}.${left}`;
-    const look = `tiles${found.side < 100 ? " pixels" : ""}${found.starts ? " starts" : ""}`;
+    const look = `tiles${found.side < 100 || found.strips ? " pixels" : ""}${found.starts ? " starts" : ""}${found.strips ? " strips" : ""}`;
     return section("Pairs", make("p", { class: "hint" }, hint), make("div", { class: look }, ...tiles));
   };
 

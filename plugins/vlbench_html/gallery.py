@@ -11,6 +11,8 @@ from vlbench.errors import DataError
 
 LARGEST = 112
 """Pixels of the longer side; a smaller picture stays as it is and is enlarged by the browser, pixel by pixel."""
+STRIP = 512
+"""The same for frames side by side."""
 TILES, TILES_OF_BOARD = 24, 4_000
 """Most pictures of a row, and of a whole board: a board stays a file that opens at once."""
 FEWEST = 4
@@ -28,17 +30,22 @@ def gallery(folder: Path, most: int) -> dict[str, Any] | None:
 
     Returns:
         ``captions``; ``source`` ("nearest" or "own"); ``images``, one ``data:`` address per caption; ``side``, pixels
-        of the longer side; for learned pairs that began with real ones, ``starts`` and ``cosines``.
+        of the longer side; for learned pairs that began with real ones, ``starts`` and ``cosines``; ``sounds`` of the
+        first pairs, where there are some; ``strips`` where pictures are frames side by side.
     """
-    from vlbench.board import read_preview
+    from vlbench.board import read_preview, read_sounds
 
     try:
         pixels, captions, source = read_preview(folder, most)
     except DataError:
         return None
     side = max(pixels.shape[2:])
-    found = {"captions": captions, "source": source, "images": list(map(_address, pixels)), "side": min(side, LARGEST)}
-    return found | _starts(folder, len(pixels))
+    images = list(map(_address, pixels))
+    found = {"captions": captions, "source": source, "images": images, "side": min(side, LARGEST)}
+    if _is_strip(pixels.shape):
+        found["strips"] = True
+    sounds = [f"data:audio/wav;base64,{sound}" for sound in read_sounds(folder)]
+    return found | ({"sounds": sounds} if sounds else {}) | _starts(folder, len(pixels))
 
 
 def _starts(folder: Path, count: int) -> dict[str, Any]:
@@ -76,6 +83,11 @@ class Pictures:
         return self._numbers.get(key)
 
 
+def _is_strip(shape: Any) -> bool:
+    """Whether a picture of [..., height, width] is frames side by side."""
+    return bool(shape[-1] >= 2 * shape[-2])
+
+
 def _address(pixels: Any) -> str:
     """uint8 [channel, height, width] -> a ``data:`` address."""
     from PIL import Image
@@ -83,8 +95,9 @@ def _address(pixels: Any) -> str:
     from vlbench.board import to_pil
 
     image, buffer = to_pil(pixels), io.BytesIO()
-    if max(image.size) > 2 * LARGEST // 3:
-        image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    largest = STRIP if _is_strip(pixels.shape) else LARGEST
+    if max(image.size) > 2 * largest // 3:
+        image.thumbnail((largest, largest), Image.Resampling.LANCZOS)
         image.save(buffer, "JPEG", quality=82)
         kind = "jpeg"
     else:

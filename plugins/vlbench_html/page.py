@@ -43,7 +43,8 @@ def render_html(
     """
     style, script = _file("board.css"), _file("board.js")
     policy = (
-        f"default-src 'none'; img-src data:; style-src {csp_hash(style)}; script-src {csp_hash(script)}; "
+        f"default-src 'none'; img-src data:; media-src data:; style-src {csp_hash(style)}; "
+        f"script-src {csp_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
     suites = [list(members) for _, members in groupby(table.groups, key=suite_id)]

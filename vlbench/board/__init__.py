@@ -17,7 +17,7 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.board import format, published
-    from vlbench.board.picture import read_preview, read_start
+    from vlbench.board.picture import read_preview, read_sounds, read_start
     from vlbench.board.table import Group, Row, Score, Table
     from vlbench.data.pictures import to_pil
     from vlbench.disk.sums import damage
@@ -39,6 +39,7 @@ __all__ = [
     "published",
     "read_preview",
     "read_ranks",
+    "read_sounds",
     "read_start",
     "submit",
     "to_pil",
@@ -46,7 +47,7 @@ __all__ = [
 
 _MODULES = {
     "vlbench.board.table": ("Group", "Row", "Score", "Table"),
-    "vlbench.board.picture": ("read_preview", "read_start"),
+    "vlbench.board.picture": ("read_preview", "read_sounds", "read_start"),
     "vlbench.data.pictures": ("to_pil",),
     "vlbench.disk.sums": ("damage",),
     "vlbench.records.ranks": ("found_and_missed", "read_ranks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import textwrap
@@ -21,6 +22,8 @@ from vlbench.records.record import Record, read_record
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 COLUMNS, MOST_PAIRS = 8, 64
+MOST_SOUNDS, LONGEST_SOUND = 4, 131_072
+"""Sounds of a run that a page plays, and characters of one in base64."""
 IMAGE, CELL, GAP, MARGIN = 160, 160, 14, 36
 CAPTION_LINES, CAPTION_WIDTH, LINE = 3, 25, 16
 """Lines of a caption, characters in one, pixels from one to the next."""
@@ -167,6 +170,25 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
     if len(captions) != len(pixels):
         raise DataError(f"{str(folder)!r}: the preview has {len(pixels)} images and {len(captions)} captions.")
     return numpy.array(pixels[:most]), captions[:most], source
+
+
+def read_sounds(folder: Path) -> list[str]:
+    """WAV files in base64 of the first pairs of a run whose preview :func:`read_preview` reads; often none.
+
+    What is no list of small WAV files is left out: the content of a run that someone sent is shown as it is.
+    """
+    try:
+        sounds = json.loads((folder / "preview.json").read_text(encoding="utf-8")).get("sounds", [])
+        return [text for text in sounds[:MOST_SOUNDS] if _is_wave(text)]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return []
+
+
+def _is_wave(text: object) -> bool:
+    if not isinstance(text, str) or len(text) > LONGEST_SOUND:
+        return False
+    content = base64.b64decode(text, validate=True)
+    return content[:4] == b"RIFF" and content[8:12] == b"WAVE"
 
 
 class StartPictures(NamedTuple):

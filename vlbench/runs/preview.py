@@ -19,6 +19,7 @@ from vlbench.evaluation.evaluate import Evaluator
 from vlbench.evaluation.retrieval import Ranks, direction
 from vlbench.files import write_whole
 from vlbench.records.ranks import found_and_missed
+from vlbench.runs.heard import heard
 from vlbench.students.build import TowerInputs
 from vlbench.students.training_sets import training_set
 
@@ -35,7 +36,8 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
     as photographs or spectrograms, or of frames [item, time, channel, height, width], which stand side by side. The
     second side is text, or drawn below the first.
 
-    A learned or averaged text vector is shown by the train caption with the highest cosine to it.
+    A learned or averaged text vector is shown by the train caption with the highest cosine to it. Where an encoder can
+    make sounds of a side's items, those of the first pairs are in ``preview.json`` too, as WAV files in base64.
     """
     first, second = evaluator.student.sides
     shown = pictures(artifact, train, first, most=MOST)
@@ -50,7 +52,8 @@ def write_preview(folder: Path, artifact: Artifact, train: Split, evaluator: Eva
             return
         shown, captions, source = _stacked(shown, below), [""] * len(shown), "own"
     _write_pixels(folder / "preview.npy", shown)
-    content = {"captions": captions, "caption_source": source}
+    sounds = heard(artifact, train, evaluator)
+    content = {"captions": captions, "caption_source": source} | ({"sounds": sounds} if sounds else {})
     write_whole(folder / "preview.json", json.dumps(content, indent=1).encode())
     if in_words and isinstance(artifact, DistilledPairs) and artifact.start is not None:
         _write_start(folder, artifact.start, train, artifact_cosines(artifact, evaluator))

@@ -20,6 +20,7 @@ from vlbench.artifacts.coded_size import artifact_bytes
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError
 from vlbench.records.record import Cost, Record, StartRecord
+from vlbench.runs.heard import same_sounds
 from vlbench.runs.preview import text_cosines, write_preview
 from vlbench.verification.artifact_form import check_form
 from vlbench.verification.checks import ClaimCheck, verdict
@@ -219,6 +220,8 @@ def preview_problems(folder: Path, artifact: Artifact, session: Session) -> Iter
         yield "the captions are of another form"
     elif said["captions"][:count] != found["captions"][:count] and not _as_near(said, found, count, artifact, session):
         yield "the captions are not those of the pairs, nor the train captions nearest to them"
+    elif not same_sounds(said.get("sounds", []), found.get("sounds", [])):
+        yield "the sounds are not those of the artifact"
 
 
 def _as_near(

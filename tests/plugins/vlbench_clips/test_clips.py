@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import wave
 from pathlib import Path
 
@@ -13,11 +16,13 @@ from click.testing import CliRunner
 import vlbench
 import vlbench_clips
 from vlbench.cli.main import main
+from vlbench.runs.heard import same_sounds
 from vlbench.testing import parametrize_with_checks
 from vlbench_clips import sounds
 from vlbench_clips.layout import draw
 
 QUICK = {"rows.always": "[]", "rows.full": "false", "training.seeds": "1"}
+LEVELS = torch.tensor([120, 200], dtype=torch.uint8).unbind()
 STEPS = {"vldd": {"experts": 2, "outer_steps": 15}}
 
 
@@ -99,7 +104,22 @@ def test_a_selector_of_sound_runs_and_the_page_shows_it(out: Path, tmp_path: Pat
     assert set(record.scores["s"].directions) == {"audio_to_text", "text_to_audio"}
     page = CliRunner().invoke(main, ["leaderboard", str(out), "--format", "html", "--out", str(tmp_path / "b.html")])
     assert page.exit_code == 0, page.output
-    assert "audio_to_text" in (tmp_path / "b.html").read_text(encoding="utf-8")
+    text = (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "audio_to_text" in text
+    assert 1 <= text.count("data:audio/wav;base64,UklGR") <= 12
+    sounds = json.loads((out / record.id / "preview.json").read_text())["sounds"]
+    assert len(sounds) == 4
+    with wave.open(io.BytesIO(base64.b64decode(sounds[0]))) as file:
+        assert file.getnframes() == 15_500
+
+
+def test_a_sound_that_the_pairs_do_not_make_is_noticed():
+    one, other = (base64.b64encode(vlbench.data.listen(level.expand(64, 32))).decode() for level in LEVELS)
+    assert same_sounds([one], [one])
+    assert not same_sounds([one], [other])
+    for forged in ("UklGR", 3, None, {}):
+        assert not same_sounds([forged], [one])
+    assert not same_sounds([], [one])
 
 
 def test_a_suite_that_names_no_sides_says_which_there_are(out: Path):
