@@ -38,7 +38,10 @@ def sniff(text: str) -> Dialect | None:
     first = [line for line in lines(text[:200_000]) if line.strip()][:SAMPLE]
     best: tuple[tuple[bool, float, int], Dialect] | None = None
     for separator in SEPARATORS:
-        rows = list(csv.reader(io.StringIO("\n".join(first)), delimiter=separator))
+        try:
+            rows = list(csv.reader(io.StringIO("\n".join(first)), delimiter=separator))
+        except csv.Error:  # a field without end, say
+            continue
         width = len(rows[0]) if rows else 0
         if width < 2:
             continue
@@ -83,7 +86,11 @@ def _plain(text: str, where: str) -> Dialect:
     if not first:
         raise DataError(f"{where}: the file is empty. Give a table with an image and a caption column.")
     separator = max(SEPARATORS, key=first.count)
-    return Dialect(separator, tuple(name.strip() for name in next(csv.reader([first], delimiter=separator))))
+    try:
+        header = next(csv.reader([first], delimiter=separator))
+    except csv.Error as error:
+        raise DataError(f"{where}, line 1: malformed CSV ({error}).") from error
+    return Dialect(separator, tuple(name.strip() for name in header))
 
 
 class _Table:

@@ -60,6 +60,13 @@ def _karpathy(record: Any, where: str) -> AnnotationRow:
     return AnnotationRow(image=image, captions=tuple(captions), split=text_field(record, "split", where), where=where)
 
 
+def _id_of(record: dict[str, Any], name: str, where: str) -> str | int | float | None:
+    found = record.get(name)
+    if isinstance(found, dict | list):
+        raise DataError(f"{where}: field {name!r} is {str(found)[:80]}, not a number or a text.")
+    return found
+
+
 def _coco(content: dict[str, Any], where: str, split: str, skipped: Skipped) -> Iterator[AnnotationRow]:
     """COCO's own ``captions_train2014.json``: one row per caption, in the order of the images."""
     of_image: dict[Any, list[str]] = {}
@@ -68,11 +75,12 @@ def _coco(content: dict[str, Any], where: str, split: str, skipped: Skipped) -> 
         _object(record, place)
         if "caption" not in record:
             raise DataError(f"{place}: no 'caption'. Give COCO's captions_*.json, not its instances or keypoints.")
-        of_image.setdefault(record.get("image_id"), []).append(text_field(record, "caption", place, default=""))
+        image = _id_of(record, "image_id", place)
+        of_image.setdefault(image, []).append(text_field(record, "caption", place, default=""))
 
     def parse(record: Any, place: str) -> AnnotationRow:
         _object(record, place)
-        captions = of_image.pop(record.get("id"), [])
+        captions = of_image.pop(_id_of(record, "id", place), [])
         return AnnotationRow(text_field(record, "file_name", place), tuple(captions), split, place)
 
     yield from each(((f"{where}, images[{i}]", record) for i, record in enumerate(content["images"])), parse, skipped)

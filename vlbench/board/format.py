@@ -9,11 +9,12 @@ Examples:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from textwrap import shorten
 
 from vlbench.board.derived_rows import AS_MANY_BYTES, AS_MANY_PAIRS, NEAREST_REAL, READABLE, START
-from vlbench.board.statistics.samples import DISTILLATION_SEEDS, STUDENT_SEEDS
+from vlbench.board.statistics.samples import CHANCE, DISTILLATION_SEEDS, STUDENT_SEEDS
 from vlbench.board.table import CEILING, UNBUDGETED, Group, Row, Score
 from vlbench.budget import Budget
 from vlbench.progress import seconds_text
@@ -58,9 +59,16 @@ def options_text(row: Row) -> str:
     return " ".join(f"{name}={value}" for name, value in row.options.items())
 
 
-def details_text(row: Row) -> str:
-    """How many runs are merged, how far they were checked, and the options: what stands under the method's name."""
-    runs = f"{row.runs} runs" if row.runs > 1 else ""
+def usual_runs(group: Group) -> int:
+    """The number of runs that most rows of a budget have: said once, not in every row."""
+    counts = Counter(row.runs for row in group.rows if row.method not in UNBUDGETED)
+    return counts.most_common(1)[0][0] if counts else 1
+
+
+def details_text(row: Row, usual: int = 1) -> str:
+    """How many runs are merged if not ``usual``, how far they were checked, and the options: what stands under the
+    method's name."""
+    runs = "" if row.runs == usual or row.method == CHANCE else f"{row.runs} run{'s' * (row.runs > 1)}"
     home = "" if row.home is None else f"home {row.home:.1f}"
     return " ".join(filter(None, [runs, home, row.badge, row.origin, flags_text(row), options_text(row)]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vlbench.board import format as wording
+from vlbench.board.joined import with_joined_starts
 from vlbench.board.plain import markdown, plain
 from vlbench.board.statistics.samples import MEAN_RECALL
 from vlbench.board.table import Group, Row, Table
@@ -10,7 +11,7 @@ from vlbench.board.table import Group, Row, Table
 
 def render_markdown(table: Table) -> str:
     """One Markdown table per group; baselines in italics below the ranked rows, the best ranked bold."""
-    parts = [_group(group) for group in table.groups] or [wording.EMPTY]
+    parts = [_group(with_joined_starts(group)) for group in table.groups] or [wording.EMPTY]
     parts += [f"Left out: {markdown(plain(folder))}: {markdown(reason)}" for folder, reason in table.left_out]
     return "\n\n".join(parts)
 

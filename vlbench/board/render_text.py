@@ -12,6 +12,7 @@ from rich.text import Text
 
 from vlbench.board import format as wording
 from vlbench.board.console import as_text
+from vlbench.board.joined import with_joined_starts
 from vlbench.board.statistics.samples import MEAN_RECALL
 from vlbench.board.table import Group, Row, Table
 
@@ -35,9 +36,12 @@ def render_text(table: Table, *, width: int = 80, styled: bool = False) -> str:
     if not table.groups:
         return wording.EMPTY
     parts: list[RenderableType] = []
-    for number, group in enumerate(table.groups):
+    for number, group in enumerate(map(with_joined_starts, table.groups)):
         drawn, left_out = _fitting(group, width)
-        notes = [f"Left out to fit {width} columns: {', '.join(left_out)}."] * bool(left_out) + wording.notes(group)
+        notes = [f"Left out to fit {width} columns: {', '.join(left_out)}."] * bool(left_out)
+        usual = wording.usual_runs(group)
+        notes += [f"{usual} runs a row where no other number stands, each with a seed of its own."] * (usual > 1)
+        notes += wording.notes(group)
         parts += [*[""] * (number > 0), Text(wording.title(group), style="bold"), drawn]
         parts += [Text(note, style="dim") for note in notes]
     return as_text(*parts, width=width, styled=styled)
@@ -81,7 +85,8 @@ def _group(group: Group, recalls: Sequence[str]) -> RichTable:
     ranks = any(row.rank for row in group.ranked)
     if ranks:
         table.add_column("rank", no_wrap=True)
-    words = (word for row in group.rows for word in _name(row).plain.split())
+    usual = wording.usual_runs(group)
+    words = (word for row in group.rows for word in _name(row, usual).plain.split())
     table.add_column("method", overflow="fold", min_width=min(max(map(len, words), default=6), WIDEST_LABEL))
     columns = _columns(group, recalls)
     for column in columns:
@@ -90,7 +95,7 @@ def _group(group: Group, recalls: Sequence[str]) -> RichTable:
     for rows in (group.ranked, group.baselines):
         for row in rows:
             rank = [Text(wording.rank_text(row), style=_style(row))] if ranks else []
-            table.add_row(*rank, _name(row), *(_cell(column, row) for column in columns))
+            table.add_row(*rank, _name(row, usual), *(_cell(column, row) for column in columns))
         table.add_section()
     return table
 
@@ -104,11 +109,11 @@ def _cell(column: _Column, row: Row) -> Text:
     return Text(column.text(row), style=emphasis)
 
 
-def _name(row: Row) -> Text:
+def _name(row: Row, usual: int) -> Text:
     name = Text(row.method, style=_style(row))
     if row.status != "finished":
         name.append(f"\n{row.status}", style="red not bold")
-    details = wording.details_text(row)
+    details = wording.details_text(row, usual)
     if details:
         name.append(f"\n{details}", style="dim not bold")
     return name

@@ -175,10 +175,11 @@ class PathDistiller(Distiller):
     def stage(self, plan: Plan, start: Start, context: Context, seeds: SeedTree) -> PathStage:
         """Experts, straightened where that is asked for, and a stage that follows them."""
         student, _ = context.student_with(plan.variant)
-        experts = train_experts(context, plan.settings.plan, plan.variant)
+        last = plan.settings.start_range + plan.settings.segment_length  # later snapshots are never read
+        experts = train_experts(context, plan.settings.plan, plan.variant, last=last)
         if plan.settings.convex:
-            sizes, last = layout(student), plan.settings.start_range + plan.settings.segment_length
-            experts = [convexified({b: path[: last + 1] for b, path in one.items()}, sizes) for one in experts]
+            sizes = layout(student)
+            experts = [convexified(one, sizes) for one in experts]
         return PathStage(
             student,
             experts,

@@ -34,7 +34,7 @@ STREAM = "vldd expert"
 """Of experts' seeds: another name would change every artifact that was ever matched."""
 
 
-def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Trajectory]:
+def train_experts(context: Context, plan: Experts, variant: str = "", *, last: int | None = None) -> list[Trajectory]:
     """Trajectories of the reference student or its twin, by plain SGD at a constant rate.
 
     Expert k is the same for every method, budget and seed of a dataset, student and plan: it is material, like
@@ -44,6 +44,7 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         context: of the condensation.
         plan: how they are trained.
         variant: of :meth:`vlbench.Context.student_with`.
+        last: number of the last snapshot that is returned, and so held in memory; None: that of the end.
 
     Raises:
         vlbench.errors.DivergedError: a weight is not finite.
@@ -57,6 +58,8 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
         >>> plan = Experts(count=2, steps=24, learning_rate=0.1, batch=32, interval=12)
         >>> [expert["image"].shape for expert in train_experts(context, plan)]  # snapshots after 0, 12 and 24 steps
         [torch.Size([3, 128]), torch.Size([3, 128])]
+        >>> [expert["image"].shape for expert in train_experts(context, plan, last=1)]  # from the cache
+        [torch.Size([2, 128]), torch.Size([2, 128])]
     """
     student, data = context.student_with(variant)[0], context.full_set(variant)
     trained = any(not tower.frozen for tower in student.towers.values())
@@ -82,9 +85,14 @@ def train_experts(context: Context, plan: Experts, variant: str = "") -> list[Tr
     trajectories: dict[int, Trajectory] = {}
     for index, path in context.cached_all("experts", wanted):
         _check_growth(path, plan.learning_rate)
-        trajectories[index] = path
+        trajectories[index] = path if last is None else _up_to(path, last)
         context.observer.advance()
     return [trajectories[index] for index in range(plan.count)]
+
+
+def _up_to(path: Trajectory, last: int) -> Trajectory:
+    """Copied, so that the memory of later snapshots is free."""
+    return {branch: snapshots[: last + 1].clone() for branch, snapshots in path.items()}
 
 
 def _with_space(make: Callable[[], Trajectory], folder: Path, *, size: int, count: int) -> Trajectory:

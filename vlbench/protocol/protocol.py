@@ -30,6 +30,10 @@ _PATH = re.compile(r"^[/.~]|/[^/]*\.[A-Za-z]\w*$")
 """A path, and not a name on a hub: it begins as one, or ends as a file."""
 
 
+MOST_SEEDS = 10_000
+"""Students of one artifact: a number above is a slip, and a run without end."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Baselines, which give a score its meaning.
@@ -199,8 +203,10 @@ def _training(table: Mapping[str, Any], where: str) -> Training:
         raise ProtocolError(f"{where}: training.grid has {len(settings)} settings. Allowed: 1 to {LARGEST_GRID}.")
     grid = tuple(_recipe({**common, **setting}, f"{where}: training.grid") for setting in settings)
     seeds = table.get("seeds", 5)
-    if not isinstance(seeds, int) or seeds < 1:
-        raise ProtocolError(f"{where}: training.seeds is {seeds!r}. It must be a whole number of at least 1.")
+    if type(seeds) is not int or not 1 <= seeds <= MOST_SEEDS:
+        raise ProtocolError(
+            f"{where}: training.seeds is {seeds!r}. It must be a whole number from 1 to {MOST_SEEDS:,}."
+        )
     split = table.get("split", "test")
     if split not in ("test", "val"):
         raise ProtocolError(f"{where}: training.split is {split!r}. Allowed: test; val, while a method is tuned.")

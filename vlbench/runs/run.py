@@ -56,7 +56,8 @@ def run(
     Returns:
         the record, as also written to ``<out>/<id>/record.json``: scores in percent, ``cost`` in seconds (``_s``) and
         bytes. A notebook draws it as a table. A method that failed or diverged is a ``status`` of its record, not an
-        error. The protocol's baselines are made too.
+        error. The protocol's baselines are made too. A method that crashes the interpreter ends the caller's process;
+        the command line survives that (SECURITY.md), and the same call finds what was finished.
 
     Raises:
         vlbench.errors.VlbenchError: a name, option, budget or file is wrong.

@@ -7,12 +7,13 @@ by the logits gives dL/du = G v / t, dL/dz = (dL/du - u (u . dL/du)) / |z| and d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vlbench.students.losses import LOGIT_GRADIENTS
+from vlbench.students.losses import LOGIT_GRADIENTS, LOSSES
 
 SHORTEST = 1e-12
 """Least length that an embedding is divided by, as in ``torch.nn.functional.normalize``."""
@@ -28,12 +29,19 @@ class HeadGradient:
     Attributes:
         weights: side -> gradient of its head.
         log_scale: gradient of the logarithm of 1 / temperature, where that is a tensor.
-        loss: of the batch, in nats.
+        logits, objective, targets: what its loss follows from.
     """
 
     weights: dict[str, Weight]
     log_scale: Float[Tensor, " 1"] | None
-    loss: Float[Tensor, ""]
+    logits: Float[Tensor, "n n"]
+    objective: str
+    targets: Float[Tensor, "n n"] | None
+
+    @cached_property
+    def loss(self) -> Float[Tensor, ""]:
+        """Of the batch, in nats; computed where it is asked for, since training does not."""
+        return LOSSES[self.objective](self.logits, self.targets)
 
 
 @torch.no_grad()
@@ -57,7 +65,7 @@ def head_gradient(
     (first, one), (second, two) = features.items()
     (one_unit, one_length), (two_unit, two_length) = (unit(features[side] @ weights[side].T) for side in features)
     logits = (one_unit @ two_unit.T).div_(temperature)
-    loss, pull = LOGIT_GRADIENTS[objective](logits, targets)
+    pull = LOGIT_GRADIENTS[objective](logits, targets)
     log_scale = (pull * logits).sum()[None] if isinstance(temperature, Tensor) else None
     return HeadGradient(
         {
@@ -65,7 +73,9 @@ def head_gradient(
             second: through(pull.T @ one_unit, two_unit, two_length * temperature).T @ two,
         },
         log_scale,
-        loss,
+        logits,
+        objective,
+        targets,
     )
 
 

@@ -56,19 +56,16 @@ LOSSES: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {INFO_NCE: info_n
 
 def info_nce_gradient(
     logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None
-) -> tuple[Float[Tensor, ""], Float[Tensor, "n n"]]:
-    """:func:`info_nce`, and its gradient by the logits: (sum_j w_ij p(j | i) + sum_i w_ij q(i | j)) / 2 - w_ij."""
+) -> Float[Tensor, "n n"]:
+    """Of :func:`info_nce` by the logits: (sum_j w_ij p(j | i) + sum_i w_ij q(i | j)) / 2 - w_ij."""
     rows, columns = logits.softmax(1), logits.softmax(0)
     if targets is None:
-        loss = info_nce_value(logits, rows, columns)
         gradient = rows.add_(columns)
         gradient.diagonal().sub_(2)
-        return loss, gradient.div_(2 * len(logits))
+        return gradient.div_(2 * len(logits))
     weights = match_weights(targets)
     by_row, by_column = weights.sum(1), weights.sum(0)
-    loss = info_nce_value(logits, rows, columns, weights)
-    gradient = rows.mul_(by_row[:, None]).add_(columns.mul_(by_column)).div_(2).sub_(weights)
-    return loss, gradient
+    return rows.mul_(by_row[:, None]).add_(columns.mul_(by_column)).div_(2).sub_(weights)
 
 
 def info_nce_value(
@@ -89,20 +86,17 @@ def _log_sum(logits: Float[Tensor, "n n"], shares: Float[Tensor, "n n"], axis: i
     return logits.amax(axis) - shares.amax(axis).log()
 
 
-def wbce_gradient(
-    logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None
-) -> tuple[Float[Tensor, ""], Float[Tensor, "n n"]]:
-    """:func:`wbce`, and its gradient by the logits: sigmoid(logits) - T, over twice the size of the entry's group."""
+def wbce_gradient(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None) -> Float[Tensor, "n n"]:
+    """Of :func:`wbce` by the logits: sigmoid(logits) - T, over twice the size of the entry's group."""
     if targets is None:
         targets = torch.eye(len(logits), dtype=logits.dtype, device=logits.device)
     matching = (targets > 0.5).to(logits.dtype)
     shares = sum(group / group.sum().clamp_min(1) for group in (matching, 1 - matching)) / 2
-    loss = (F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * shares).sum()
-    return loss, logits.sigmoid().sub_(targets).mul_(shares)
+    return logits.sigmoid().sub_(targets).mul_(shares)
 
 
-LOGIT_GRADIENTS: dict[str, Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]] = {
+LOGIT_GRADIENTS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
     INFO_NCE: info_nce_gradient,
     "wbce": wbce_gradient,
 }
-"""Name in a protocol -> loss of logits [n, n] and targets [n, n], and its gradient by the logits [n, n]."""
+"""Name in a protocol -> gradient of its loss by the logits [n, n], at logits [n, n] and targets [n, n]."""

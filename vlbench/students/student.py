@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from vlbench.encoders.base import Encoder
 from vlbench.errors import ProtocolError
 from vlbench.seeds import SeedTree
-from vlbench.students.closed_form import head_gradient
+from vlbench.students.closed_form import HeadGradient, head_gradient
 from vlbench.students.functional import FlatParameters
 from vlbench.students.heads import HeadConfig, start_head
 from vlbench.students.lora import LoraConfig, add_adapters
@@ -357,27 +357,39 @@ class Student:
         Of linear heads on frozen encoders it is written out, see :mod:`vlbench.students.closed_form`.
         """
         if self.two_linear_heads:
-            return self._head_gradient(tower_inputs, parameters, targets)
+            found = self._head_gradient(tower_inputs, parameters, targets)
+            return self._by_branch(found), found.loss
         leaves = {name: flat.detach().requires_grad_() for name, flat in parameters.items()}
         with torch.enable_grad():  # whatever the caller has switched off
             loss = self.loss(tower_inputs, leaves, targets=targets)
             gradients = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, gradients, strict=True)), loss.detach()
 
+    def descent(
+        self, tower_inputs: dict[str, Tensor], parameters: Parameters, *, targets: Tensor | None = None
+    ) -> Parameters:
+        """The gradient of :meth:`gradient` alone, which is what a training step needs."""
+        if self.two_linear_heads:
+            return self._by_branch(self._head_gradient(tower_inputs, parameters, targets))
+        return self.gradient(tower_inputs, parameters, targets=targets)[0]
+
     def _head_gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, targets: Tensor | None
-    ) -> tuple[Parameters, Tensor]:
+    ) -> HeadGradient:
         weights = {side: parameters[side].view(-1, self.towers[side].width) for side in self.sides}
         learned = TEMPERATURE in self.branches
-        found = head_gradient(
+        return head_gradient(
             {side: tower_inputs[side] for side in self.sides},
             weights,
             temperature=parameters[TEMPERATURE].detach().neg().exp() if learned else self.temperature,
             objective=self.objective,
             targets=targets,
         )
+
+    @staticmethod
+    def _by_branch(found: HeadGradient) -> Parameters:
         gradient = {side: weight.view(-1) for side, weight in found.weights.items()}
-        return gradient | ({TEMPERATURE: found.log_scale} if found.log_scale is not None else {}), found.loss
+        return gradient | ({TEMPERATURE: found.log_scale} if found.log_scale is not None else {})
 
 
 def flatten(parameters: Parameters, branches: Iterable[str] | None = None) -> Tensor:

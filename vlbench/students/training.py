@@ -173,14 +173,14 @@ class TrainingSet:
 
     def _draw(self, groups: Tensor, seeds: SeedTree, step: int) -> Tensor:
         if self._one_each:
-            return self._order[groups]
+            return self._order.index_select(0, groups)
         draw = torch.rand(len(groups), generator=seeds.generator("member", step))
         offset = (draw * self._counts[groups]).long()
         return self._order[self._starts[groups] + offset]
 
     def tower_inputs(self, positions: Tensor, seed: int | None = None) -> TowerInputs:
         """TowerInputs of both sides at some positions of ``pairs``; where a seed is given, live sides draw from it."""
-        tower_inputs, items = {}, self.pairs[positions]
+        tower_inputs, items = {}, self.pairs.index_select(0, positions)
         for column, side in enumerate(self.sides):
             index = items[:, column]
             live = seed is not None and side in self.live
@@ -245,7 +245,7 @@ def _train(student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree,
         tower_inputs = _add_noise(student, tower_inputs, recipe.noise, seeds, step)
         tower_inputs = _augment(student, tower_inputs, recipe.augment, seeds, step)
         with student.training(seeds.integer("dropout", step) if student.has_dropout else 0):
-            gradient, _ = student.gradient(tower_inputs, parameters, targets=data.targets(positions))
+            gradient = student.descent(tower_inputs, parameters, targets=data.targets(positions))
         shrink = recipe.schedule_factor(step, length)
         if recipe.max_grad_norm:
             _clip_gradient(gradient, recipe.max_grad_norm)

@@ -43,7 +43,7 @@ def training_set(artifact: Artifact, student: Student, train: TowerInputs) -> Tr
     for column, side in enumerate(student.sides):
         if side in artifact.mean_sides:
             means = _mean_inputs(artifact, train, side=side, column=column)
-            takers[side] = means.__getitem__
+            takers[side] = lambda index, means=means: means.index_select(0, index.to(means.device))  # type: ignore[misc]
             pairs = pairs.clone()
             pairs[:, column] = torch.arange(len(pairs))
         else:
@@ -75,7 +75,7 @@ def _distilled(artifact: DistilledPairs, student: Student) -> TrainingSet:
     tower_inputs = {side: side_inputs(artifact, student.towers[side]).to(student.device) for side in student.sides}
     pairs = torch.arange(len(artifact))[:, None].expand(-1, 2)
     return TrainingSet(
-        lambda side, index: tower_inputs[side][index.to(student.device)],
+        lambda side, index: tower_inputs[side].index_select(0, index.to(student.device)),
         pairs,
         student.sides,
         rates=artifact.rates,

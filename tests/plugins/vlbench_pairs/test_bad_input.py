@@ -220,3 +220,19 @@ def test_pipes_and_devices_in_a_folder_stay_closed(tmp_path: Path) -> None:
     with ExitStack() as stack:
         found = list(members_of(tmp_path, 0, stack, skipped=Skipped()))
     assert [member.file.name for member in found] == ["real.jpg"]
+
+
+def test_a_field_of_csv_that_is_endless_is_named(tmp_path: Path, photographs: Path, write: Write) -> None:
+    path = write("x.csv", f"image,caption\na.jpg,{'x' * 200_000}\n")
+    refuse(tmp_path, photographs, path, r"x\.csv.*malformed CSV \(field larger")
+
+
+@pytest.mark.parametrize("place", ["image_id", "id"])
+def test_an_image_id_of_coco_that_is_an_object_is_named(
+    tmp_path: Path, photographs: Path, write: Write, place: str
+) -> None:
+    coco = {
+        "images": [{"id": 1 if place == "image_id" else [1], "file_name": "a.jpg"}],
+        "annotations": [{"image_id": {} if place == "image_id" else 1, "caption": "one"}],
+    }
+    refuse(tmp_path, photographs, write("x.json", coco), f"field '{place}' is ")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from vlbench.board.leaderboard import build_table
 from vlbench.board.render_text import render_text
+from vlbench.records.record import StartRecord
 
 from ..conftest import MakeRecord
 
@@ -36,3 +38,22 @@ def test_a_row_is_one_line_and_recalls_that_do_not_fit_are_named(make_record: Ma
     for method in METHODS:
         (line,) = (line for line in narrow if method in line.split())
         assert "±" in line
+
+
+def test_starts_of_equal_pairs_and_the_usual_number_of_runs_stand_once(make_record: MakeRecord) -> None:
+    score = make_record("start", 12.0)
+    records = []
+    for seed in range(3):
+        for at, method in enumerate(METHODS[:3]):
+            record = make_record(method, 50.0 + at, seed=seed)
+            start = StartRecord(scores=score.scores, chosen=record.chosen, cost=record.cost)
+            records.append(replace(record, start=start))
+    table = build_table([*records, make_record("mean-caption", 20.0)])
+    lines = render_text(table, width=140).splitlines()
+    (line,) = (line for line in lines if "start of " in line and "a row" not in line)
+    assert "start of 3 methods" in line
+    assert "12.0" in line
+    assert "3 runs a row where no other number stands, each with a seed of its own." in lines
+    (at,) = (at for at, line in enumerate(lines) if "mean-caption" in line)
+    assert lines[at + 1].split() == ["1", "run"]
+    assert "start of lors-with-targets" in {row.method for row in table.groups[0].rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 
-from vlbench.data.pictures import open_picture, to_rgb
+from vlbench.data.images import decode_image
+from vlbench.data.pictures import open_picture, open_pixels, to_rgb
 from vlbench.errors import DataError
 
 GREY16 = np.array([[0, 257, 32896], [65535, 65278, 128]], dtype=np.uint16)
@@ -155,6 +158,72 @@ def test_a_broken_file_is_named(damage: str) -> None:
     broken = {"empty": b"", "no picture": b"<html>", "cut": content[: len(content) // 2]}[damage]
     with pytest.raises(DataError, match=r"folder/a\.jpg: cannot be decoded .*skip_bad = true"):
         open_picture(broken, "folder/a.jpg")
+
+
+def photograph(width: int = 37, height: int = 23) -> Image.Image:
+    small = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_fast_decoding_gives_the_values_of_pillow(mode: str, subsampling: int, progressive: bool) -> None:
+    for size in [(37, 23), (1, 1), (2, 90), (200, 3), (64, 48)]:
+        picture = photograph(*size).convert(mode)
+        content = encoded(picture, "JPEG", subsampling=subsampling, progressive=progressive)
+        assert np.array_equal(open_pixels(content, "x"), np.asarray(open_picture(content, "x")))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_fast_decoding_turns_a_picture_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(photograph(), "JPEG", exif=exif)
+    assert np.array_equal(open_pixels(content, "x"), np.asarray(open_picture(content, "x")))
+    assert open_pixels(content, "x").shape == ((37, 23, 3) if orientation in (5, 6, 7, 8) else (23, 37, 3))
+
+
+def test_fast_decoding_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    fast = simplejpeg.decode_jpeg
+    monkeypatch.setattr("simplejpeg.decode_jpeg", lambda *args, **more: used.append(1) or fast(*args, **more))
+    open_pixels(encoded(photograph(), "JPEG"), "x")
+    open_pixels(encoded(photograph(), "PNG"), "x")
+    assert used == [1]
+
+
+def test_no_cut_jpeg_is_decoded_and_damage_changes_no_values() -> None:
+    random = np.random.default_rng(0)
+    for progressive in (False, True):
+        content = encoded(photograph(), "JPEG", progressive=progressive)
+        for end in random.integers(2, len(content), 40):
+            with pytest.raises(DataError, match="cannot be decoded"):
+                open_pixels(content[:end], "x")
+        for at in random.integers(2, len(content), 80):
+            damaged = content[:at] + bytes([random.integers(256)]) + content[at + 1 :]
+            try:
+                expected = np.asarray(open_picture(damaged, "x"))
+            except DataError:
+                with pytest.raises(DataError):
+                    open_pixels(damaged, "x")
+            else:
+                assert np.array_equal(open_pixels(damaged, "x"), expected)
+
+
+def test_resized_pixels_are_the_same_on_every_machine() -> None:
+    digest = hashlib.sha256()
+    for size in [(37, 23), (300, 200), (1, 1), (2, 90), (200, 3)]:
+        for side in (1, 32, 224):
+            digest.update(decode_image(encoded(photograph(*size), "PNG"), side, "x").tobytes())
+    assert digest.hexdigest()[:16] == "f8874d90bfe3c2f1"
+
+
+def test_resizing_is_within_two_levels_of_pillow() -> None:
+    resized = np.asarray(photograph(300, 200).resize((64, 64), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+    away = np.abs(decode_image(encoded(photograph(300, 200), "PNG"), 64, "x").astype(int) - resized)
+    assert away.max() <= 2
+    assert away.mean() < 0.01
 
 
 def test_no_other_module_opens_pictures() -> None:
