@@ -201,5 +201,5 @@ def test_released_numbers_follow_the_budget_and_given_options_still_count():
     assert (mdm.settings(two).outer_steps, mdm.settings(two).max_grad_norm) == (7, 1)
     assert (covariance.settings(five).item_rate, covariance.settings(five).vector_rate) == (0.5, 1)
     assert [script(pairs)[-2:] for pairs in (100, 200, 500)] == [(10, 3), (5, 1), (20, 0.01)]
-    phased = make("ptm-st", preset="paper", outer_steps=4000).settings(five)
+    phased = make("ptm-st", preset="paper", expert_steps=4000).settings(five)
     assert (phased.item_rate, phased.target_rate, phased.convex, phased.gradient) == (1000, 10, True, "tesla")
