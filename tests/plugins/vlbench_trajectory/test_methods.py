@@ -20,7 +20,7 @@ from vlbench_trajectory.options import LinearGradientOptions, PathOptions, SoftO
 from vlbench_trajectory.projector import projector
 from vlbench_trajectory.repblend import blended
 from vlbench_trajectory.ridge_meta import ridge_map
-from vlbench_trajectory.settings import paper_lors
+from vlbench_trajectory.settings import paper_lors, script
 from vlbench_trajectory.settings import resolve as settings
 
 SPECS = {spec.name: spec for spec in vlbench_methods()}
@@ -192,3 +192,14 @@ def test_lors_has_the_numbers_of_its_scripts_for_each_budget(pairs, rate, batch)
 def test_an_interval_without_a_path_is_refused_before_anything_is_trained():
     with pytest.raises(Exception, match="interval=48 is more than expert_steps=24"):
         settings(PathOptions(expert_steps=24, interval=48), Task("heads", pairs=5, items=60))
+
+
+def test_released_numbers_follow_the_budget_and_given_options_still_count():
+    two, five = (Task("heads", pairs=pairs, items=29_000, captions=145_000) for pairs in (200, 500))
+    mdm, covariance = make("mdm", preset="paper", outer_steps=7), make("covariance", preset="paper", item_rate=0.5)
+    assert [mdm.settings(task).item_rate for task in (two, five)] == [1000, 1000]
+    assert (mdm.settings(two).outer_steps, mdm.settings(two).max_grad_norm) == (7, 1)
+    assert (covariance.settings(five).item_rate, covariance.settings(five).vector_rate) == (0.5, 1)
+    assert [script(pairs)[-2:] for pairs in (100, 200, 500)] == [(10, 3), (5, 1), (20, 0.01)]
+    phased = make("ptm-st", preset="paper", expert_steps=4000).settings(five)
+    assert (phased.item_rate, phased.target_rate, phased.convex, phased.gradient) == (1000, 10, True, "tesla")
