@@ -94,7 +94,8 @@ def _sample(groups: Sequence[Group]) -> Html | None:
         found = gallery(record.folder, SAMPLE) if record.folder is not None else None
         if found is not None and found["source"] == "own":
             pairs = zip(found["images"], found["captions"], strict=True)
-            kind = "tiles pixels" if found["side"] < 100 else "tiles"
+            kind = "tiles" + (" pixels" if found["side"] < 100 or "strips" in found else "")
+            kind += " strips" if "strips" in found else ""
             tiles = [
                 element("figure", {}, element("img", {"src": image, "alt": text}), _caption(text))
                 for image, text in pairs

@@ -107,6 +107,7 @@ def test_a_selector_of_sound_runs_and_the_page_shows_it(out: Path, tmp_path: Pat
     text = (tmp_path / "b.html").read_text(encoding="utf-8")
     assert "audio_to_text" in text
     assert 1 <= text.count("data:audio/wav;base64,UklGR") <= 12
+    assert "media-src data:" in text
     sounds = json.loads((out / record.id / "preview.json").read_text())["sounds"]
     assert len(sounds) == 4
     with wave.open(io.BytesIO(base64.b64decode(sounds[0]))) as file:
@@ -125,3 +126,10 @@ def test_a_sound_that_the_pairs_do_not_make_is_noticed():
 def test_a_suite_that_names_no_sides_says_which_there_are(out: Path):
     with pytest.raises(vlbench.errors.ProtocolError, match="video, audio, text"):
         vlbench.run(method="random", budget=5, suite="clips-mini", out=out, overrides={"data.sides": "[]"})
+
+
+def test_real_pairs_on_the_page_are_strips_where_they_are_frames(out: Path, tmp_path: Path):
+    run("random", ["video", "text"], out)
+    page = CliRunner().invoke(main, ["leaderboard", str(out), "--format", "html", "--out", str(tmp_path / "b.html")])
+    assert page.exit_code == 0, page.output
+    assert '<div class="tiles pixels strips">' in (tmp_path / "b.html").read_text(encoding="utf-8")
