@@ -82,7 +82,7 @@ def command(
 def _of_frames(run: Finished) -> Iterator[str]:
     """Sides whose pictures are several frames each."""
     for side, items in run.session.dataset.split("train").items.items():
-        shape = getattr(items, "shape", ())
+        shape: tuple[int, ...] = tuple(getattr(items, "shape", ()))
         if len(shape) == 5:
             yield (
                 f"A picture of the side {side} is its {shape[1]} frames side by side, {shape[4]} pixels wide each; of "
