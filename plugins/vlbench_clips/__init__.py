@@ -29,9 +29,12 @@ def vlbench_datasets() -> list[vlbench.DatasetSpec]:
 def vlbench_encoders() -> list[vlbench.EncoderSpec]:
     """Small encoders with shipped weights, pretrained to name what other clips show or sound like."""
     made = (
-        ("clips-video", "ClipsVideo", "video", "ConvNet on frames side by side, 256 features."),
-        ("clips-audio", "ClipsAudio", "audio", "ConvNet on log-mel spectrograms, 256 features."),
+        ("clips-video", "ClipsVideo", "video", "ConvNet on frames side by side, 256 features.", "videos"),
+        ("clips-audio", "ClipsAudio", "audio", "ConvNet on log-mel spectrograms, 256 features.", "sounds"),
     )
     return [
-        vlbench.EncoderSpec(name, f"vlbench_clips.encoders:{target}", side, text) for name, target, side, text in made
+        vlbench.EncoderSpec(
+            name, f"vlbench_clips.encoders:{target}", side, text, suggest=f"vlbench_clips.suggest:{fits}"
+        )
+        for name, target, side, text, fits in made
     ]

@@ -66,7 +66,7 @@ class _Shipped(vlbench.Encoder):
     inputs_on_device = True
     width = WIDTH
 
-    def __init__(self, name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
+    def __init__(self, name: str, module: nn.Module, shape: tuple[int | None, ...]) -> None:
         path = WEIGHTS / f"{name}.safetensors"
         module.load_state_dict(load_file(path), strict=True)
         self.module = module.eval()
@@ -79,10 +79,17 @@ class _Shipped(vlbench.Encoder):
         Raises:
             DataError: items of another form.
         """
-        if not isinstance(items, Tensor) or items.dtype != torch.uint8 or tuple(items.shape[1:]) != self._shape:
+        if not isinstance(items, Tensor) or items.dtype != torch.uint8 or not self._fits(items):
+            shape = str(list(self._shape)).replace("None", "any")
             found = f"{items.dtype} {list(items.shape)}" if isinstance(items, Tensor) else type(items).__name__
-            raise DataError(f"encoder {self._name} takes uint8 items {list(self._shape)}, not {found}.")
+            raise DataError(f"encoder {self._name} takes uint8 items {shape}, not {found}.")
         return items.float() / 255
+
+    def _fits(self, items: Tensor) -> bool:
+        shape = items.shape[1:]
+        return len(shape) == len(self._shape) and all(
+            want in (None, have) for want, have in zip(self._shape, shape, strict=True)
+        )
 
 
 def fresh(side: str) -> nn.Sequential:
@@ -99,10 +106,10 @@ class ClipsVideo(_Shipped):
 
 
 class ClipsAudio(_Shipped):
-    """Reads uint8 log-mel spectrograms [n, 64, 32]. It has no options."""
+    """Reads uint8 log-mel spectrograms [n, 64, frame] of any length; trained on a second, 32 frames. No options."""
 
     def __init__(self, _options: object = None) -> None:
-        super().__init__("clips-audio", fresh("audio"), (64, 32))
+        super().__init__("clips-audio", fresh("audio"), (64, None))
 
     def file_of(self, item: Tensor) -> tuple[str, bytes] | None:
         """A WAV file to listen to."""

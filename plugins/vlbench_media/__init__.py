@@ -5,6 +5,7 @@ from __future__ import annotations
 import vlbench
 from vlbench_media.options import (
     DidemoOptions,
+    FolderOptions,
     MediaOptions,
     PooledTimmOptions,
     StampsOptions,
@@ -28,17 +29,27 @@ def vlbench_datasets() -> list[vlbench.DatasetSpec]:
             options,
             files=f"vlbench_media.dataset:{name}_files",
             mock=f"vlbench_media.mock:make_{name}",
+            recognise=f"vlbench_media.recognise:{name}",
         )
         for name, options, summary in made
     ]
     stamps = "Tux Paint's stamps, where Debian's package is installed: pictures, captions, speech."
     target, files = "vlbench_media.stamps:load", "vlbench_media.stamps:files"
-    return [*published, vlbench.DatasetSpec("stamps", target, stamps, StampsOptions, files=files)]
+    own = vlbench.DatasetSpec(
+        "media",
+        "vlbench_media.dataset:media",
+        "Your videos or sounds: a text beside each, or a CSV or JSONL of file names and captions.",
+        FolderOptions,
+        files="vlbench_media.dataset:media_files",
+        recognise="vlbench_media.recognise:media",
+    )
+    return [*published, own, vlbench.DatasetSpec("stamps", target, stamps, StampsOptions, files=files)]
 
 
 @vlbench.hookimpl
 def vlbench_encoders() -> list[vlbench.EncoderSpec]:
     """Of frames and of sound."""
+    suggested = {"frames-timm": "vlbench_media.suggest:frames", "mel-timm": "vlbench_media.suggest:sounds"}
     timm, models = vlbench.encoders.TimmOptions, TransformersOptions
     made = (
         ("frames-timm", "FramesTimm", "video", "Any timm model on every frame, pooled over time.", PooledTimmOptions),
@@ -47,6 +58,8 @@ def vlbench_encoders() -> list[vlbench.EncoderSpec]:
         ("hf-video", "Transformers", "video", "Any video model of transformers.", models),
     )
     return [
-        vlbench.EncoderSpec(name, f"vlbench_media.encoders:{target}", side, summary, options)
+        vlbench.EncoderSpec(
+            name, f"vlbench_media.encoders:{target}", side, summary, options, suggest=suggested.get(name, "")
+        )
         for name, target, side, summary, options in made
     ]

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.errors import DataError
-from vlbench_media.options import DidemoOptions, MediaOptions
+from vlbench_media.folder import rows_of, splits_of
+from vlbench_media.options import DidemoOptions, FolderOptions, MediaOptions
 
 SEGMENT = 5.0
 """Seconds of a segment that DiDeMo's moments are made of."""
@@ -98,8 +99,15 @@ def _clotho(path: Path, folder: str) -> list[Clip]:
     return [Clip(f"{folder}/{row['file_name']}", tuple(row[column] for column in columns)) for row in rows]
 
 
-READERS: dict[str, Reader] = {"didemo": didemo, "audiocaps": audiocaps, "clotho": clotho}
-FILES = {
+def media(root: Path, options: FolderOptions) -> Clips:
+    """A user's own files."""
+    splits = splits_of(rows_of(root, options), options.seed)
+    return {split: [Clip(row.name, row.captions) for row in rows] for split, rows in splits.items()}
+
+
+READERS: dict[str, Reader] = {"didemo": didemo, "audiocaps": audiocaps, "clotho": clotho, "media": media}
+FILES: dict[str, tuple[str, ...]] = {
+    "media": (),
     "didemo": tuple(f"{split}_data.json" for split in ("train", "val", "test")),
     "audiocaps": tuple(f"{split}.csv" for split in ("train", "val", "test")),
     "clotho": tuple(f"clotho_captions_{word}.csv" for word in ("development", "validation", "evaluation")),

@@ -19,10 +19,15 @@ import vlbench
 from vlbench.errors import DataError, OptionError
 from vlbench_media.annotations import FILES, MOCK, READERS, SOURCES, Clip, check_counts
 from vlbench_media.decode import read_frames, read_sound
+from vlbench_media.folder import SUFFIXES
 from vlbench_media.options import MediaOptions
 
-SUFFIXES = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".wav", ".flac", ".ogg", ".mp3", ".m4a"}
-SIDES = {"didemo": ("video", "audio", "text"), "audiocaps": ("audio", "text"), "clotho": ("audio", "text")}
+SIDES = {
+    "didemo": ("video", "audio", "text"),
+    "audiocaps": ("audio", "text"),
+    "clotho": ("audio", "text"),
+    "media": ("video", "audio", "text"),
+}
 _FORM = 1
 """Raised when decoding changes, so that what an older version decoded is not used."""
 
@@ -49,7 +54,7 @@ def load(name: str, options: MediaOptions, store: Path) -> vlbench.PairDataset:
     return vlbench.PairDataset(name, tuple(sides), splits, fingerprint, mock=mock, notes=tuple(notes))
 
 
-didemo, audiocaps, clotho = (partial(load, name) for name in READERS)
+didemo, audiocaps, clotho, media = (partial(load, name) for name in READERS)
 
 
 def needed(name: str, options: MediaOptions) -> list[vlbench.data.NeededFile]:
@@ -60,7 +65,7 @@ def needed(name: str, options: MediaOptions) -> list[vlbench.data.NeededFile]:
     return [*wanted, vlbench.data.NeededFile(root, bool(_files(root)), about)]
 
 
-didemo_files, audiocaps_files, clotho_files = (partial(needed, name) for name in READERS)
+didemo_files, audiocaps_files, clotho_files, media_files = (partial(needed, name) for name in READERS)
 
 
 def _files(root: Path) -> dict[str, Path]:
@@ -77,6 +82,8 @@ def _files(root: Path) -> dict[str, Path]:
 
 def _path(clip: Clip, files: dict[str, Path], root: Path) -> Path:
     """Of a clip's file: as it is named, with another suffix, without the start that AudioCaps adds, or with a Y."""
+    if (root / clip.name).is_file():
+        return root / clip.name
     name = str(Path(clip.name).with_suffix("")) if Path(clip.name).suffix.lower() in SUFFIXES else clip.name
     bare = name.rpartition("_")[0]
     for stem in (name, bare, f"Y{bare}", Path(name).name):

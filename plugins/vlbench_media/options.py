@@ -32,6 +32,20 @@ class DidemoOptions(MediaOptions):
 
 
 @dataclass(frozen=True)
+class FolderOptions(MediaOptions):
+    """Your own files: a text beside each, or a table."""
+
+    table: str = vlbench.option("", help="CSV, TSV or JSONL of file names and captions; empty: a.txt beside a.mp4")
+    file_column: str = vlbench.option(
+        "", help="of file names, from the root; empty: the one whose values are such names"
+    )
+    caption_column: str = vlbench.option(
+        "", help="of captions; empty: those named caption, caption_1, text and the like"
+    )
+    seed: int = vlbench.option(0, minimum=0, help="of drawn splits; a column 'split' with all three is taken instead")
+
+
+@dataclass(frozen=True)
 class StampsOptions(MediaOptions):
     """Where the package's pictures lie, and in which language they are described."""
 

@@ -208,17 +208,19 @@ def _is_ranked(row: Row, overrides: Mapping[str, str]) -> bool:
 
 
 def _with_short_options(rows: Sequence[Row]) -> list[Row]:
-    """Keep the options that tell rows of one method apart."""
+    """Keep the options that tell rows of one method apart: values that most of them do not share."""
     shortened = []
     for row in rows:
         siblings = [other.options for other in rows if other.method == row.method]
-        telling = {
-            name: value
-            for name, value in row.options.items()
-            if any(name not in options or options[name] != value for options in siblings)
-        }
+        telling = {name: value for name, value in row.options.items() if not _is_usual(name, value, siblings)}
         shortened.append(replace(row, options=telling))
     return shortened
+
+
+def _is_usual(name: str, value: object, siblings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all rows have the option, and more than half of them this value: then nobody needs to read it."""
+    shared = sum(name in options and options[name] == value for options in siblings)
+    return all(name in options for options in siblings) and 2 * shared > len(siblings)
 
 
 def _with_recovered(rows: Sequence[Row], floor_method: str) -> list[Row]:

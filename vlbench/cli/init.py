@@ -57,6 +57,7 @@ class SuitePlan:
 )
 @click.option("--image-encoder", default="", metavar="NAME[:MODEL]", help="As in timm:resnet18, or timm:NAME=FILE.")
 @click.option("--text-encoder", default="", metavar="NAME[:MODEL]", help="As in sentence-transformers:FOLDER.")
+@click.option("--encoder", "others", multiple=True, metavar="SIDE=NAME[:MODEL]", help="Of any other side, as in audio.")
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the dataset.")
 @click.option("--force", is_flag=True, help="Write over a suite that is there.")
 @click.pass_context
@@ -76,12 +77,24 @@ def command(context: click.Context, /, path: str, captions: str, target: Path | 
     if target.exists() and not force:
         raise DataError(f"{target}: there is a suite already. Name another with --to FILE, or give --force.")
     spec, draft = recognised(registry, path, captions)
-    encoders = {"image": rest["image_encoder"], "text": rest["text_encoder"]}
+    named = {"image": rest["image_encoder"], "text": rest["text_encoder"]}
+    named |= key_values(rest["others"], flag="--encoder")
     given = key_values(rest["options"], flag="-o")
-    plan = SuitePlan(registry, spec, draft, target, given, encoders, dict(draft.guesses))
+    sides = given["sides"].split(",") if given.get("sides") else draft.sides
+    encoders = {side: named.get(side, "") for side in sides}
+    plan = SuitePlan(registry, spec, draft, target, given, encoders, _open(draft, given))
     suite, dataset = _made(plan)
     _write(plan, suite)
     _echo(plan, suite, dataset)
+
+
+def _open(draft: Draft, given: dict[str, str]) -> dict[str, str]:
+    """Guesses, but for those that the user's options replace."""
+    return {what: how for what, how in draft.guesses.items() if how.removeprefix("-o ").split("=")[0] not in given}
+
+
+def _items(side: str) -> str:
+    return "images" if side == "image" else f"{side} items"
 
 
 def _name_of(path: str) -> str:
@@ -103,9 +116,8 @@ def _made(plan: SuitePlan) -> tuple[SuiteDraft, PairDataset]:
     dataset, options = _loaded(plan, options)
     split = dataset.split("train")
     first = dataset.sides[0]
-    summary = (
-        f"{sum(one.count(first) for one in dataset.splits.values()):,} {first}s, {len(split.pairs):,} train pairs."
-    )
+    count = sum(one.count(first) for one in dataset.splits.values())
+    summary = f"{count:,} {_items(first)}, {len(split.pairs):,} train pairs."
     return SuiteDraft(
         plan.target.stem, summary, plan.spec.name, options, {side: choices[side] for side in dataset.sides},
         len(split.pairs), _baselines(plan.registry),
@@ -113,14 +125,14 @@ def _made(plan: SuitePlan) -> tuple[SuiteDraft, PairDataset]:
 
 
 def _choices(plan: SuitePlan) -> dict[str, Choice]:
-    from vlbench.init.encoders import choose_encoder
+    from vlbench.init.encoders import choose_encoder, encoder_flag
 
     choices = {}
     for side, wanted in plan.encoders.items():
         choice = choose_encoder(plan.registry, side, wanted or plan.draft.encoders.get(side, ""))
         choices[side] = choice
         if not wanted:
-            plan.said[f"{side} encoder {choice.label}, which needs no download"] = f"--{side}-encoder NAME:MODEL"
+            plan.said[f"{side} encoder {choice.label}, which needs no download"] = f"{encoder_flag(side)}NAME:MODEL"
     return choices
 
 
@@ -193,9 +205,12 @@ def _echo(plan: SuitePlan, suite: SuiteDraft, dataset: PairDataset) -> None:
 
 
 def _warn(dataset: PairDataset) -> None:
-    tests = dataset.split("test").count(dataset.sides[0])
+    first = dataset.sides[0]
+    tests = dataset.split("test").count(first)
     if tests < FEW:
-        click.echo(f"Warning: {tests} test images; with fewer than {FEW}, R@10 is high for any student.", err=True)
+        click.echo(
+            f"Warning: {tests} test {_items(first)}; with fewer than {FEW}, R@10 is high for any student.", err=True
+        )
 
 
 def _echo_written(plan: SuitePlan, suite: SuiteDraft, sheet: Path | None) -> None:

@@ -34,6 +34,11 @@ class Choice:
         return f"{self.name}:{model}" if model else self.name
 
 
+def encoder_flag(side: str) -> str:
+    """The flag of a side, up to the encoder's name."""
+    return f"--{side}-encoder " if side in ("image", "text") else f"--encoder {side}="
+
+
 def choose_encoder(registry: Registry, side: str, wanted: str = "") -> Choice:
     """The encoder that the user names, or the best of those that can be used without a network.
 
@@ -50,18 +55,20 @@ def choose_encoder(registry: Registry, side: str, wanted: str = "") -> Choice:
     if name:
         spec = registry.get("encoder", name)
         if spec.side != side:
-            raise OptionError(f"--{side}-encoder {name!r} is an encoder of side {spec.side!r}. See: vlbench encoders")
+            raise OptionError(
+                f"{encoder_flag(side)}{name!r} is an encoder of side {spec.side!r}. See: vlbench encoders"
+            )
         found = _suggested(registry, name, model) or [Suggestion({}, there=True)]
         return Choice(name, max(found, key=lambda one: (one.there, one.rank)))
     offers = [Choice(one.name, each) for one in registry.all("encoder").values() if one.side == side and one.suggest
               for each in _suggested(registry, one.name, "")]  # fmt: skip
     usable = [offer for offer in offers if offer.suggestion.there]
     if not usable:
-        raise DataError(f"no encoder of side {side!r} is there. Name one: --{side}-encoder NAME:MODEL.")
+        raise DataError(f"no encoder of side {side!r} is there. Name one: {encoder_flag(side)}NAME:MODEL.")
     best = max(usable, key=lambda offer: offer.suggestion.rank)
     other = max(offers, key=lambda offer: offer.suggestion.rank)
     better = other.suggestion.rank > best.suggestion.rank
-    fetched = (f"--{side}-encoder {other.label}", other.suggestion.fetch) if better else ("", "")
+    fetched = (f"{encoder_flag(side)}{other.label}", other.suggestion.fetch) if better else ("", "")
     return Choice(best.name, best.suggestion, fetched)
 
 

@@ -29,6 +29,6 @@ def recognised(registry: Registry, path: str, captions: str = "") -> tuple[Datas
         if draft is not None:
             return spec, draft
     raise DataError(
-        f"{path}: no pictures with captions were recognised here. See what can be read: vlbench data formats. Name the "
-        f"file with the captions: --captions FILE."
+        f"{path}: no pictures, videos or sounds with captions were recognised here. See what can be read: vlbench data "
+        f"formats. Name the file with the captions: --captions FILE."
     )

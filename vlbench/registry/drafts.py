@@ -19,6 +19,7 @@ class Draft:
         list_option: option of the dataset that names these files.
         bad: options with which what cannot be read is left out; empty where the dataset has none.
         encoders: side -> the encoder that these data need, where only one can read them.
+        sides: of the dataset, in its order.
 
     Examples:
         >>> import vlbench
@@ -37,6 +38,7 @@ class Draft:
     list_option: str = ""
     bad: Mapping[str, Any] = field(default_factory=dict)
     encoders: Mapping[str, str] = field(default_factory=dict)
+    sides: tuple[str, str] = ("image", "text")
 
 
 @dataclass(frozen=True)

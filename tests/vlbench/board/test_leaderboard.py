@@ -172,3 +172,13 @@ def test_spread_is_the_sample_standard_deviation() -> None:
     assert sample_sd([1.0, 2.0, 3.0]) == 1.0
     assert sample_sd([5.0]) == 0.0
     assert summarise([1.0, 3.0]) == Summary(mean=2.0, sd=2**0.5, seeds=[1.0, 3.0])
+
+
+def test_a_row_shows_the_options_in_which_it_differs_from_most_of_its_method(make_record: MakeRecord) -> None:
+    usual = {"preset": "default", "pixels": "frequency"}
+    asked = [usual, {**usual, "preset": "paper"}, {**usual, "pixels": "free"}]
+    records = [make_record("vldd", 50.0 + at, options=options) for at, options in enumerate(asked)]
+    (group,) = build_table(records).groups
+    assert [dict(row.options) for row in group.rows] == [{"pixels": "free"}, {"preset": "paper"}, {}]
+    (two,) = build_table(records[:2]).groups
+    assert [dict(row.options) for row in two.rows] == [{"preset": "paper"}, {"preset": "default"}]

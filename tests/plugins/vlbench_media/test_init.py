@@ -1,0 +1,115 @@
+"""``vlbench init`` on a user's videos and sounds."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import vlbench
+import vlbench.cli.main
+
+pytest.importorskip("av")
+from vlbench_media import dataset, mock
+from vlbench_media.options import FolderOptions
+
+TRAITS = [("red", "left", "low", 1), ("blue", "up", "high", 7), ("green", "down", "middle", 3)]
+
+
+def init(*arguments: object) -> Result:
+    return CliRunner().invoke(vlbench.cli.main.main, ["init", *map(str, arguments)])
+
+
+def videos(folder: Path) -> Path:
+    for number, traits in enumerate(TRAITS):
+        mock.write_video(folder / f"{number}.mp4", mock.frames(traits, 4), mock.sound(traits, 1.0))
+        (folder / f"{number}.txt").write_text(f"{traits[0]} goes {traits[1]}\n{traits[2]}, number {number}\n")
+    return folder
+
+
+def sounds(folder: Path) -> Path:
+    for number, traits in enumerate(TRAITS):
+        mock.write_sound(folder / "wav" / f"{number}.wav", mock.sound(traits, 1.0))
+    return folder
+
+
+def test_videos_with_texts_beside_them_become_a_suite_that_runs(tmp_path: Path):
+    target = tmp_path / "mine.toml"
+    result = init(videos(tmp_path / "clips"), "--to", target)
+    assert result.exit_code == 0, result.output
+    assert len(target.read_text().splitlines()) <= 20
+    assert "videos with a text file beside each" in result.output
+    assert "train 1, val 1, test 1" in result.output
+    written = tomllib.loads(target.read_text())
+    assert written["data"]["options"]["sides"] == ["video", "text"]
+    fast = {
+        "rows.always": "[]",
+        "rows.full": "false",
+        "rows.nearest": "[]",
+        "training.seeds": "1",
+        "student.steps": "2",
+    }
+    record = vlbench.run(method="random", budget=1, suite=str(target), out=tmp_path / "runs", overrides=fast)
+    assert set(record.scores["own"].directions) == {"video_to_text", "text_to_video"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_table_of_sounds_is_recognised_by_the_names_in_it(suffix: str, tmp_path: Path):
+    rows = [(f"wav/{at}.wav", f"a {traits[2]} tone", split) for at, (traits, split) in
+            enumerate(zip(TRAITS, ("test", "dev", "training"), strict=True))]  # fmt: skip
+    table = sounds(tmp_path) / f"all.{suffix}"
+    with table.open("w", newline="") as file:
+        if suffix == "csv":
+            csv.writer(file).writerows([("where", "text", "split"), *rows])
+        else:
+            file.writelines(json.dumps({"where": name, "text": text, "split": s}) + "\n" for name, text, s in rows)
+    result = init(table, "--to", tmp_path / "a.toml")
+    assert result.exit_code == 0, result.output
+    assert "splits from the column 'split'" in result.output
+    options = tomllib.loads((tmp_path / "a.toml").read_text())["data"]["options"]
+    assert options["sides"] == ["audio", "text"]
+    found = dataset.media(FolderOptions(root=str(tmp_path), sides=("audio", "text"), table=table.name), tmp_path)
+    assert found.split("test").names["audio"] == ["wav/0.wav"]
+    assert found.split("val").items["text"] == ["a high tone"]
+
+
+def test_the_sound_of_videos_is_taken_by_an_option(tmp_path: Path):
+    result = init(videos(tmp_path / "clips"), "-o", "sides=audio,text", "--to", tmp_path / "a.toml")
+    assert result.exit_code == 0, result.output
+    assert "audio encoder clips-audio" in result.output
+    assert "sides: video" not in result.output
+
+
+def test_files_of_one_stem_in_two_folders_are_not_confused(tmp_path: Path):
+    for folder, traits in (("a/x", TRAITS[0]), ("b/x", TRAITS[1]), ("c/x", TRAITS[2])):
+        mock.write_sound(tmp_path / folder / "0.wav", mock.sound(traits, 1.0))
+        (tmp_path / folder / "0.txt").write_text(traits[2])
+    found = dataset.media(FolderOptions(root=str(tmp_path), sides=("audio", "text"), seconds=1.0), tmp_path / "store")
+    levels = torch.cat([split.items["audio"] for split in found.splits.values()])
+    assert len({item.numpy().tobytes() for item in levels}) == 3
+
+
+def test_a_public_set_is_recognised_by_its_annotation_files(tmp_path: Path):
+    mock.make("clotho", 16, tmp_path / "clotho")
+    result = init(tmp_path / "clotho", "-o", "seconds=1", "--to", tmp_path / "a.toml")
+    assert result.exit_code == 0, result.output
+    assert "Recognised: the annotation files of clotho" in result.output
+
+
+def test_sounds_without_captions_are_one_line_that_says_what_to_write(tmp_path: Path):
+    result = init(sounds(tmp_path), "--to", tmp_path / "a.toml")
+    assert result.exit_code != 0
+    assert "3 videos or sounds without captions" in result.output
+    assert "--captions FILE" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_two_files_are_too_few_for_three_splits(tmp_path: Path):
+    (videos(tmp_path) / "0.txt").unlink()
+    result = init(tmp_path, "--to", tmp_path / "a.toml")
+    assert "3 are the fewest" in result.output
