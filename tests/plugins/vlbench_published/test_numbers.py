@@ -63,3 +63,12 @@ def test_command_shows_them_as_published_with_protocols_and_sources() -> None:
     assert max(map(len, lines)) <= 80
     assert "best of 11 evaluations on test" in " ".join(done.output.split())
     assert "VLDD paper, Table A" in done.output
+
+
+def test_the_didemo_figures_say_that_encoders_and_budget_are_unknown() -> None:
+    assert {PAPERS.dataset_of(f"didemo-{sides}") for sides in ("video-text", "audio-video", "text-audio")} == {"didemo"}
+    done = CliRunner().invoke(main, ["leaderboard", "--published", "didemo"])
+    words = " ".join(done.output.split())
+    assert "unknown · unknown · unknown" in words
+    assert "budget and encoders not stated" in words
+    assert "too little is stated to compare it with any other row" in words
