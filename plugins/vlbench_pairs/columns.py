@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
+import tokenize
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,11 +93,26 @@ def _caption_columns(present: Sequence[str], sample: Sequence[Mapping[str, Any]]
 
 
 def _naming_files(present: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
-    """The first column whose values all end as image files do."""
-    for column in present:
-        if sample and all(is_image_name(str(row.get(column))) for row in sample):
-            return column
+    """The first column whose values all end as image files do, or all are addresses or pictures as base64."""
+    for is_one in (is_image_name, _is_address, spells_picture):
+        for column in present:
+            if sample and all(is_one(str(row.get(column))) for row in sample):
+                return column
     return ""
+
+
+def _is_address(value: str) -> bool:
+    return value.strip().lower().startswith(("http://", "https://"))
+
+
+def spells_picture(value: Any) -> bool:
+    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF."""
+    return isinstance(value, str) and len(value) > 60 and value.startswith(("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD"))
+
+
+def names_image(value: str) -> bool:
+    """Whether a cell stands for an image, as no header does: a file, an address, or base64."""
+    return is_image_name(value) or _is_address(value) or spells_picture(value)
 
 
 def _longest(present: Sequence[str], sample: Sequence[Mapping[str, Any]], image: str) -> list[str]:
@@ -174,14 +191,23 @@ def listed_in_text(value: str) -> Any:
     """A text, or the list of texts that it spells out, as tables do that were written from lists."""
     if not (value.startswith(("['", '["')) and value.endswith(("']", '"]'))):
         return value
-    for parse in (json.loads, ast.literal_eval):
+    for parse in (json.loads, _spelled):
         try:
             found = parse(value)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
             continue
         if isinstance(found, list) and all(isinstance(one, str) for one in found):
             return found
     return value
+
+
+def _spelled(value: str) -> Any:
+    """A list as Python or NumPy spells it: where no comma stands between two texts, Python alone would join them."""
+    found = ast.literal_eval(value)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        return found
+    tokens = tokenize.generate_tokens(io.StringIO(value).readline)
+    return [ast.literal_eval(token.string) for token in tokens if token.type == tokenize.STRING]
 
 
 def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) -> AnnotationRow:
@@ -191,6 +217,12 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
         DataError: the name is no text, or the captions are none.
     """
     name = cell(record, columns.image)
+    inside = name.get("bytes") if isinstance(name, Mapping) else name
+    if spells_picture(inside):
+        raise DataError(
+            f"{where}: {columns.image!r} holds pictures as base64, which are read from parquet only. Write the table "
+            f"as parquet (pandas: to_parquet), or the pictures as files."
+        )
     if isinstance(name, Mapping):
         inner = _usual(IMAGE_NAMES, [key for key, value in name.items() if isinstance(value, str)])
         name = name.get(inner, name)

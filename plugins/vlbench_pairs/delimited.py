@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, is_image_name, listed_in_text, row_of, usual_image_name
+from vlbench_pairs.columns import Columns, listed_in_text, names_image, row_of, usual_image_name
 from vlbench_pairs.files import lines
 from vlbench_pairs.rows import AnnotationRow, Skipped, each
 
@@ -46,7 +47,7 @@ def sniff(text: str) -> Dialect | None:
         if width < 2:
             continue
         header = tuple(name.strip() for name in rows[0])
-        named = any(is_image_name(value) for value in header)
+        named = any(names_image(value) for value in header)
         likely = named or bool(usual_image_name(header)) or _names_files(rows[1:])
         alike = sum(len(row) == width for row in rows) / len(rows)
         rank = (likely, alike, width)
@@ -56,7 +57,7 @@ def sniff(text: str) -> Dialect | None:
 
 
 def _names_files(rows: Sequence[Sequence[str]]) -> bool:
-    return bool(rows) and any(all(is_image_name(value) for value in column) for column in zip(*rows, strict=False))
+    return bool(rows) and any(all(names_image(value) for value in column) for column in zip(*rows, strict=False))
 
 
 def read_delimited(
@@ -74,10 +75,15 @@ def read_delimited(
 
     def parse(fields: list[str], place: str) -> AnnotationRow:
         whole = table.whole(fields, place, found, notes)
-        record = {name: listed_in_text(value.strip()) for name, value in zip(table.header, whole, strict=True)}
+        record = {name: _read(value.strip()) for name, value in zip(table.header, whole, strict=True)}
         return row_of(record, found, split, place)
 
     yield from each(_Table(text, where, dialect).rows(), parse, skipped)
+
+
+def _read(value: str) -> Any:
+    """A cell; one that was written from a missing value is empty."""
+    return "" if value in ("nan", "NaN", "<NA>") else listed_in_text(value)
 
 
 def _plain(text: str, where: str) -> Dialect:

@@ -14,6 +14,7 @@ from vlbench.data import Draft
 from vlbench.errors import DataError
 from vlbench_pairs.columns import is_image_name
 from vlbench_pairs.files import existing_paths, lines, read_text, text_suffix
+from vlbench_pairs.foreign import foreign
 from vlbench_pairs.forms import FORMS, SUFFIXES, detect_format
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import Reading, read_records
@@ -32,10 +33,11 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 @dataclass
 class Guess:
-    """Options, and what was guessed with them -> the flag that changes it."""
+    """Options; what was guessed with them -> the flag that changes it; and what is wrong with tables not read."""
 
     options: dict[str, Any]
     said: dict[str, str] = field(default_factory=dict)
+    unread: list[DataError] = field(default_factory=list)
 
 
 def recognise(path: str, captions: str = "") -> Draft | None:
@@ -51,14 +53,17 @@ def recognise(path: str, captions: str = "") -> Draft | None:
     guess = _guess(path, captions)
     if guess is None:
         return None
-    for options in (guess.options, guess.options | {"skip_bad": True}):
+    try:
+        return _draft(guess, guess.options)
+    except DataError as error:
+        # What is said of files that are not read goes first: they may be what the user means.
+        first = guess.unread[0] if guess.unread else error
+        if "skip_bad" not in str(error):
+            raise first from None
         try:
-            return _draft(guess, options)
-        except DataError as error:
-            if "skip_bad" not in str(error) or "skip_bad" in options:
-                raise
-            guess.said[f"what cannot be read is left out: {error}"] = "-o skip_bad=false"
-    return None
+            return _draft(guess, guess.options | {"skip_bad": True}, left_out=f"{error}")
+        except DataError:  # of what is left; the first says what is wrong with the files
+            raise first from None
 
 
 def _guess(path: str, captions: str) -> Guess | None:
@@ -73,6 +78,9 @@ def _guess(path: str, captions: str) -> Guess | None:
     found = existing_paths([path], "PATH")
     if len(found) == 1 and found[0].is_dir():
         return _in_folder(found[0])
+    for one in found:
+        if why := foreign(one):
+            raise DataError(why)
     if zipfile.is_zipfile(found[0]):
         _refuse_table_within(found[0])
     return Guess({"annotations": [path], **_archives_beside(found[0])})
@@ -117,22 +125,26 @@ def _in_folder(folder: Path) -> Guess | None:
     if saved:
         return Guess({"annotations": [str(saved[0])], **({"images": [str(folder)]} if _first_image(folder) else {})})
     by_kind, lists, unread = _annotation_files(folder)
-    if not by_kind and unread and not any(map(_is_beside, folder.rglob("*.txt"))):
-        raise unread[0]
     if by_kind:
         chosen = min(by_kind, key=ORDER.index)
         return _of_files(folder, by_kind, chosen, lists)
-    return Guess({"annotations": [str(folder)]}) if kind != "folder" or _first_image(folder) else None
+    if kind != "folder" or _first_image(folder):
+        return Guess({"annotations": [str(folder)]}, unread=unread)
+    if unread:
+        raise unread[0]
+    archives = sorted(str(path) for path in folder.glob("*") if is_archive(path))
+    return Guess({"annotations": archives}) if archives else None
 
 
 def _of_files(folder: Path, by_kind: dict[str, list[Path]], kind: str, lists: list[Path]) -> Guess:
     files = by_kind[kind]
     of_splits = [path for path in files if split_of_path(path)]
     chosen = of_splits if of_splits and len(of_splits) < len(files) else files
-    if len(chosen) > 1 and not of_splits:
-        chosen = files[:1]
+    by_folder = {} if of_splits else _by_folder(files)
+    if len(chosen) > 1 and not of_splits and not by_folder:
+        chosen = [path for path in files if _is_part(path, files[0])]
     others = [path for found in by_kind.values() for path in found if path not in chosen]
-    guess = Guess({"annotations": [str(path) for path in chosen]})
+    guess = Guess({"annotations": [by_folder.get(path, "") + str(path) for path in chosen]})
     names = ", ".join(path.name for path in chosen)
     guess.said[f"captions from {names}" + (f", not from {_some(others)}" if others else "")] = "--captions FILE"
     if not _first_image(folder):
@@ -147,6 +159,19 @@ def _of_files(folder: Path, by_kind: dict[str, list[Path]], kind: str, lists: li
     return guess
 
 
+def _by_folder(files: list[Path]) -> dict[Path, str]:
+    """``train=`` and so on for files that lie in a folder for each split; empty where they do not."""
+    splits = {path: split_of_path(path.parent) for path in files}
+    several = len({*splits.values()}) > 1 and all(splits.values())
+    return {path: f"{split}=" for path, split in splits.items()} if several else {}
+
+
+def _is_part(path: Path, first: Path) -> bool:
+    """Whether two files are the same, or parts of one table: parquet whose names differ in digits alone."""
+    same = path.parent == first.parent and re.sub(r"\d+", "", path.name) == re.sub(r"\d+", "", first.name)
+    return path == first or (same and path.suffix.lower() == ".parquet")
+
+
 def _some(paths: list[Path]) -> str:
     return ", ".join(path.name for path in paths[:4]) + (", ..." if len(paths) > 4 else "")
 
@@ -158,9 +183,7 @@ def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path], 
     """
     by_kind: dict[str, list[Path]] = {}
     lists: list[Path] = []
-    unread = [
-        DataError(f"{path}: a spreadsheet. Save it as CSV: image and caption columns.") for path in _sheets(folder)
-    ]
+    unread = [DataError(why) for path in sorted(folder.glob("*")) if (why := foreign(path))]
     nearest = DEEP
     for path in sorted(_candidates(folder), key=lambda path: (len(path.parts), path)):
         if len(path.relative_to(folder).parts) > nearest:
@@ -178,10 +201,6 @@ def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path], 
             by_kind.setdefault(kind, []).append(path)
             nearest = len(path.relative_to(folder).parts)
     return by_kind, lists, unread
-
-
-def _sheets(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in (".xlsx", ".xls", ".ods"))
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -215,14 +234,16 @@ def _lists_names(path: Path) -> bool:
     return bool(found) and all(is_image_name(line) and "," not in line and "\t" not in line for line in found)
 
 
-def _draft(guess: Guess, options: dict[str, Any]) -> Draft:
-    """Read all annotations, look every file up, and write down what was drawn."""
+def _draft(guess: Guess, options: dict[str, Any], *, left_out: str = "") -> Draft:
+    """Read all annotations, look every file up, and write down what was drawn, and the first that was left out."""
     typed: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
     }
     with ExitStack() as stack:
         reading = Reading.of(PairsOptions(**typed), stack)
         records, _ = read_records(reading)
+    count = len(reading.skipped.entries)
+    bad = {f"what cannot be read is left out ({count:,} in all): {left_out}": "-o skip_bad=false"} if left_out else {}
     # What is not there stands on a list too, so that later runs count it as left out.
     names = {split: [record.image for record in found] for split, found in records.items()}
     names["train"] += reading.absent
@@ -230,7 +251,7 @@ def _draft(guess: Guess, options: dict[str, Any]) -> Draft:
     return Draft(
         form="; ".join(FORMS[kind] for kind in dict.fromkeys(reading.kinds)),
         options=options,
-        guesses=guess.said | _said(reading),
+        guesses=guess.said | bad | _said(reading),
         lists=lists if any(map(_is_draw, reading.notes)) else {},
         list_option="splits",
         bad={"skip_bad": True},

@@ -12,6 +12,7 @@ from vlbench.errors import DataError, OptionError
 from vlbench_pairs.files import existing_paths, listed, nfc
 
 SPLITS = ("train", "val", "test")
+LEAVE_OUT = " Or leave out what cannot be used: skip_bad = true."
 
 _SPLIT_OF_WORD = {
     "train": "train",
@@ -70,7 +71,7 @@ class Skipped:
     def add(self, what: str, why: DataError | str) -> None:
         """Leave something out, or raise where that was not asked for."""
         if not self.allowed:
-            raise why if isinstance(why, DataError) else DataError(why)
+            raise DataError(f"{why}{'' if 'skip_bad' in str(why) else LEAVE_OUT}") from None
         self.entries.setdefault(what, str(why))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -89,11 +89,7 @@ class SampleReader:
 
     def _beside(self, members: Sequence[Member], path: Path, split: str) -> FoundFiles:
         samples = in_one(_grouped(members, shard=path.is_file() and not zipfile.is_zipfile(path)), str(path))
-        if not any(_picture(sample) for sample in samples.values()):
-            raise DataError(
-                f"{path}: no picture with a caption beside it (x.jpg and x.txt or x.json), and no metadata.csv, .jsonl "
-                f"or .parquet. Give the annotation file, and this as 'images'."
-            )
+        _check_sides(samples, path)
         result = FoundFiles()
         for key, sample in samples.items():
             try:
@@ -108,7 +104,10 @@ class SampleReader:
 
     def _row(self, key: str, sample: Sample, path: Path, split: str) -> tuple[AnnotationRow | None, Member | None]:
         picture, where = _picture(sample), f"{path}, {key}"
-        texts = next((sample[suffix] for suffix in _last(sample, TEXTS)), None)
+        kinds = _last(sample, TEXTS)
+        texts = sample[kinds[0]] if kinds else None
+        if len(kinds) > 1:
+            self._several(kinds)
         fields = next((sample[suffix] for suffix in _last(sample, ("json",))), None)
         if picture is None:
             if texts is None:
@@ -126,6 +125,11 @@ class SampleReader:
         self._counts[len(found)] += bool(found)
         self._from_text.add(where)
         return AnnotationRow(name, tuple(found), own, where), picture
+
+    def _several(self, kinds: Sequence[str]) -> None:
+        note = f"captions are those of x.{kinds[0]}, not of x.{kinds[1]} beside it; remove the file that is none"
+        if note not in self._notes:
+            self._notes.append(note)
 
     def _metadata(self, tables: Sequence[Member], members: Sequence[Member], split: str) -> FoundFiles:
         """An imagefolder: each metadata file names pictures below its own folder."""
@@ -168,6 +172,8 @@ def _by_suffix(members: Sequence[Member], *, last: bool) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
     for member in members:
         folder, slash, name = member.file.name.rpartition("/")
+        if name.startswith("._"):  # what a Mac leaves in archives
+            continue
         head, _, suffix = name.rpartition(".") if last else name.partition(".")
         if last and _is_picture(head.rpartition(".")[2]):  # x.jpg.txt
             head = head.rpartition(".")[0]
@@ -180,6 +186,22 @@ def _by_suffix(members: Sequence[Member], *, last: bool) -> dict[str, Sample]:
 def _split_of_folder(folder: str) -> str:
     """The split that a folder inside tells, or the folders above it."""
     return split_of_path(Path(folder), folders=2) if folder else ""
+
+
+def _check_sides(samples: Mapping[str, Sample], path: Path) -> None:
+    """Raise where there are no pictures, or no captions at all."""
+    if not any(_picture(sample) for sample in samples.values()):
+        inner = next((f"{key}.zip" for key, one in samples.items() if "zip" in one), "")
+        advice = f"Unpack {inner}, which is in it." if inner else "Give the annotation file, and this as 'images'."
+        raise DataError(
+            f"{path}: no picture with a caption beside it (x.jpg and x.txt or x.json), and no metadata.csv, .jsonl "
+            f"or .parquet. {advice}"
+        )
+    if not any(_last(sample, (*TEXTS, "json")) for sample in samples.values()):
+        raise DataError(
+            f"{path}: pictures and no caption: expected x.txt or x.json beside x.jpg, or a table. Folders' names are "
+            f"no captions. Name the file with the captions: vlbench init {path} --captions FILE."
+        )
 
 
 def _is_picture(suffix: str) -> bool:

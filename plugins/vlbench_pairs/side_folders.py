@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import PurePosixPath
@@ -26,12 +27,16 @@ def in_one(samples: Samples, where: str) -> Samples:
     Raises:
         DataError: what meets holds no words, as labels and boxes do not.
     """
-    if any(_has(one, _IMAGES) and _has(one, CAPTIONS) for one in samples.values()):
+    both = [one for one in samples.values() if _has(one, _IMAGES) and _has(one, CAPTIONS)]
+    if both:
+        _check_words(both[:LOOKED_AT], where)
         return samples
     pictures = {key: one for key, one in samples.items() if _has(one, _IMAGES)}
     captions = {key: one for key, one in samples.items() if _has(one, CAPTIONS)}
     if not pictures or not captions:
         return samples
+    if named := _without_tail(captions, pictures):
+        return {key: one | named.get(key, {}) for key, one in pictures.items()}
     for left_out in sorted(product((None, *LEVELS), repeat=2), key=lambda pair: (None in pair, pair[0] != pair[1])):
         moved = [_without(found, level) for found, level in zip((pictures, captions), left_out, strict=True)]
         if all(moved) and (met := moved[0].keys() & moved[1].keys()):
@@ -40,6 +45,17 @@ def in_one(samples: Samples, where: str) -> Samples:
     return samples
 
 
+def _without_tail(captions: Samples, pictures: Samples) -> Samples:
+    """Captions under the names of their pictures, where all end alike: ``x_caption.txt`` is that of ``x.jpg``."""
+    split = [_TAIL.fullmatch(key) for key in captions]
+    ends = {match[2] for match in split if match and match[1] in pictures}
+    if len(ends) != 1:
+        return {}
+    (end,) = ends
+    return {key.removesuffix(end): one for key, one in captions.items() if key.endswith(end)}
+
+
+_TAIL = re.compile(r"(.+)([_.-][A-Za-z]+)")
 _IMAGES = tuple(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
 
 

@@ -120,6 +120,11 @@ class ImageIndex:
         if len(absent) > 1:
             some = ", ".join(repr(record.image[:60]) for record in absent[:4])
             text = f"{len(absent)} of {count} images are missing ({some}, ...). {text}"
+        if "://" in first.image:
+            return DataError(
+                f"{text}It is an address, and nothing is downloaded. Fetch the pictures first, for instance by "
+                f"img2dataset, then: vlbench init FOLDER. Or leave out what is missing: skip_bad = true."
+            )
         alike = self._by_last.get(nfc(first.image).replace("\\", "/").rpartition("/")[2])
         if alike:
             text += f"There is {alike[0].file.where}, in another folder; names are compared with their folders. "

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, named_row, row_of, usual_image_name
+from vlbench_pairs.columns import Columns, named_row, row_of, spells_picture, usual_image_name
 from vlbench_pairs.rows import AnnotationRow, Skipped, each
 from vlbench_pairs.sources import FoundFiles, Member
 
@@ -162,17 +162,12 @@ def read_table(table: AskedTable, *, columns: Columns, skipped: Skipped) -> Foun
     if not columns.image:
         columns.guessed["image_column"] = found.image
     wanted = _wanted(schema, found)
-    if sample and all(_spells_picture(record.get(found.image)) for record in sample):
+    if sample and all(spells_picture(record.get(found.image)) for record in sample):
         wanted = [name for name in wanted if name != found.image]
     elif found.image not in embedded:
         entries = ((f"{where}, row {index}", record) for index, record in enumerate(source.records(wanted)))
         return FoundFiles(list(each(entries, lambda record, place: row_of(record, found, table.split, place), skipped)))
     return _Embedded(table, found).read(wanted, skipped)
-
-
-def _spells_picture(cell: Any) -> bool:
-    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF."""
-    return isinstance(cell, str) and len(cell) > 60 and cell.startswith(("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD"))
 
 
 def _wanted(schema: Any, columns: Columns) -> list[str]:

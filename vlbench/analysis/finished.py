@@ -75,7 +75,10 @@ def open_runs(
     for folder in folders:
         record = read_record(folder)
         if record.status != "finished" or not record.chosen:
-            raise DataError(f"{folder.name}: the run has no students (status {record.status}). Choose a finished one.")
+            raise DataError(
+                f"{folder.name}: the run has no students (status {record.status}). Choose a finished one of a method, "
+                f"or full."
+            )
         key = record.protocol_hash
         if key not in works:
             request = RunRequest(suite=suite or record.suite, device=device, overrides=record.overrides)

@@ -67,7 +67,8 @@ def command(
         check_push(repository, publication)
     with opened(context, [run], suite) as (finished,):
         lines = _write(finished, run_folder(run), target, form="hf" if repository else form, publication=publication)
-    for line in _of_text(finished):
+        notes = [*_of_frames(finished), *_of_text(finished)]
+    for line in notes:
         click.echo(line)
     click.echo(f"Written to {readable_path(target)}. Load it:")
     for line in lines:
@@ -76,6 +77,17 @@ def command(
         from vlbench.export.hub import push
 
         click.echo(f"Uploaded: {push(target, repository, publication)}")
+
+
+def _of_frames(run: Finished) -> Iterator[str]:
+    """Sides whose pictures are several frames each."""
+    for side, items in run.session.dataset.split("train").items.items():
+        shape: tuple[int, ...] = tuple(getattr(items, "shape", ()))
+        if len(shape) == 5:
+            yield (
+                f"A picture of the side {side} is its {shape[1]} frames side by side, {shape[4]} pixels wide each; of "
+                f"learned ones the frames themselves are in artifact.safetensors."
+            )
 
 
 def _of_text(run: Finished) -> Iterator[str]:

@@ -79,7 +79,7 @@ def open_pixels(content: bytes, where: str) -> NDArray[np.uint8]:
 @contextlib.contextmanager
 def _opened(content: bytes, where: str) -> Iterator[Image]:
     """A picture of which the head alone has been read; within, what is raised on a broken one names it."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content)) as picture:
@@ -88,7 +88,8 @@ def _opened(content: bytes, where: str) -> Iterator[Image]:
         raise
     # Decoders raise errors of many unrelated classes when a file is broken.
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        unknown = isinstance(error, UnidentifiedImageError)  # whose text has an address of memory
+        reason = "of no kind that Pillow reads" if unknown else str(error) or type(error).__name__
         raise DataError(f"{where}: cannot be decoded ({reason}). {_ADVICE}") from error
 
 

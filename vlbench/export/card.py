@@ -37,7 +37,8 @@ def facts(run: Finished, publication: Publication) -> dict[str, Any]:
     record = run.record
     learned = record.family == "distillation"
     source = publication.source or f"the dataset {run.session.protocol.data!r} of suite {record.suite!r}"
-    what = f"{len(run.artifact)} image-text pairs {'learned' if learned else 'chosen'} from {source}"
+    sides = "-".join(run.session.dataset.sides)
+    what = f"{len(run.artifact)} {sides} pairs {'learned' if learned else 'chosen'} from {source}"
     return {
         "name": publication.name,
         "description": f"{what} by the method {record.method}, made and scored by vlbench.",
@@ -59,7 +60,7 @@ def _common(record: Record, source: str) -> dict[str, str]:
         "dataPreprocessingProtocol": f"vlbench, method {record.method}, options {options}.",
         "dataBiases": f"Those of {source}, and what the method prefers: a condensed set holds what helps retrieval "
         "most, so rare content may be missing.",
-        "dataUseCases": "Training and comparing image-text retrieval students; research on condensed data.",
+        "dataUseCases": "Training and comparing retrieval students of such pairs; research on condensed data.",
         "dataSocialImpact": "Small sets are cheap to share; the rights of the source's authors and subjects stay.",
     }
 

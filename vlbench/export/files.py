@@ -131,6 +131,8 @@ def write_uids(run: Finished, target: Path) -> list[str]:
     Raises:
         DataError: the pairs are not real, or their names are no uids.
     """
+    if run.record.family == "distillation":
+        raise DataError(f"{run.record.id}: learned pairs have no uids. Export them as another --format.")
     names = [next(iter(pair.items.values())) for pair in exported_pairs(run)]
     wrong = [name for name in names if not _UID.fullmatch(name)]
     if wrong:

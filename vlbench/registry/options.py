@@ -48,8 +48,10 @@ def option(
             must be given.
         help: one sentence, with the unit if there is one.
         choices: the only values allowed; empty for any.
-        minimum, maximum: the least and greatest number allowed; of a list, for each of its numbers.
-        above, below: as these, but the limit itself is not allowed.
+        minimum: the least number allowed; of a list, for each of its numbers.
+        maximum: the greatest number allowed.
+        above: as ``minimum``, but the limit itself is not allowed.
+        below: as ``maximum``, but the limit itself is not allowed.
 
     Raises:
         vlbench.errors.PluginError: the default is outside of the range.

@@ -81,6 +81,9 @@ def test_frames_are_learned_within_range_stored_in_8_bits_and_shown_as_a_strip(o
     assert np.load(out / record.id / "preview.npy").shape == (12, 3, 32, 8 * 32)
     shown = CliRunner().invoke(main, ["show", str(out / record.id)])
     assert shown.exit_code == 0, shown.output
+    words = ["export", str(out / record.id), "--format", "hf", "--to", str(out / "exported")]
+    assert "A picture of the side video is its 8 frames side by side" in CliRunner().invoke(main, words).output
+    assert "12 video-text pairs learned" in (out / "exported" / "README.md").read_text()
 
 
 def test_learned_sound_is_exported_as_files_to_listen_to(out: Path, tmp_path: Path):

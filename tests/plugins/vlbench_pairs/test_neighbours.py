@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -118,7 +119,58 @@ def a_split_called_all(folder: Path) -> None:
     datasets.DatasetDict({"all": datasets.Dataset.from_list(rows)}).save_to_disk(str(folder / "saved"))
 
 
+def parts_of_a_table(folder: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    for part in range(3):
+        rows = [{"image": {"bytes": picture(n)}, "caption": f"picture {n}"} for n in range(part, COUNT, 3)]
+        parquet.write_table(pyarrow.Table.from_pylist(rows), folder / f"part-{part}.parquet")
+
+
+def a_table_in_a_folder_of_each_split(folder: Path) -> None:
+    for split, numbers in (("test", (0, 1)), ("train", range(2, 10)), ("val", (10, 11))):
+        (folder / split).mkdir()
+        for number in numbers:
+            (folder / split / NAMES[number]).write_bytes(picture(number))
+        rows = "".join(f"{NAMES[number]},picture {number}\n" for number in numbers)
+        (folder / split / "captions.csv").write_text(f"image,caption\n{rows}")
+
+
+def texts_whose_names_have_a_tail(folder: Path) -> None:
+    write_images(folder, NAMES)
+    for number, name in enumerate(NAMES):
+        (folder / "images" / f"{Path(name).stem}_caption.txt").write_text(f"picture {number}")
+
+
+def a_zip_alone_in_a_folder_made_on_a_mac(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "data.zip", "w") as archive:
+        for number, name in enumerate(NAMES):
+            archive.writestr(f"data/{name}", picture(number))
+            archive.writestr(f"data/{Path(name).stem}.txt", f"picture {number}")
+            archive.writestr(f"__MACOSX/data/._{Path(name).stem}.txt", b"\0\5\x16\7")
+
+
+def missing_values_spelled_out(folder: Path) -> None:
+    write_images(folder, [*NAMES, "more.png"])
+    write_table(folder, NAMES)
+    with (folder / "list.csv").open("a") as table:
+        table.write("\nmore.png,nan\n")
+
+
+def some_pictures_without_captions_in_a_shard(folder: Path) -> None:
+    with tarfile.open(folder / "00000.tar", "w") as archive:
+        for number, name in enumerate([*NAMES, "more.png"]):
+            texts = [] if name == "more.png" else [(f"{Path(name).stem}.txt", f"picture {number}".encode())]
+            for member, content in [(name, picture(number)), *texts]:
+                header = tarfile.TarInfo(member)
+                header.size = len(content)
+                archive.addfile(header, io.BytesIO(content))
+
+
 FORMS = (
+    parts_of_a_table, a_table_in_a_folder_of_each_split, texts_whose_names_have_a_tail,
+    a_zip_alone_in_a_folder_made_on_a_mac, missing_values_spelled_out, some_pictures_without_captions_in_a_shard,
     packed_table, packed_lines, other_case_of_suffixes, other_case_of_names, numbers_without_zeros, addresses,
     structs_that_name_files, base64_in_parquet, conversations, coco_with_its_other_files, a_split_called_all,
 )  # fmt: skip
@@ -171,3 +223,58 @@ def test_captions_within_a_zip_of_images_are_told_how_to_be_taken_out(tmp_path: 
         archive.writestr("captions.csv", "image,caption\n000.png,one\n")
     with pytest.raises(DataError, match=r"unzip -j archive.zip 'captions.csv'"):
         recognise(str(tmp_path / "archive.zip"))
+
+
+def test_a_list_as_numpy_prints_it_holds_its_texts_apart(tmp_path: Path) -> None:
+    write_images(tmp_path, NAMES)
+    rows = [f"{name},\"['picture {number}'\n 'the same']\"" for number, name in enumerate(NAMES)]
+    (tmp_path / "list.csv").write_text("\n".join(["image,caption", *rows]))
+    splits = read(tmp_path, tmp_path / "store").splits.values()
+    texts = [text for split in splits for text in split.items["text"]]
+    assert sorted(texts) == sorted([*(f"picture {number}" for number in range(COUNT)), *["the same"] * COUNT])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("list.pkl", "a pickle, which can run any code"),
+        ("list.sqlite", "sqlite3 -header -csv list.sqlite"),
+        ("list.jsonl.zst", "Unpack it: zstd -d list.jsonl.zst"),
+        ("list.feather", "Write it as parquet"),
+        ("list.yaml", "pictures and no caption: expected x.txt or x.json beside x.jpg, or a table"),
+    ],
+)
+def test_a_file_that_is_not_read_is_named_with_what_to_do(name: str, said: str, tmp_path: Path) -> None:
+    write_images(tmp_path, NAMES)
+    (tmp_path / name).write_bytes(b"\x80\x04never read")
+    with pytest.raises(DataError, match=said):
+        recognise(str(tmp_path))
+
+
+def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"heic")
+    (tmp_path / "a.txt").write_text("a caption")
+    with pytest.raises(DataError, match=r"a.heic: a picture of a kind that is not read. Convert"):
+        recognise(str(tmp_path))
+
+
+def test_tables_of_addresses_alone_are_told_to_be_fetched_first(tmp_path: Path) -> None:
+    rows = "".join(f"a caption of {number}\thttps://example.org/{number}\n" for number in range(COUNT))
+    (tmp_path / "list.tsv").write_text(rows)
+    with pytest.raises(DataError, match=r"Fetch the pictures first, for instance by img2dataset"):
+        recognise(str(tmp_path))
+
+
+def test_pictures_as_base64_in_a_table_of_text_are_refused(tmp_path: Path) -> None:
+    rows = [f"{n}\ta caption\t{base64.b64encode(picture(n)).decode()}\n" for n in range(COUNT)]
+    (tmp_path / "list.tsv").write_text("".join(rows))
+    with pytest.raises(DataError, match=r"'column 3' holds pictures as base64, which are read from parquet only"):
+        recognise(str(tmp_path))
+
+
+def test_boxes_beside_pictures_are_no_captions(tmp_path: Path) -> None:
+    write_images(tmp_path, NAMES)
+    for name in NAMES:
+        (tmp_path / "images" / f"{Path(name).stem}.txt").write_text("0 0.5 0.5 0.1 0.1")
+    with pytest.raises(DataError, match=r"000.txt and others hold no words"):
+        recognise(str(tmp_path))

@@ -130,6 +130,12 @@ def test_names_that_are_no_uids_are_refused(study_plugin: str, runs: Runs, tmp_p
     assert "30 of 30 names are no uids of 32 hexadecimal digits" in result.stderr
 
 
+def test_learned_pairs_are_said_to_have_no_uids(study_plugin: str, runs: Runs, tmp_path: Path) -> None:
+    result = invoke(study_plugin, runs["brighter"], "--to", tmp_path / "out", "--format", "uids")
+    assert result.exit_code == 1
+    assert "learned pairs have no uids" in result.stderr
+
+
 # A folder to publish
 
 
