@@ -263,9 +263,9 @@
       const near = `${number(found.cosines[index], 2)} · ${caption}`;
       return make("figure", {}, make("div", { class: "two" }, start, learned), player, make("figcaption", { title: near }, near));
     });
-    const source = found.source === "nearest" ? "the train caption nearest to each text vector" : "each pair's own caption";
+    const source = found.source === "nearest" ? "the train caption nearest to each text vector" : "its own caption";
     const left = found.starts ? " On the left the real picture it began with; the number is the cosine of the text vector to that caption." : "";
-    const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}, each with ${source}.${left}`;
+    const hint = `The first ${tiles.length} of ${row.pairs} pairs of seed ${found.seed}${found.captions.some(Boolean) ? `, each with ${source}` : ""}.${left}`;
     const look = `tiles${found.side < 100 || found.strips ? " pixels" : ""}${found.starts ? " starts" : ""}${found.strips ? " strips" : ""}`;
     return section("Pairs", make("p", { class: "hint" }, hint), make("div", { class: look }, ...tiles));
   };
