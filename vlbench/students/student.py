@@ -381,15 +381,11 @@ class Student:
     def _head_gradient(
         self, tower_inputs: dict[str, Tensor], parameters: Parameters, targets: Tensor | None
     ) -> HeadGradient:
+        inputs = {side: tower_inputs[side] for side in self.sides}
         weights = {side: parameters[side].view(-1, self.towers[side].width) for side in self.sides}
         learned = TEMPERATURE in self.branches
-        return head_gradient(
-            {side: tower_inputs[side] for side in self.sides},
-            weights,
-            temperature=parameters[TEMPERATURE].detach().neg().exp() if learned else self.temperature,
-            objective=self.objective,
-            targets=targets,
-        )
+        temperature = parameters[TEMPERATURE].detach().neg().exp() if learned else self.temperature
+        return head_gradient(inputs, weights, temperature=temperature, objective=self.objective, targets=targets)
 
     @staticmethod
     def _by_branch(found: HeadGradient) -> Parameters:
