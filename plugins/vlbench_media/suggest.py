@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vlbench.data import Suggestion
-from vlbench.encoders.suggest import timm_models
+from vlbench.encoders import timm_models
 
 
 def frames(model: str) -> list[Suggestion]:

@@ -176,6 +176,12 @@ def read_sounds(folder: Path) -> list[str]:
     """WAV files in base64 of the first pairs of a run whose preview :func:`read_preview` reads; often none.
 
     What is no list of small WAV files is left out: the content of a run that someone sent is shown as it is.
+
+    Examples:
+        >>> import vlbench
+        >>> (group,) = vlbench.leaderboard("runs").table.groups
+        >>> vlbench.board.read_sounds(group.ranked[0].records[0].folder)  # pairs of pictures and texts
+        []
     """
     try:
         sounds = json.loads((folder / "preview.json").read_text(encoding="utf-8")).get("sounds", [])

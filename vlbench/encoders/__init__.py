@@ -14,12 +14,14 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.encoders.options import TimmOptions
+    from vlbench.encoders.suggest import timm_models
     from vlbench.encoders.timm_encoder import TimmEncoder
 
-__all__ = ["TimmEncoder", "TimmOptions"]
+__all__ = ["TimmEncoder", "TimmOptions", "timm_models"]
 
 _MODULES = {
     "vlbench.encoders.options": ("TimmOptions",),
+    "vlbench.encoders.suggest": ("timm_models",),
     "vlbench.encoders.timm_encoder": ("TimmEncoder",),
 }
 

@@ -20,6 +20,12 @@ def timm_models(model: str) -> list[Suggestion]:
 
     Args:
         model: name of one, or ``NAME=FILE`` with its weights in a file; empty for those in the cache.
+
+    Examples:
+        >>> import vlbench
+        >>> (found,) = vlbench.encoders.timm_models("test_vit=vit.safetensors")
+        >>> found.options, found.there
+        ({'model': 'test_vit', 'weights': 'vit.safetensors'}, True)
     """
     if model:
         name, _, file = model.partition("=")

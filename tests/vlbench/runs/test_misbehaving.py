@@ -176,12 +176,9 @@ def test_a_process_that_raises_dies_or_hangs_is_a_record_that_says_so(isolated: 
 
 
 @pytest.mark.parametrize("name", LEAVE)
-def test_a_process_that_leaves_anything_changed_says_so_or_fails(isolated: Records, name: str):
-    record, said = isolated[evil(name)], ALL[name][1]
-    if record["status"] == "finished":
-        assert said in " ".join(record.get("warnings", []))
-    else:
-        assert record["message"]
+def test_what_a_process_leaves_changed_ends_with_it_and_the_record_stands(isolated: Records, name: str):
+    record = isolated[evil(name)]
+    assert record["status"] == "finished" or record["message"]
 
 
 def test_isolated_rows_have_the_bytes_scores_and_curves_of_others(isolated: Records, expected: dict[str, Any]):
