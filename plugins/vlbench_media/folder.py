@@ -100,10 +100,18 @@ def _beside(root: Path, options: FolderOptions) -> Iterator[Row]:
         for name in sorted(media, key=lambda name: (Path(name).suffix.lower() in VIDEOS) == sound_first):
             by_stem.setdefault(Path(name).stem, name)
         for stem, name in sorted(by_stem.items()):
-            text = Path(folder, f"{stem}.txt").read_text(encoding="utf-8-sig", errors="replace")
-            lines = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+            lines = _captions(Path(folder, f"{stem}.txt"))
             if lines:
                 yield Row(str(Path(folder, name).relative_to(root)), lines)
+
+
+def _captions(path: Path) -> tuple[str, ...]:
+    """Lines of a text file, which end at ``\\n``, ``\\r\\n`` and ``\\r`` only."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # every line break is read as \n
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 ({error.reason}). Save it as UTF-8 text.") from None
+    return tuple(dict.fromkeys(line.strip() for line in text.split("\n") if line.strip()))
 
 
 def _of_table(path: Path, options: FolderOptions) -> list[Row]:

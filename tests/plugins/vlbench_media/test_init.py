@@ -16,6 +16,7 @@ import vlbench.cli.main
 
 pytest.importorskip("av")
 from vlbench_media import dataset, mock
+from vlbench_media.folder import rows_of
 from vlbench_media.options import FolderOptions
 
 TRAITS = [("red", "left", "low", 1), ("blue", "up", "high", 7), ("green", "down", "middle", 3)]
@@ -113,3 +114,15 @@ def test_two_files_are_too_few_for_three_splits(tmp_path: Path):
     (videos(tmp_path) / "0.txt").unlink()
     result = init(tmp_path, "--to", tmp_path / "a.toml")
     assert "3 are the fewest" in result.output
+
+
+def test_captions_end_at_line_breaks_only_and_must_be_utf8(tmp_path: Path):
+    folder = videos(tmp_path)
+    (folder / "0.txt").write_bytes("a red\u2028thing\x85moves\r\nanother\rthird".encode())
+    (row,) = (row for row in rows_of(folder, FolderOptions()) if row.name == "0.mp4")
+    assert row.captions == ("a red\u2028thing\x85moves", "another", "third")
+    (folder / "1.txt").write_bytes("caf\u00e9".encode("latin-1"))
+    result = init(folder)
+    assert result.exit_code == 1
+    assert "1.txt: is not UTF-8" in result.output
+    assert "Traceback" not in result.output
