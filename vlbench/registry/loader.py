@@ -19,6 +19,7 @@ from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
+from vlbench.visible import cause_of
 
 _PREFIX = "vlbench_"
 RESERVED = frozenset(
@@ -104,10 +105,10 @@ def _load(source: PluginSource) -> object:
     except (RefusedError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
-        raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
+        raise RefusedError(f"missing dependency {error.name}", cause_of(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
         line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, discovery.__file__)  # it says its own
-        raise RefusedError("import error", _cause(error) + line) from error
+        raise RefusedError("import error", cause_of(error) + line) from error
 
 
 def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
@@ -150,9 +151,9 @@ def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
-        raise RefusedError(f"missing dependency {error.name}", f"{kind.hook} raised {_cause(error)}") from error
+        raise RefusedError(f"missing dependency {error.name}", f"{kind.hook} raised {cause_of(error)}") from error
     except BaseException as error:
-        raise RefusedError("incompatible", f"{kind.hook} raised {_cause(error)}") from error
+        raise RefusedError("incompatible", f"{kind.hook} raised {cause_of(error)}") from error
     result = results[0] if results else None  # pluggy leaves out an implementation that returns None
     expected = kind.spec.__name__
     if not isinstance(result, list | tuple):
@@ -189,10 +190,6 @@ def _own_code() -> Iterator[None]:
     """What a plugin prints while it is listed must not get between the lines of --json."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
-
-
-def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _short(value: object) -> str:
