@@ -34,13 +34,6 @@ Key = dict[str, Any]
 KEY, DATA = "key.json", "data.safetensors"
 
 
-def default_cache() -> Path:
-    """``VLBENCH_CACHE`` if set, else the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("VLBENCH_CACHE") or platformdirs.user_cache_dir("vlbench"))
-
-
 def short_hash(value: object, length: int = 16) -> str:
     """Leading hexadecimal digits of the SHA-256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.cache import Cache, short_hash
+from vlbench.disk.place import default_cache
 from vlbench.files import fresh_prefix
 
 KEY = {"data": "f", "split": "train", "sizes": [1, 2], "rate": 0.5}
