@@ -59,15 +59,12 @@ def core() -> PluginSource:
 
 def installed() -> list[PluginSource]:
     """Installed plugins; those of the vlbench distribution first, so that nobody can take their names."""
+    entries = importlib.metadata.entry_points(group=GROUP)
+    # Once each: every question of a distribution reads its file again, and vlbench's own has many entries.
+    origins = {one: (one.name, one.version) for one in {entry.dist for entry in entries} if one}
     found = [
-        PluginSource(
-            entry.name,
-            entry.value.partition(":")[0].strip(),
-            entry.load,
-            entry.dist.name if entry.dist else "",
-            entry.dist.version if entry.dist else "",
-        )
-        for entry in importlib.metadata.entry_points(group=GROUP)
+        PluginSource(entry.name, entry.value.partition(":")[0].strip(), entry.load, *origins.get(entry.dist, ("", "")))
+        for entry in entries
     ]
     return sorted(found, key=lambda plugin: (plugin.distribution != "vlbench", plugin.name))
 

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from vlbench.disk.place import default_cache
@@ -79,5 +80,5 @@ def _file(module: str) -> str | None:
 def _written(path: str) -> int:
     """When a file, or the list of a folder's files, was last written, in nanoseconds; 0 where there is none."""
     with contextlib.suppress(OSError):
-        return os.stat(path or ".").st_mtime_ns
+        return Path(path).stat().st_mtime_ns
     return 0
