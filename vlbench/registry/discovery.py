@@ -63,7 +63,12 @@ def installed() -> list[PluginSource]:
     # Once each: every question of a distribution reads its file again, and vlbench's own has many entries.
     origins = {one: (one.name, one.version) for one in {entry.dist for entry in entries} if one}
     found = [
-        PluginSource(entry.name, entry.value.partition(":")[0].strip(), entry.load, *origins.get(entry.dist, ("", "")))
+        PluginSource(
+            entry.name,
+            entry.value.partition(":")[0].strip(),
+            entry.load,
+            *(origins[entry.dist] if entry.dist else ("", "")),
+        )
         for entry in entries
     ]
     return sorted(found, key=lambda plugin: (plugin.distribution != "vlbench", plugin.name))
