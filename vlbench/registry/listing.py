@@ -30,30 +30,42 @@ def listed(kind: str, plugin_files: Iterable[object] = ()) -> dict[str, str]:
         plugin_files: paths of single-file plugins; with any, plugins are imported.
     """
     files = [str(path) for path in plugin_files]
-    if files:
-        return _names(files).get(kind, {})
-    cached = default_cache() / "names.json"
-    key = _key()
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        found: Any = json.loads(cached.read_text(encoding="utf-8"))
-        if found["key"] == key and all(_written(path) == time for path, time in found["sources"].items()):
-            return dict(found["names"][kind])
-    names = _names([])
-    from vlbench.files import write_whole
-
-    with contextlib.suppress(OSError):
-        write_whole(cached, json.dumps({"key": key, "sources": _sources(), "names": names}).encode())
+    names: Names = _declared(files)["names"] if files else _stored()["names"]
     return names.get(kind, {})
 
 
-def _names(files: list[str]) -> Names:
+def all_usable() -> bool:
+    """Whether every installed plugin can be used, so that there is nothing to say of any."""
+    return bool(_stored()["usable"])
+
+
+def _stored() -> dict[str, Any]:
+    """What :func:`_declared` gives, from the cache where it holds."""
+    cached = default_cache() / "names.json"
+    key = _key()
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        found: Any = json.loads(cached.read_text(encoding="utf-8"))
+        same = found["key"] == key and all(_written(path) == time for path, time in found["sources"].items())
+        if same and {"usable", "names"} <= set(found):
+            return dict(found)
+    declared = _declared([])
+    from vlbench.files import write_whole
+
+    with contextlib.suppress(OSError):
+        write_whole(cached, json.dumps({"key": key, "sources": _sources(), **declared}).encode())
+    return declared
+
+
+def _declared(files: list[str]) -> dict[str, Any]:
+    """``names``: :data:`Names`; ``usable``: whether no plugin is left out."""
     from vlbench.registry.loader import try_plugins
     from vlbench.registry.registry import KINDS
 
     with contextlib.suppress(Exception):
         registry = try_plugins(files)
-        return {kind: {name: s.summary for name, s in registry.all(kind).items()} for kind in KINDS}
-    return {}
+        names = {kind: {name: s.summary for name, s in registry.all(kind).items()} for kind in KINDS}
+        return {"names": names, "usable": not any(plugin.detail for plugin in registry.plugins)}
+    return {"names": {}, "usable": False}
 
 
 def _key() -> list[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pluggy
 
@@ -27,7 +29,7 @@ RESERVED = frozenset(
 """Names of rows that are no method's, folded to lower case."""
 
 
-def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
+def load_registry(plugin_files: Sequence[str] = (), *, installed: bool = True) -> Registry:
     """Everything that the core, installed plugins and ``plugin_files`` declare.
 
     Environment: ``VLBENCH_PLUGINS_BLOCK`` and ``VLBENCH_PLUGINS_ALLOW`` are comma lists of plugin names;
@@ -35,11 +37,12 @@ def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
 
     Args:
         plugin_files: paths of single-file plugins; each becomes a module named after its stem.
+        installed: whether installed plugins are asked, besides the core.
 
     Raises:
         PluginError: a plugin file does not exist or cannot be used, or VLBENCH_STRICT is set and a plugin is not ok.
     """
-    registry = try_plugins(plugin_files)
+    registry = try_plugins(plugin_files, installed=installed)
     for plugin in registry.plugins:
         if plugin.file and not plugin.used:
             raise PluginError(f"plugin file {plugin.file!r} cannot be used, {plugin.status}: {plugin.detail}")
@@ -47,11 +50,12 @@ def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
     return registry
 
 
-def try_plugins(plugin_files: Sequence[str] = ()) -> Registry:
+def try_plugins(plugin_files: Sequence[str] = (), *, installed: bool = True) -> Registry:
     """As :func:`load_registry`, but whatever the plugins' status: for those who list it."""
     registry = Registry()
     registry.plugin_files = tuple(str(path) for path in plugin_files)
-    for source in [discovery.core(), *discovery.installed(), *(discovery.file(Path(path)) for path in plugin_files)]:
+    others = discovery.installed() if installed else []
+    for source in [discovery.core(), *others, *(discovery.file(Path(path)) for path in plugin_files)]:
         registry.plugins.append(_admit(source, registry))
     return registry
 
@@ -110,9 +114,21 @@ def _load(source: PluginSource) -> object:
         raise RefusedError("import error", _cause(error) + line) from error
 
 
+class _Manager(pluggy.PluginManager):
+    """There is one for each plugin, and the hooks are the same for all."""
+
+    def parse_hookspec_opts(self, module_or_class: Any, name: str) -> pluggy.HookspecOpts | None:
+        return _hookspec(name) if module_or_class is hookspecs else super().parse_hookspec_opts(module_or_class, name)
+
+
+@functools.cache
+def _hookspec(name: str) -> pluggy.HookspecOpts | None:
+    return pluggy.PluginManager(GROUP).parse_hookspec_opts(hookspecs, name)
+
+
 def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
     """(kind, spec) of all hooks of one plugin, under a plugin manager of its own."""
-    manager = pluggy.PluginManager(GROUP)
+    manager = _Manager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(plugin, name=name)
