@@ -7,8 +7,9 @@ import functools
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -16,11 +17,13 @@ from vlbench.errors import PluginError
 from vlbench.registry import discovery, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
 from vlbench.registry.discovery import PluginSource, RefusedError
-from vlbench.registry.guard import contained_import
 from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
+
+if TYPE_CHECKING:
+    from vlbench.registry.guard import Contained
 
 _PREFIX = "vlbench_"
 RESERVED = frozenset(
@@ -72,8 +75,7 @@ def _admit(source: PluginSource, registry: Registry) -> Plugin:
     status, detail = "ok", ""
     try:
         _check_allowed(source)
-        own = source.distribution == "vlbench"
-        with _own_code() if own else contained_import() as seen:
+        with _own_code() if source.distribution == "vlbench" else _foreign_code() as seen:
             plugin = _load(source)
             if unfit := why_unfit(plugin):
                 raise RefusedError("incompatible", unfit)
@@ -205,6 +207,12 @@ def _own_code() -> Iterator[None]:
     """What a plugin prints while it is listed must not get between the lines of --json."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def _foreign_code() -> AbstractContextManager[Contained]:
+    from vlbench.registry.guard import contained_import  # not needed where all plugins are our own
+
+    return contained_import()
 
 
 def _cause(error: BaseException) -> str:
