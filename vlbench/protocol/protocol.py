@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlbench.cache import short_hash
+from vlbench.disk.sums import short_hash
 from vlbench.errors import ProtocolError
 from vlbench.protocol.limits import check_limits
 from vlbench.records.upgrade import RENAMED_SETTINGS

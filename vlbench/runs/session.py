@@ -12,12 +12,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.cache import Cache
 from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
 from vlbench.data.lent import LentItems
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
+from vlbench.disk.place import default_cache
+from vlbench.disk.sums import short_hash
 from vlbench.errors import DataError, ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.methods.context import Context, JobState, Reference
