@@ -15,6 +15,7 @@ from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
+from vlbench.encoders.local import located
 from vlbench.errors import ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.methods.context import Context, JobState, Reference
@@ -134,7 +135,8 @@ class Session:
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
         spec = self.registry.get("encoder", config.encoder)
-        options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        given = located(config.options, spec.options, config.sha256, self.cache.root)
+        options: Any = parse_options(spec.options, given, owner=f"encoder {config.encoder!r}")
         encoder: Encoder = construct(self.registry, "encoder", config.encoder, options)
         return encoder
 
