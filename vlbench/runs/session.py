@@ -20,6 +20,7 @@ from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
 from vlbench.disk.place import default_cache
 from vlbench.disk.sums import short_hash
+from vlbench.encoders.local import located
 from vlbench.errors import DataError, ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.methods.context import Context, JobState, Reference
@@ -163,7 +164,8 @@ class Session:
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
         spec = self.registry.get("encoder", config.encoder)
-        options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        given = located(config.options, spec.options, config.sha256, self.cache.root)
+        options: Any = parse_options(spec.options, given, owner=f"encoder {config.encoder!r}")
         encoder: Encoder = construct(self.registry, "encoder", config.encoder, options)
         return encoder
 
