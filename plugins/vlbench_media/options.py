@@ -74,5 +74,10 @@ class TransformersOptions:
     """Any model that transformers loads."""
 
     name: str = vlbench.option(help="folder that save_pretrained wrote, or a name on the Hugging Face hub")
-    mean: float = vlbench.option(0.45, minimum=0, maximum=1, help="subtracted from values of 0 to 1")
-    std: float = vlbench.option(0.25, above=0, help="by which they are divided then")
+    mean: tuple[float, ...] = vlbench.option(
+        (), minimum=0, maximum=1, help="of values in 0 to 1, one or one a channel; empty for the model's own"
+    )
+    std: tuple[float, ...] = vlbench.option((), above=0, help="by which they are divided then; empty as for mean")
+    normalise: Literal["", "sound", "none"] = vlbench.option(
+        "", help="waveforms: each sound to zero mean and unit deviation, or as they are; empty for the model's own"
+    )
