@@ -22,6 +22,7 @@ LIBRARIES = "import click, numpy, pyarrow.parquet, rich.table, msgspec.json"
 @click.argument("runs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--rounds", default=9, show_default=True)
 def main(runs: Path | None, rounds: int) -> None:
+    """Time the commands in turn and print least and median."""
     python, vlbench = [sys.executable], [sys.executable, "-m", "vlbench"]
     commands = {
         "python": [*python, "-c", "pass"],
