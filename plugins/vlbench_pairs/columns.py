@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
 import io
 import json
 import re
@@ -16,7 +18,8 @@ from vlbench.errors import DataError
 from vlbench_pairs.rows import AnnotationRow
 
 IMAGE_SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif", ".jfif", ".ppm", ".pgm",
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif", ".heic", ".heif", ".jfif",
+    ".ppm", ".pgm",
 )  # fmt: skip
 IMAGE_NAMES = (
     "image", "img", "file_name", "filename", "filepath", "file_path", "image_path", "img_path", "image_file",
@@ -42,11 +45,13 @@ class Columns:
         image: holds pictures, or names of image files.
         captions: hold a caption, a list of captions, or structs with a caption.
         guessed: is given one line for each column that was looked for and found.
+        carried: is given the pictures that cells of text spell out: a name of each -> its base64.
     """
 
     image: str = ""
     captions: tuple[str, ...] = ()
     guessed: dict[str, str] = field(default_factory=dict, compare=False)
+    carried: dict[str, str] = field(default_factory=dict, compare=False)
 
     def found(self, present: Sequence[str], where: str, sample: Sequence[Mapping[str, Any]] = ()) -> Columns:
         """These columns with what was empty looked up among ``present``, or by the values of some rows.
@@ -63,7 +68,7 @@ class Columns:
             self.guessed["image_column"] = image
         if not self.captions:
             self.guessed["caption_columns"] = ", ".join(captions)
-        return Columns(image, tuple(captions))
+        return Columns(image, tuple(captions), carried=self.carried)
 
     @staticmethod
     def _check(column: str, present: Sequence[str], where: str, option: str) -> None:
@@ -106,8 +111,19 @@ def _is_address(value: str) -> bool:
 
 
 def spells_picture(value: Any) -> bool:
-    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF."""
-    return isinstance(value, str) and len(value) > 60 and value.startswith(("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD"))
+    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF, alone or after ``data:image/png;base64,``."""
+    begins = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD")
+    return isinstance(value, str) and len(value) > 60 and value[_data_head(value) :].startswith(begins)
+
+
+def spelled_picture(value: str) -> bytes:
+    """The picture whose base64 a text is. What is no base64 is a ``ValueError``."""
+    return base64.b64decode(value[_data_head(value) :])
+
+
+def _data_head(value: str) -> int:
+    """Characters of ``data:image/png;base64,`` at the beginning of a text."""
+    return value.find(",", 0, 60) + 1 if value.startswith("data:image/") else 0
 
 
 def names_image(value: str) -> bool:
@@ -219,10 +235,9 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
     name = cell(record, columns.image)
     inside = name.get("bytes") if isinstance(name, Mapping) else name
     if spells_picture(inside):
-        raise DataError(
-            f"{where}: {columns.image!r} holds pictures as base64, which are read from parquet only. Write the table "
-            f"as parquet (pandas: to_parquet), or the pictures as files."
-        )
+        own = hashlib.sha256(inside.encode()).hexdigest()[:16]  # rows of one picture are one image
+        columns.carried[own] = inside
+        return named_row(own, record, columns, split=split, where=where)
     if isinstance(name, Mapping):
         inner = _usual(IMAGE_NAMES, [key for key, value in name.items() if isinstance(value, str)])
         name = name.get(inner, name)

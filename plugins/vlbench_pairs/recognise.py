@@ -15,7 +15,7 @@ from vlbench.errors import DataError
 from vlbench_pairs.columns import is_image_name
 from vlbench_pairs.files import existing_paths, lines, read_text, text_suffix
 from vlbench_pairs.foreign import foreign
-from vlbench_pairs.forms import FORMS, SUFFIXES, detect_format
+from vlbench_pairs.forms import FORMS, SUFFIXES, TABLES, detect_format, is_log
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import Reading, read_records
 from vlbench_pairs.rows import split_of_path
@@ -104,7 +104,7 @@ def _refuse_table_within(archive: Path) -> None:
 
 def _archives_beside(annotation: Path) -> dict[str, Any]:
     """Archives of images beside an annotation file, where no loose image is below its folder."""
-    if is_archive(annotation) or annotation.suffix == ".parquet":
+    if is_archive(annotation) or annotation.suffix in TABLES:
         return {}
     folder = annotation.parent
     archives = sorted(str(path) for path in folder.iterdir() if is_archive(path))
@@ -167,9 +167,9 @@ def _by_folder(files: list[Path]) -> dict[Path, str]:
 
 
 def _is_part(path: Path, first: Path) -> bool:
-    """Whether two files are the same, or parts of one table: parquet whose names differ in digits alone."""
+    """Whether two files are the same, or parts of one table of columns whose names differ in digits alone."""
     same = path.parent == first.parent and re.sub(r"\d+", "", path.name) == re.sub(r"\d+", "", first.name)
-    return path == first or (same and path.suffix.lower() == ".parquet")
+    return path == first or (same and path.suffix.lower() in TABLES)
 
 
 def _some(paths: list[Path]) -> str:
@@ -211,7 +211,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
         deep = len(path.relative_to(folder).parts)
         here = text_suffix(path) in SUFFIXES and deep <= DEEP and not path.name.startswith(NO_CAPTIONS)
         of_one = path.suffix.lower() in (".txt", ".json") and path.stem in pictures
-        if here and not of_one and path.is_file() and not _is_beside(path):
+        if here and not of_one and path.is_file() and not _is_beside(path) and not is_log(path):
             yield path
 
 

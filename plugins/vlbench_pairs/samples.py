@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, named_row
+from vlbench_pairs.columns import IMAGE_SUFFIXES, Columns, named_row
 from vlbench_pairs.delimited import read_delimited
 from vlbench_pairs.documents import read_lines
 from vlbench_pairs.files import decoded, lines, parsed_json
@@ -22,7 +22,7 @@ from vlbench_pairs.side_folders import in_one
 from vlbench_pairs.sources import FoundFiles, Member, archive_name, is_archive, members_of
 from vlbench_pairs.tables import AskedTable, ParquetSource, read_table
 
-PICTURES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "jfif", "ppm", "pgm", "img")
+PICTURES = (*(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES), "img")
 TEXTS = ("txt", "caption", "text", "cap")
 METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet")
 Sample = dict[str, Member]
@@ -220,6 +220,8 @@ def _picture(sample: Sample) -> Member | None:
 
 def _json(member: Member) -> dict[str, Any]:
     record = parsed_json(_text(member), member.file.where)
+    if isinstance(record, list):
+        return {"captions": record}
     if not isinstance(record, dict):
         raise DataError(f"{member.file.where}: expected an object, not {type(record).__name__}.")
     return record
