@@ -24,16 +24,18 @@ IMAGE_SUFFIXES = (
 IMAGE_NAMES = (
     "image", "img", "file_name", "filename", "filepath", "file_path", "image_path", "img_path", "image_file",
     "image_name", "image_filename", "img_name", "path", "file", "photo", "picture", "jpg", "png", "webp", "name",
-    "image_id", "img_id", "id", "key",
+    "image_id", "img_id", "id", "key", "images",
 )  # fmt: skip
 CAPTION_NAMES = (
-    "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "title",
-    "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text", "prompt",
+    "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "plot",
+    "title", "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text",
+    "prompt", "utterance", "suffix",
 )  # fmt: skip
-IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt", "content")
+IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt", "content", "assistant")
 """Fields of a struct that are its caption."""
 ANSWERING = ("gpt", "assistant", "model")
 """Who speaks in a conversation where it describes the image."""
+_NAME = re.compile(r"\S*\d\S*")
 _NUMBERED = re.compile(r"(caption|sentence|text|comment|description|raw)s?[ _-]?\d+", re.IGNORECASE)
 
 
@@ -103,7 +105,14 @@ def _naming_files(present: Sequence[str], sample: Sequence[Mapping[str, Any]]) -
         for column in present:
             if sample and all(is_one(str(row.get(column))) for row in sample):
                 return column
-    return ""
+    whole = [[str(row.get(column)) for column in present] for row in sample]
+    return present[0] if present[:1] == ["column 1"] and says_of_names(whole) else ""
+
+
+def says_of_names(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether each row is a name with a digit and a text: no header, and names without suffix, as in ROCO."""
+    words = sum(len(row[-1].split()) for row in rows)
+    return words >= 2 * len(rows) > 0 and all(len(row) == 2 and _NAME.fullmatch(row[0].strip()) for row in rows)
 
 
 def _is_address(value: str) -> bool:
@@ -226,13 +235,26 @@ def _spelled(value: str) -> Any:
     return [ast.literal_eval(token.string) for token in tokens if token.type == tokenize.STRING]
 
 
+def only(value: Any, column: str, where: str) -> Any:
+    """A cell, or the one entry of a list.
+
+    Raises:
+        DataError: the list has several.
+    """
+    if not isinstance(value, list):
+        return value
+    if len(value) != 1:
+        raise DataError(f"{where}: {column!r} holds {len(value)} images, expected one. Write a row for each.")
+    return value[0]
+
+
 def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) -> AnnotationRow:
     """A row of a table whose image column names a file.
 
     Raises:
         DataError: the name is no text, or the captions are none.
     """
-    name = cell(record, columns.image)
+    name = only(cell(record, columns.image), columns.image, where)
     inside = name.get("bytes") if isinstance(name, Mapping) else name
     if spells_picture(inside):
         own = hashlib.sha256(inside.encode()).hexdigest()[:16]  # rows of one picture are one image

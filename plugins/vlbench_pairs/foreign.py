@@ -7,9 +7,13 @@ from pathlib import Path
 _PICKLE = "a pickle, which can run any code when it is opened, and is not opened here. Save its table as CSV or parquet"
 _SHEET = "a spreadsheet. Save it as CSV: image and caption columns"
 _BASE = "a database. Write its table as CSV: sqlite3 -header -csv FILE 'select image, caption from TABLE' > list.csv"
+_ARRAYS = "a file of arrays. Write pictures as files with a table of their captions; for features: vlbench data formats"
+_RECORDS = "records of another tool. Write them as tar shards, for instance by webdataset.TarWriter"
 _PICTURE = "a picture of a kind that is not read. Convert all of them, for instance to PNG"
 _ZSTD = "a tar file packed by zstd. Unpack it: zstd -d FILE"
 _KINDS = {
+    _ARRAYS: ".h5 .hdf5 .npy .mat",
+    _RECORDS: ".tfrecord .tfrecords .mdb .rec .beton",
     _SHEET: ".xlsx .xls .ods .numbers",
     _PICKLE: ".pkl .pickle .pt .pth",
     _BASE: ".sqlite .sqlite3 .db",

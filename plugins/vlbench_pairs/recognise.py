@@ -20,7 +20,7 @@ from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import Reading, read_records
 from vlbench_pairs.rows import split_of_path
 from vlbench_pairs.samples import METADATA
-from vlbench_pairs.sources import is_archive
+from vlbench_pairs.sources import is_archive, is_aside
 
 DEEP = 3
 """Folders below the one that is named in which annotation files are looked for."""
@@ -117,7 +117,8 @@ def _first_image(folder: Path) -> Path | None:
 
 def _in_folder(folder: Path) -> Guess | None:
     kind = detect_format(folder)
-    if kind == "huggingface" or any(next(folder.rglob(name), None) for name in METADATA):
+    packed = not _first_image(folder) and any(map(is_archive, folder.iterdir()))  # a table beside an archive
+    if kind == "huggingface" or (any(next(folder.rglob(name), None) for name in METADATA) and not packed):
         return Guess({"annotations": [str(folder)]})
     saved = sorted(path.parent for path in folder.glob("*/dataset_dict.json")) or sorted(
         path.parent for path in folder.glob("*/state.json")
@@ -210,6 +211,8 @@ def _candidates(folder: Path) -> Iterator[Path]:
     for path in paths:
         deep = len(path.relative_to(folder).parts)
         here = text_suffix(path) in SUFFIXES and deep <= DEEP and not path.name.startswith(NO_CAPTIONS)
+        if any(map(is_aside, path.relative_to(folder).parts[:-1])):
+            continue
         of_one = path.suffix.lower() in (".txt", ".json") and path.stem in pictures
         if here and not of_one and path.is_file() and not _is_beside(path) and not is_log(path):
             yield path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,9 @@ from vlbench_pairs.tables import AskedTable, ParquetSource, read_table
 PICTURES = (*(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES), "img")
 TEXTS = ("txt", "caption", "text", "cap")
 METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet")
+_NUMBERED = re.compile(r"\D*\d+\.[a-z]+")
+"""Suffixes of captions of which a sample has several: KEY.0.txt, KEY.caption1.txt."""
+_ENTITY = re.compile(r"\[/EN#\d+(?:/\w+)* ([^\]]*)\]")
 Sample = dict[str, Member]
 """Suffix -> file, of the files that differ in it alone."""
 
@@ -106,7 +110,8 @@ class SampleReader:
         picture, where = _picture(sample), f"{path}, {key}"
         kinds = _last(sample, TEXTS)
         texts = sample[kinds[0]] if kinds else None
-        if len(kinds) > 1:
+        numbered = all(_NUMBERED.fullmatch(kind) for kind in kinds)
+        if len(kinds) > 1 and not numbered:
             self._several(kinds)
         fields = next((sample[suffix] for suffix in _last(sample, ("json",))), None)
         if picture is None:
@@ -117,11 +122,15 @@ class SampleReader:
         name = str(record["uid"]) if isinstance(record.get("uid"), str) and record["uid"] else picture.file.name
         own = split or _split_of_folder(key.rpartition("/")[0])
         if fields and (texts is None or self._columns.captions):
-            columns = Columns("uid", self._columns.captions).found([*record, "uid"], where, [record])
+            columns = Columns("uid", self._columns.captions, self._columns.guessed).found(
+                [*record, "uid"], where, [record]
+            )
             return replace(named_row(name, record, columns, split=own, where=where), partial=False), picture
         if texts is None:
             raise DataError(f"{where}: no caption: expected x.txt or x.json beside the picture.")
-        found = [line.strip() for line in lines(_text(texts)) if line.strip()]
+        if numbered:
+            return AnnotationRow(name, tuple(_text(sample[kind]) for kind in sorted(kinds)), own, where), picture
+        found = [_plain(line.strip()) for line in lines(_text(texts)) if line.strip()]
         self._counts[len(found)] += bool(found)
         self._from_text.add(where)
         return AnnotationRow(name, tuple(found), own, where), picture
@@ -153,6 +162,11 @@ class SampleReader:
         if table.file.name.endswith(".jsonl"):
             return read_lines(text, where, split, columns=self._columns, skipped=self._skipped)
         return read_delimited(text, where, split, columns=self._columns, skipped=self._skipped, notes=self._notes)
+
+
+def _plain(line: str) -> str:
+    """A caption without the marks of Flickr30k Entities: ``[/EN#1/people Two men] walk``."""
+    return _ENTITY.sub(r"\1", line) if "[/EN#" in line else line
 
 
 def _grouped(members: Sequence[Member], *, shard: bool) -> dict[str, Sample]:

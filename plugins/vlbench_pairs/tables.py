@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, named_row, row_of, spelled_picture, spells_picture, usual_image_name
+from vlbench_pairs.columns import Columns, named_row, only, row_of, spelled_picture, spells_picture, usual_image_name
 from vlbench_pairs.rows import AnnotationRow, Skipped, each
 from vlbench_pairs.sources import FoundFiles, Member
 
@@ -198,7 +198,7 @@ def _wanted(schema: Any, columns: Columns) -> list[str]:
     kind = schema.field(image).type if image in schema.names else None
     if kind is not None and not _holds_pictures(kind):
         names.append(image)
-    elif kind is not None and not _is_binary(kind) and any(inner.name == "path" for inner in kind):
+    elif kind is not None and str(kind).startswith("struct") and any(inner.name == "path" for inner in kind):
         names.append(f"{image}.path")
     elif kind is None:
         names.append(image.split(".")[0])
@@ -212,9 +212,12 @@ def _is_binary(kind: Any) -> bool:
 
 
 def _holds_pictures(kind: Any) -> bool:
-    """Bytes, or the struct of bytes and path that ``datasets`` stores images as."""
+    """Bytes, or the struct of bytes and path that ``datasets`` stores images as, or a list of such."""
     from pyarrow import types
 
+    if types.is_list(kind) or types.is_large_list(kind):
+        kind = kind.value_type  # one picture in each row
+        return bool(types.is_struct(kind)) and _holds_pictures(kind)
     return _is_binary(kind) or (types.is_struct(kind) and any(inner.name == "bytes" for inner in kind))
 
 
@@ -278,7 +281,7 @@ class _Embedded:
             return f"row {index}"
 
     def _read(self, index: int) -> bytes:
-        cell = self.table.source.value(self.columns.image, index)
+        cell = only(self.table.source.value(self.columns.image, index), self.columns.image, f"row {index}")
         if isinstance(cell, bytes):
             return cell
         if isinstance(cell, str):
