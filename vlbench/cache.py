@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from vlbench.disk.locks import alone, alone_if_free
 from vlbench.disk.sums import FILE_NAME as SUMS
 from vlbench.disk.sums import damaged_files, read_sums, short_hash, sums_text
 from vlbench.files import fresh_prefix, set_aside
+from vlbench.threads import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -110,26 +112,47 @@ class Cache:
                 found = self._computed(kind, key, compute)
         return found
 
-    def get_all(self, kind: str, wanted: Sequence[tuple[Key, Compute]]) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    def get_all(
+        self, kind: str, wanted: Sequence[tuple[Key, Compute]], *, together: int = 1
+    ) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """As :meth:`get` for each of several; processes that want the same ones share the work.
 
         One that another process is computing is passed over, and waited for when nothing else is left to do here.
 
+        Args:
+            kind: of all.
+            wanted: key and how it is computed.
+            together: how many are computed side by side, each on one thread; 1: one after the other, on all.
+
         Yields:
             place in ``wanted`` and tensors, as they come.
         """
-        others = []
-        for index, (key, compute) in enumerate(wanted):
+        missing: list[int] = []
+        others: list[int] = []
+        for index, (key, _) in enumerate(wanted):
             found = self.load(kind, key)
             if found is None:
-                with alone_if_free(self.root, f"{kind}-{short_hash(key)}") as free:
-                    found = self._computed(kind, key, compute) if free else None
-            if found is None:
-                others.append(index)
+                missing.append(index)
             else:
                 yield index, found
+        while missing:
+            yield from self._some(kind, wanted, missing=missing, others=others, together=together)
         for index in others:
             yield index, self.get(kind, *wanted[index])
+
+    def _some(
+        self, kind: str, wanted: Sequence[tuple[Key, Compute]], *, missing: list[int], others: list[int], together: int
+    ) -> list[tuple[int, dict[str, Tensor]]]:
+        """The next ones of ``missing``, which are taken out of it; those that others compute go to ``others``."""
+        mine: list[int] = []
+        with contextlib.ExitStack() as locks:
+            while missing and len(mine) < together:
+                index = missing.pop(0)
+                lock = alone_if_free(self.root, f"{kind}-{short_hash(wanted[index][0])}")
+                (mine if locks.enter_context(lock) else others).append(index)
+            jobs = [partial(self._computed, kind, *wanted[index]) for index in mine]
+            found = [job() for job in jobs] if together == 1 else side_by_side(jobs)
+            return list(zip(mine, found, strict=True))
 
     def _computed(self, kind: str, key: Key, compute: Compute) -> dict[str, Tensor]:
         """Under the lock of the key."""

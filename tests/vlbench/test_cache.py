@@ -225,3 +225,21 @@ def test_two_who_want_the_same_ones_share_the_work_and_get_them_all(cache):
     assert found == [{index: index for index in range(4)}] * 2
     assert sorted(index for index, _ in made) == [0, 1, 2, 3]  # each once
     assert len({maker for _, maker in made}) == 2  # and by both
+
+
+def test_several_are_computed_at_the_same_time_and_stored_each(cache):
+    meeting = threading.Barrier(2, timeout=60)
+
+    def compute(index):
+        meeting.wait()
+        return {"a": torch.tensor([index])}
+
+    wanted = [({"expert": index}, partial(compute, index)) for index in range(4)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = dict(cache.get_all("experts", wanted, together=2))
+    finally:
+        torch.set_num_threads(before)
+    assert {index: int(tensors["a"]) for index, tensors in found.items()} == {index: index for index in range(4)}
+    assert len(names(cache.root / "experts")) == 4

@@ -83,7 +83,8 @@ def train_experts(context: Context, plan: Experts, variant: str = "", *, last: i
         make = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
         wanted.append((key, partial(_with_space, make, context.cache.root, size=size, count=plan.count - index)))
     trajectories: dict[int, Trajectory] = {}
-    for index, path in context.cached_all("experts", wanted):
+    together = torch.get_num_threads() if student.fits_one_core else 1
+    for index, path in context.cached_all("experts", wanted, together=together):
         _check_growth(path, plan.learning_rate)
         trajectories[index] = path if last is None else _up_to(path, last)
         context.observer.advance()

@@ -241,13 +241,14 @@ class Context:
         return self.cache.get(kind, self._full(key), compute)
 
     def cached_all(
-        self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]]
+        self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]], *, together: int = 1
     ) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """As :meth:`cached` for several; processes that want the same ones at the same time share the work.
 
-        Gives the place in ``wanted`` and the tensors, as they come.
+        Gives the place in ``wanted`` and the tensors, as they come. ``together``: how many are computed side by side,
+        each on one thread.
         """
-        return self.cache.get_all(kind, [(self._full(key), compute) for key, compute in wanted])
+        return self.cache.get_all(kind, [(self._full(key), compute) for key, compute in wanted], together=together)
 
     def _full(self, key: Key) -> Key:
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
