@@ -74,6 +74,12 @@ class Cache:
 
     def load(self, kind: str, key: Key) -> dict[str, Tensor] | None:
         """The tensors stored under exactly this key, or None; an entry that is not whole is set aside."""
+        found = self.mapped(kind, key)
+        # Cloned, since a tensor read from a file may lie at an odd address: sums differ in their last bits.
+        return {name: tensor.clone() for name, tensor in found.items()} if found is not None else None
+
+    def mapped(self, kind: str, key: Key) -> dict[str, Tensor] | None:
+        """As :meth:`load`, memory-mapped: nothing of them is in memory before it is read."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -86,8 +92,8 @@ class Cache:
                 problem = "it was made for another key"
             if not problem:
                 _mark_used(folder)
-                # Cloned, since a tensor read from a file may lie at an odd address: sums differ in their last bits.
-                return {name: tensor.clone() for name, tensor in load_file(folder / DATA).items()}
+                tensors: dict[str, Tensor] = load_file(folder / DATA)
+                return tensors
         except (OSError, ValueError, SafetensorError) as error:
             problem = problem or str(error)[:200]
         with contextlib.suppress(OSError):  # another process was first, or nobody may write here

@@ -238,7 +238,7 @@ class Context:
         The dataset's fingerprint and the reference student stand in the key already, and the plugin where it is not
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
-        return self.cache.get(kind, self._full(key), compute)
+        return self.cache.get(kind, self.full_key(key), compute)
 
     def cached_all(
         self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]]
@@ -247,9 +247,10 @@ class Context:
 
         Gives the place in ``wanted`` and the tensors, as they come.
         """
-        return self.cache.get_all(kind, [(self._full(key), compute) for key, compute in wanted])
+        return self.cache.get_all(kind, [(self.full_key(key), compute) for key, compute in wanted])
 
-    def _full(self, key: Key) -> Key:
+    def full_key(self, key: Key) -> Key:
+        """A key with what all keys of the context have: the data, the reference and the plugin."""
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
         return full | ({"plugin": self._job.owner} if self._job.owner else {})
 
