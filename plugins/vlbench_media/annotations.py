@@ -36,11 +36,15 @@ class Clip:
         name: of the file, with or without its folder and suffix.
         captions: of the clip.
         span: seconds from which to which; None for the whole file.
+        sound: name of the file of its sound; empty for one of the same name, or the sound of the video.
+        others: further names that the file may have.
     """
 
     name: str
     captions: tuple[str, ...]
     span: tuple[float, float] | None = None
+    sound: str = ""
+    others: tuple[str, ...] = ()
 
 
 Clips = dict[str, list[Clip]]
@@ -84,7 +88,10 @@ def _audiocaps(path: Path) -> list[Clip]:
     found: dict[tuple[str, str], list[str]] = {}
     for row in _table(path, ("youtube_id", "start_time", "caption")):
         found.setdefault((row["youtube_id"], row["start_time"]), []).append(row["caption"])
-    return [Clip(f"{name}_{start}", tuple(dict.fromkeys(texts))) for (name, start), texts in found.items()]
+    return [
+        Clip(f"{name}_{start}", tuple(dict.fromkeys(texts)), others=(name, f"Y{name}"))
+        for (name, start), texts in found.items()
+    ]
 
 
 def clotho(root: Path, _options: MediaOptions) -> Clips:
@@ -102,7 +109,7 @@ def _clotho(path: Path, folder: str) -> list[Clip]:
 def media(root: Path, options: FolderOptions) -> Clips:
     """A user's own files."""
     splits = splits_of(rows_of(root, options), options.seed)
-    return {split: [Clip(row.name, row.captions) for row in rows] for split, rows in splits.items()}
+    return {split: [Clip(row.name, row.captions, sound=row.sound) for row in rows] for split, rows in splits.items()}
 
 
 READERS: dict[str, Reader] = {"didemo": didemo, "audiocaps": audiocaps, "clotho": clotho, "media": media}

@@ -93,6 +93,8 @@ def _draft(root: Path, table: str) -> Draft:
     columns = _columns(root, table) if table else None
     if columns:
         said[f"file column: {columns.file}"] = "-o file_column=NAME"
+        if columns.sound:
+            said[f"sound column: {columns.sound}"] = "-o sound_column=NAME"
         said[f"caption column: {', '.join(columns.captions)}"] = "-o caption_column=NAME"
     kind = "videos" if seen else "sounds"
     form = f"{kind} named by {table}" if table else f"{kind} with a text file beside each"

@@ -11,9 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from vlbench.cache import short_hash
 from vlbench.data.folders import remember_folder, remembered_folder
-from vlbench.disk.sums import file_hash
+from vlbench.disk.sums import file_hash, short_hash
 from vlbench.errors import DataError, ProtocolError
 
 Stated = Mapping[str, str]

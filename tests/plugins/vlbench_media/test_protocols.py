@@ -91,6 +91,43 @@ def test_a_video_that_is_gone_is_named_or_left_out_by_request(stand_in: Path, tm
     assert "train: 1 of 12 clips are left out" in left.notes[0]
 
 
+def test_sounds_in_a_folder_of_their_own_are_those_of_the_videos_by_name(stand_in: Path, tmp_path: Path):
+    root = tmp_path / "didemo"
+    shutil.copytree(stand_in, root)
+    own = read(root, tmp_path / "store", sides=("audio", "video"))
+    for video in (root / "videos").glob("t*.mp4"):
+        mock.write_sound(root / "audio" / f"{video.stem}.wav", mock.sound(("red", "up", "high", 5), 2.0) / 100)
+    apart = read(root, tmp_path / "store", sides=("audio", "video"))
+    assert torch.equal(own.split("test").items["video"], apart.split("test").items["video"])
+    assert apart.split("test").items["audio"].max() < own.split("test").items["audio"].max() - 50
+    assert [note[:30] for note in apart.notes] == ["train: 12 of 12 videos have th", "test: 2 of 2 videos have their"]
+
+
+def test_a_clip_that_is_gone_is_not_taken_for_one_of_another_name_or_folder(tmp_path: Path):
+    mock.make("clotho", 16, tmp_path / "clotho")
+    gone = sorted((tmp_path / "clotho" / "development").glob("*.wav"))[0]
+    shutil.copy(gone, tmp_path / "clotho" / "validation" / gone.name)
+    gone.unlink()
+    with pytest.raises(DataError, match=f"development/{gone.name}: no such file"):
+        dataset.load("clotho", MediaOptions(root=str(tmp_path / "clotho"), seconds=1.0), tmp_path)
+
+
+def test_two_files_that_fit_one_name_and_differ_are_both_named(stand_in: Path, tmp_path: Path):
+    root = tmp_path / "didemo"
+    shutil.copytree(stand_in, root)
+    one = sorted((root / "videos").glob("train*"))[0]
+    (root / "again").mkdir()
+    (root / "again" / one.name).write_bytes(one.read_bytes() + b"more")
+    with pytest.raises(DataError, match=r"again/.* and videos/.* both fit"):
+        read(root, tmp_path / "store")
+
+
+def test_a_text_of_the_stamps_that_is_not_utf8_is_named(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes("Caf\u00e9".encode("latin-1"))
+    with pytest.raises(DataError, match=r"a\.txt: is not UTF-8"):
+        load_stamps(StampsOptions(root=str(tmp_path), sides=("text",)), tmp_path)
+
+
 @pytest.mark.parametrize("name", ["audiocaps", "clotho"])
 def test_mocks_of_sounds_are_read(name: str, tmp_path: Path):
     mock.make(name, 16, tmp_path / name)
