@@ -256,7 +256,7 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
     """
     name = only(cell(record, columns.image), columns.image, where)
     inside = name.get("bytes") if isinstance(name, Mapping) else name
-    if spells_picture(inside):
+    if isinstance(inside, str) and spells_picture(inside):
         own = hashlib.sha256(inside.encode()).hexdigest()[:16]  # rows of one picture are one image
         columns.carried[own] = inside
         return named_row(own, record, columns, split=split, where=where)
