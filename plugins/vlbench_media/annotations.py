@@ -65,12 +65,24 @@ def didemo(root: Path, options: DidemoOptions) -> Clips:
 
 def _didemo(path: Path, moments: bool) -> list[Clip]:
     rows = _rows(lambda: json.loads(path.read_text(encoding="utf-8")), path, ("video", "description", "times"))
+    for number, row in enumerate(rows, start=1):
+        _check_row(row, f"{path}: row {number}")
     if moments:
         return [Clip(row["video"], (row["description"],), _agreed(row["times"])) for row in rows]
     by_video: dict[str, list[str]] = {}
     for row in rows:
         by_video.setdefault(row["video"], []).append(row["description"].strip().rstrip("."))
     return [Clip(video, (". ".join(texts),)) for video, texts in by_video.items()]
+
+
+def _check_row(row: dict[str, Any], where: str) -> None:
+    for column in ("video", "description"):
+        if not isinstance(row[column], str):
+            raise DataError(f"{where}: {column!r} is {row[column]!r}. Expected: a text.")
+    for time in row["times"] if isinstance(row["times"], list) else [row["times"]]:
+        pair = isinstance(time, list) and len(time) == 2 and all(type(part) is int for part in time)
+        if not pair or not 0 <= time[0] <= time[1]:
+            raise DataError(f"{where}: a moment is {time!r}. Expected: [first, last] segment, as in [1, 2].")
 
 
 def _agreed(times: list[list[int]]) -> tuple[float, float]:
@@ -162,7 +174,7 @@ def _rows(read: Callable[[], Iterable[Any]], path: Path, columns: tuple[str, ...
         rows = list(read())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file. What is needed: vlbench prepare SUITE --data DIR") from None
-    except (ValueError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, RecursionError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}). Get the file anew.") from None
     for number, row in enumerate(rows, start=1):
         lacking = [c for c in columns if not isinstance(row, dict) or row.get(c) in (None, "", [])]
