@@ -68,11 +68,19 @@ def _didemo(path: Path, moments: bool) -> list[Clip]:
     for number, row in enumerate(rows, start=1):
         _check_row(row, f"{path}: row {number}")
     if moments:
-        return [Clip(row["video"], (row["description"],), _agreed(row["times"])) for row in rows]
+        return _moments(rows)
     by_video: dict[str, list[str]] = {}
     for row in rows:
         by_video.setdefault(row["video"], []).append(row["description"].strip().rstrip("."))
     return [Clip(video, (". ".join(texts),)) for video, texts in by_video.items()]
+
+
+def _moments(rows: list[dict[str, Any]]) -> list[Clip]:
+    """Descriptions of the same seconds of a video are captions of one clip."""
+    found: dict[tuple[str, tuple[float, float]], list[str]] = {}
+    for row in rows:
+        found.setdefault((row["video"], _agreed(row["times"])), []).append(row["description"])
+    return [Clip(video, tuple(dict.fromkeys(texts)), span) for (video, span), texts in found.items()]
 
 
 def _check_row(row: dict[str, Any], where: str) -> None:
@@ -145,7 +153,7 @@ def check_counts(name: str, split: str, clips: list[Clip], *, joined: bool = Tru
         name: of the dataset.
         split: of it.
         clips: as read.
-        joined: one clip a video; a moment a clip otherwise.
+        joined: one clip a video; otherwise captions are counted, of which a moment may have several.
 
     Raises:
         DataError: another number, and what is expected.
@@ -153,11 +161,12 @@ def check_counts(name: str, split: str, clips: list[Clip], *, joined: bool = Tru
     expected = COUNTS.get(name, {}).get(split)
     if expected is None:
         return
-    clips_expected = expected[0] if joined else expected[1]
-    if len(clips) != clips_expected:
+    what, count, wanted = "clips", len(clips), expected[0]
+    if not joined:
+        what, count, wanted = "captions", sum(len(clip.captions) for clip in clips), expected[1]
+    if count != wanted:
         raise DataError(
-            f"{name}/{split}: {len(clips):,} clips, expected {clips_expected:,}. Take the file as it is published: "
-            f"{SOURCES[name]}."
+            f"{name}/{split}: {count:,} {what}, expected {wanted:,}. Take the file as it is published: {SOURCES[name]}."
         )
 
 

@@ -101,7 +101,8 @@ def _mono(channels: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     """The mean of channels [channel, sample]."""
     if not np.isfinite(channels).all():
         raise DataError(f"{path}: {int((~np.isfinite(channels)).sum())} samples are not finite. {_ADVICE}")
-    peak, mono = float(np.abs(channels).max()), channels.mean(0, dtype=np.float32)
+    peak = float(np.abs(channels).max())
+    mono: NDArray[np.float32] = channels.mean(0, dtype=np.float32)
     if peak > LOUDEST:
         raise DataError(f"{path}: samples go up to {peak:.4g}, and those of a sound to 1. Divide them. {_ADVICE}")
     if peak > 1e-3 and float(np.abs(mono).max()) < 0.01 * peak:
