@@ -9,7 +9,6 @@ version 0.1 wrote them: nobody can say whether it is whole.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.disk.leftovers import remove_leftovers
 from vlbench.disk.locks import alone, alone_if_free
 from vlbench.disk.sums import FILE_NAME as SUMS
-from vlbench.disk.sums import damaged_files, read_sums, sums_text
+from vlbench.disk.sums import damaged_files, read_sums, short_hash, sums_text
 from vlbench.files import fresh_prefix, set_aside
 
 if TYPE_CHECKING:
@@ -32,19 +31,6 @@ if TYPE_CHECKING:
 
 Key = dict[str, Any]
 KEY, DATA = "key.json", "data.safetensors"
-
-
-def default_cache() -> Path:
-    """``VLBENCH_CACHE`` if set, else the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("VLBENCH_CACHE") or platformdirs.user_cache_dir("vlbench"))
-
-
-def short_hash(value: object, length: int = 16) -> str:
-    """Leading hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def entry_problem(folder: Path) -> str:

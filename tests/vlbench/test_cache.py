@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.cache import Cache
+from vlbench.disk.place import default_cache
+from vlbench.disk.sums import short_hash
 from vlbench.files import fresh_prefix
 
 KEY = {"data": "f", "split": "train", "sizes": [1, 2], "rate": 0.5}

@@ -76,7 +76,7 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     from vlbench.errors import PluginError
     from vlbench.registry.invoke import call
 
-    registry = load(context)
+    registry = load(context, needed=("format", form))
     registry.get("format", form)
     width, styled = echo_width()
     published = Literature(registry.all("published").values())

@@ -29,10 +29,21 @@ offline_option = click.option(
 )
 
 
-def load(context: click.Context) -> Registry:
-    """The registry, with the files given by ``--plugin``; an installed plugin that is broken is one line."""
+def load(context: click.Context, *, needed: tuple[str, str] | None = None) -> Registry:
+    """The registry, with the files given by ``--plugin``; an installed plugin that is broken is one line.
+
+    Args:
+        context: of the command.
+        needed: the one declaration that the command needs, as kind and name; where the core declares it and every
+            plugin can be used, none is imported.
+    """
+    from vlbench.registry.listing import all_usable
     from vlbench.registry.loader import load_registry
 
+    if needed and not context.obj and all_usable():
+        core = load_registry(installed=False)
+        if needed[1] in core.all(needed[0]):
+            return core
     registry = load_registry(context.obj or ())
     for plugin in registry.plugins:
         if not plugin.used and plugin.status != "blocked":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import typing
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -117,6 +118,18 @@ def describe(options_type: type) -> list[OptionRow]:
         OptionRow(name, _allowed(field, hints[name]), _default_text(field), str(field.metadata.get("help", "")))
         for name, field in _fields(options_type).items()
     ]
+
+
+def without_repeats(rows: Sequence[OptionRow]) -> tuple[list[OptionRow], list[str]]:
+    """Rows without what three or more of them say after a semicolon, and that once, as lines to print below."""
+    tails = Counter(row.help.rpartition("; ")[2] for row in rows if "; " in row.help)
+    repeated = [tail for tail, count in tails.items() if count > 2]
+    shorter = [row._replace(help=_without(row.help, repeated)) for row in rows]
+    return shorter, [f"{tail}, unless said otherwise." for tail in repeated]
+
+
+def _without(text: str, tails: Sequence[str]) -> str:
+    return text.rpartition("; ")[0] if text.rpartition("; ")[2] in tails else text
 
 
 def options_for_each(given: Mapping[str, object], options_types: Mapping[str, type]) -> dict[str, dict[str, object]]:

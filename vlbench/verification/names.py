@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from vlbench.visible import HIDDEN
+
 RESERVED = (
     "artifact", "chance", "full", "nearest-real", "random-bytes", "random-pairs", "readable", "rescored", "start"
 )  # fmt: skip
@@ -20,7 +22,6 @@ LONGEST = 2_000
 MOST_CURVES, MOST_POINTS = 64, 1_000_000
 _METHOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def skeleton(name: str) -> str:
@@ -62,7 +63,7 @@ def text_problem(text: str) -> str:
     """What a text holds that it may not; "" where it holds nothing of the kind."""
     if len(text) > LONGEST:
         return f"has {len(text):,} characters. Allowed: {LONGEST:,}"
-    if hidden := next((symbol for symbol in text if unicodedata.category(symbol) in _HIDDEN), ""):
+    if hidden := next((symbol for symbol in text if unicodedata.category(symbol) in HIDDEN), ""):
         return f"holds the invisible or control character U+{ord(hidden):04X}"
     return "" if unicodedata.is_normalized("NFC", text) else "is not in Unicode's normal form NFC"
 
