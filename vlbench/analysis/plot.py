@@ -226,9 +226,10 @@ def _say_worth(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Sty
         assert point.row.worth is not None
         aligned = "left" if place == 0 else "right" if place == len(best) - 1 else "center"
         pairs = float(f"{point.row.worth.pairs:.3g}")
+        at, shift = (point.row.pairs or 0.0, point.score), (4 if aligned == "left" else 0, 6)
         axes.annotate(
-            f"worth {point.row.worth.outside}{pairs:,.0f}", (point.row.pairs or 0.0, point.score), (4 if aligned == "left" else 0, 6),
-            textcoords="offset points", fontsize=7, color=styles[point.name].colour, ha=aligned,
+            f"worth {point.row.worth.outside}{pairs:,.0f}", at, shift, textcoords="offset points", fontsize=7,
+            color=styles[point.name].colour, ha=aligned,
         )  # fmt: skip
 
 
