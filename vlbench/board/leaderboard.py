@@ -22,7 +22,7 @@ from vlbench.board.statistics.ranking import rank
 from vlbench.board.statistics.samples import CHANCE, MEAN_RECALL, is_provisional, samples, score_interval, summaries
 from vlbench.board.table import CEILING, UNBUDGETED, Group, Row, Score, Table
 from vlbench.budget import Budget
-from vlbench.cache import short_hash
+from vlbench.disk.sums import short_hash
 from vlbench.records.evidence import weakest
 from vlbench.records.record import Cost, FoundRecord, StudentScores
 from vlbench.records.summary import sample_sd

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlbench.cache import short_hash
+from vlbench.disk.sums import short_hash
+from vlbench.encoders.local import check_stated
 from vlbench.errors import ProtocolError
 from vlbench.protocol.limits import check_limits
 from vlbench.records.upgrade import RENAMED_SETTINGS
@@ -170,7 +171,7 @@ def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
     """
     counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     students = {
-        name: {key: _without_folders(value) if isinstance(value, dict) else value for key, value in student.items()}
+        name: {key: _counted_tower(value) if isinstance(value, dict) else value for key, value in student.items()}
         for name, student in table["students"].items()
     }
     training = {key: _with_first_names(value) for key, value in table["training"].items()}
@@ -187,6 +188,11 @@ def _with_first_names(part: Any) -> Any:
 def _without_folders(part: Mapping[str, Any]) -> dict[str, Any]:
     """A table whose ``options`` name files without their folders."""
     return {key: _last_parts(value) if key == "options" else value for key, value in part.items()}
+
+
+def _counted_tower(tower: Mapping[str, Any]) -> dict[str, Any]:
+    """A tower without what is stated of its files: their content is in the encoder's identity."""
+    return {key: value for key, value in _without_folders(tower).items() if key != "sha256"}
 
 
 def _last_parts(value: Any) -> Any:
@@ -266,9 +272,10 @@ def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
             parse_options(LoraConfig, table.get("lora", {}), owner=f"{where}: lora"), f"{where}: lora"
         ),
     }
-    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora", "dropout"}, where)
+    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora", "dropout", "sha256"}, where)
     if "encoder" not in table:
         raise ProtocolError(f"{where}: encoder is missing. Name a declared one, such as timm.")
+    check_stated(table.get("sha256", {}), where)
     return TowerConfig(**{**table, **parts})
 
 

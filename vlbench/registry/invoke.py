@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import PluginError, VlbenchError
-from vlbench.registry.guard import contained, contained_import
 from vlbench.registry.registry import KINDS
 from vlbench.registry.specs import resolve
 from vlbench.visible import cause_of
@@ -59,6 +58,8 @@ def import_all(registry: Registry, kind: str, names: Iterable[str]) -> None:
 
     What cannot be imported is an error where it is used.
     """
+    from vlbench.registry.guard import contained_import
+
     for name in names:
         if name in registry.all(kind):
             with contextlib.suppress(PluginError, SystemExit), contained_import():
@@ -121,6 +122,8 @@ _reported: set[str] = set()
 @contextlib.contextmanager
 def reported(who: str) -> Iterator[None]:
     """Run plugin code :func:`contained <vlbench.registry.guard.contained>`; report once what it left changed."""
+    from vlbench.registry.guard import contained
+
     seen = None
     try:
         with contained() as seen:

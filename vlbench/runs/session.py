@@ -12,12 +12,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.cache import Cache, default_cache, short_hash
+from vlbench.cache import Cache
 from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
 from vlbench.data.lent import LentItems
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
+from vlbench.disk.place import default_cache
+from vlbench.disk.sums import short_hash
+from vlbench.encoders.local import located
 from vlbench.errors import DataError, ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.methods.context import Context, JobState, Reference
@@ -161,7 +164,8 @@ class Session:
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
         spec = self.registry.get("encoder", config.encoder)
-        options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        given = located(config.options, spec.options, config.sha256, self.cache.root)
+        options: Any = parse_options(spec.options, given, owner=f"encoder {config.encoder!r}")
         encoder: Encoder = construct(self.registry, "encoder", config.encoder, options)
         return encoder
 
@@ -234,6 +238,7 @@ class Session:
         usual = (("loss", INFO_NCE), ("precision", FLOAT32), ("micro_batch", 0))
         student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
         for tower in student["towers"].values():
+            del tower["sha256"]  # what the weights are is in the encoder's identity
             tower["head"] = {key: value for key, value in tower["head"].items() if (key, value) != ("options", {})}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import VlbenchError
 from vlbench.records.record import SCHEMA, Record
-from vlbench.registry.options import parse_options
+from vlbench.registry.options import parse_options, recorded
 from vlbench.runs.jobs import changed_options
 from vlbench.verification.checks import ClaimCheck, verdict
 from vlbench.verification.names import method_name_problems, name_problems
@@ -60,7 +59,7 @@ def _declared(record: Record, spec: MethodSpec, version: int) -> Iterator[str]:
     except VlbenchError as error:
         yield str(error)
         return
-    resolved = json.loads(json.dumps(dataclasses.asdict(parsed), default=str))
+    resolved = json.loads(json.dumps(recorded(parsed), default=str))
     # As JSON: 1, 1.0 and true are three values.
     if json.dumps(resolved, sort_keys=True) != json.dumps(record.options, sort_keys=True):
         given = {name: json.dumps(value, sort_keys=True) for name, value in record.options.items()}
