@@ -265,7 +265,7 @@ def _in_tar(path: Path, order: int, stack: ExitStack, skipped: Skipped) -> Itera
         if member is None:
             return
         count, end = count + 1, member.offset_data + member.size
-        archive.members.clear()  # else each of millions stays in memory, read or not
+        archive.members.clear()  # type: ignore[attr-defined]  # else each of millions stays in memory, read or not
         if member.isreg():
             yield _of_tar(archive, member, path, full=full, stamp=f"{modified}", order=order)
 
