@@ -86,7 +86,7 @@ def _torch() -> Finding:
     built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
     advice = ""
     if torch.version.cuda and not torch.cuda.is_available():
-        advice = "Built for a GPU that is not there or not usable; the CPU build is smaller: see the README, Install."
+        advice = "Built for a GPU that is not there or not usable. The README has the line for a smaller CPU build."
     return Finding("torch", "note" if advice else "ok", f"{torch.__version__}, built for {built}", advice)
 
 
@@ -138,7 +138,7 @@ def _version(name: str) -> str:
 
 def _cache() -> Finding:
     from vlbench.board.format import size_text
-    from vlbench.cache import default_cache
+    from vlbench.disk.place import default_cache
     from vlbench.inventory import UNREAD, items
 
     root = default_cache()
@@ -162,7 +162,7 @@ def _can_write(folder: Path) -> bool:
 
 def _disk() -> Finding:
     from vlbench.board.format import size_text
-    from vlbench.cache import default_cache
+    from vlbench.disk.place import default_cache
 
     places = {"here": Path.cwd(), "cache": default_cache()}
     free = {name: shutil.disk_usage(path).free for name, path in places.items() if path.exists()}

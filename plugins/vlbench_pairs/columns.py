@@ -255,8 +255,8 @@ def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) 
         DataError: the name is no text, or the captions are none.
     """
     name = only(cell(record, columns.image), columns.image, where)
-    inside: Any = name.get("bytes") if isinstance(name, Mapping) else name
-    if spells_picture(inside):
+    inside = name.get("bytes") if isinstance(name, Mapping) else name
+    if isinstance(inside, str) and spells_picture(inside):
         own = hashlib.sha256(inside.encode()).hexdigest()[:16]  # rows of one picture are one image
         columns.carried[own] = inside
         return named_row(own, record, columns, split=split, where=where)

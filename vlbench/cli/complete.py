@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +84,8 @@ class ProtocolKey(click.ParamType):  # type: ignore[type-arg]
         specs = _declared(ctx, "suite")
         with contextlib.suppress(OSError, ValueError):
             text = Path(suite).read_text(encoding="utf-8") if suite.endswith(".toml") else specs[suite].read_text()
+            import tomllib
+
             return _keys(dict(_flat(tomllib.loads(text))), incomplete)
         return []
 
