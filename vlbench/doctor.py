@@ -138,7 +138,7 @@ def _version(name: str) -> str:
 
 def _cache() -> Finding:
     from vlbench.board.format import size_text
-    from vlbench.cache import default_cache
+    from vlbench.disk.place import default_cache
     from vlbench.inventory import UNREAD, items
 
     root = default_cache()
@@ -162,7 +162,7 @@ def _can_write(folder: Path) -> bool:
 
 def _disk() -> Finding:
     from vlbench.board.format import size_text
-    from vlbench.cache import default_cache
+    from vlbench.disk.place import default_cache
 
     places = {"here": Path.cwd(), "cache": default_cache()}
     free = {name: shutil.disk_usage(path).free for name, path in places.items() if path.exists()}

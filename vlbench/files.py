@@ -6,8 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
-import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,6 +21,8 @@ DAMAGED = ".damaged"
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of ``path`` when the block ends without an error, and vanishes otherwise."""
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=fresh_prefix())
     fresh = Path(name)
@@ -50,6 +50,8 @@ def fresh_prefix() -> str:
 
 def host_name() -> str:
     """This machine, as it stands in names of files."""
+    import socket
+
     return re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname())[:40] or "host"
 
 
@@ -75,6 +77,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: at the end, if ``path`` is there and not an empty folder.
     """
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=fresh_prefix()))
     try:

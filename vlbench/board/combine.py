@@ -11,7 +11,7 @@ from vlbench.board.gather import Gathered, drawn, gather, without_doubles
 from vlbench.board.leaderboard import DECIDING, build_table
 from vlbench.board.table import LeftOut, Table
 from vlbench.board.worth import with_worth
-from vlbench.cache import default_cache
+from vlbench.disk.place import default_cache
 from vlbench.errors import DataError
 from vlbench.records.curve import find_curve
 from vlbench.records.record import FoundRecord

@@ -28,7 +28,7 @@ def command(context: click.Context, *, check: bool, prune: bool, unused: int | N
 
     The folder is that of VLBENCH_CACHE, by default in the user's cache folder.
     """
-    from vlbench.cache import default_cache
+    from vlbench.disk.place import default_cache
     from vlbench.inventory import items
 
     if unused is not None and not prune:

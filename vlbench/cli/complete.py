@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+<<<<<<< HEAD
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+=======
+from collections.abc import Iterable, Iterator, Mapping
+>>>>>>> main
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +128,8 @@ class ProtocolKey(click.ParamType):  # type: ignore[type-arg]
         specs = _declared(ctx, "suite")
         with contextlib.suppress(OSError, ValueError):
             text = Path(suite).read_text(encoding="utf-8") if suite.endswith(".toml") else specs[suite].read_text()
+            import tomllib
+
             return _keys(dict(_flat(tomllib.loads(text))), incomplete)
         return []
 

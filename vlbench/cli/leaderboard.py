@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vlbench.cli.complete import Name, Run, Word, published_datasets
-from vlbench.cli.shared import load, readable_path
+from vlbench.cli.shared import brief, load, readable_path
 
 if TYPE_CHECKING:
     from vlbench.board.table import LeftOut
@@ -57,12 +57,13 @@ def command(
     """Show finished runs as a table.
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs."""
-    if published:
-        text = _published(context, published, runs, form)
-    elif equal:
-        text = _equal(equal, runs, form, mixed=allow_mixed, to_file=out is not None)
-    else:
-        text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
+    with brief():
+        if published:
+            text = _published(context, published, runs, form)
+        elif equal:
+            text = _equal(equal, runs, form, mixed=allow_mixed, to_file=out is not None)
+        else:
+            text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
     if out is None:
         click.echo(text)
         return
@@ -81,7 +82,7 @@ def _board(context: click.Context, runs: tuple[Path, ...], form: str, *, to_file
     from vlbench.errors import PluginError
     from vlbench.registry.invoke import call
 
-    registry = load(context)
+    registry = load(context, needed=("format", form))
     registry.get("format", form)
     width, styled = echo_width()
     published = Literature(registry.all("published").values())

@@ -1,8 +1,9 @@
-"""Content hashes of the files of a folder, in a file that ``sha256sum -c`` reads, too."""
+"""Hashes of content: of values, and of the files of a folder in a file that ``sha256sum -c`` reads, too."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -11,6 +12,12 @@ from vlbench.files import write_whole
 
 FILE_NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^/\n]+)")
+
+
+def short_hash(value: object, length: int = 16) -> str:
+    """Leading hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def file_hash(path: Path) -> str:

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlbench.cache import DATA, KEY, entry_problem
-
 if TYPE_CHECKING:
     import numpy
 
@@ -97,8 +95,7 @@ class Curve:
 
 def find_curve(cache: Path, protocol: str, data: str, student: str) -> Curve | None:
     """The finished curve of a student under a protocol, that of most trainings; None where the cache holds none."""
-    import numpy
-    from safetensors.numpy import load_file
+    from vlbench.cache import DATA, KEY, entry_problem
 
     wanted = {"protocol": protocol, "data": data, "student": student}
     found: list[Curve] = []
@@ -107,9 +104,15 @@ def find_curve(cache: Path, protocol: str, data: str, student: str) -> Curve | N
             continue
         key = json.loads(path.read_text(encoding="utf-8"))
         if all(key.get(name) == value for name, value in wanted.items()):
-            held = load_file(path.parent / DATA)
-            seconds = held["train_s"]
-            train_s = () if numpy.isnan(seconds).any() else tuple(map(float, seconds))
-            scores = tuple(tuple(map(float, row)) for row in held["scores"])
-            found.append(Curve(tuple(map(int, held["sizes"])), scores, train_s))
+            found.append(_read(path.parent / DATA))
     return max(found, key=lambda curve: sum(map(len, curve.scores)), default=None)
+
+
+def _read(file: Path) -> Curve:
+    import numpy
+    from safetensors.numpy import load_file
+
+    held = load_file(file)
+    train_s = () if numpy.isnan(held["train_s"]).any() else tuple(map(float, held["train_s"]))
+    scores = tuple(tuple(map(float, row)) for row in held["scores"])
+    return Curve(tuple(map(int, held["sizes"])), scores, train_s)

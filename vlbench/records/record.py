@@ -15,8 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from msgspec import Meta, Struct
 
-from vlbench.cache import short_hash
-from vlbench.disk.sums import damage
+from vlbench.disk.sums import damage, short_hash
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 from vlbench.records.evidence import read_evidence

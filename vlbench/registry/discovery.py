@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import vlbench
 from vlbench.errors import PluginError
 from vlbench.registry.api import GROUP
 
@@ -54,20 +54,24 @@ def core() -> PluginSource:
     """What vlbench itself declares."""
     module = "vlbench.builtin"
     load = partial(importlib.import_module, module)
-    return PluginSource("vlbench", module, load, "vlbench", _version("vlbench"), always_allowed=True)
+    return PluginSource("vlbench", module, load, "vlbench", vlbench.__version__, always_allowed=True)
 
 
 def installed() -> list[PluginSource]:
     """Installed plugins; those of the vlbench distribution first, so that nobody can take their names."""
+    import importlib.metadata
+
+    entries = importlib.metadata.entry_points(group=GROUP)
+    # Once each: every question of a distribution reads its file again, and vlbench's own has many entries.
+    origins = {one: (one.name, one.version) for one in {entry.dist for entry in entries} if one}
     found = [
         PluginSource(
             entry.name,
             entry.value.partition(":")[0].strip(),
             entry.load,
-            entry.dist.name if entry.dist else "",
-            entry.dist.version if entry.dist else "",
+            *(origins[entry.dist] if entry.dist else ("", "")),
         )
-        for entry in importlib.metadata.entry_points(group=GROUP)
+        for entry in entries
     ]
     return sorted(found, key=lambda plugin: (plugin.distribution != "vlbench", plugin.name))
 
@@ -83,13 +87,6 @@ def file(path: Path) -> PluginSource:
             f"plugin file {str(path)!r} does not exist. Give the path of a Python file, as in every_nth.py."
         )
     return PluginSource(path.stem, path.stem, lambda: _import_file(path.resolve()), file=str(path))
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -14,11 +17,14 @@ from vlbench.errors import PluginError
 from vlbench.registry import discovery, hookspecs
 from vlbench.registry.api import GROUP, why_unfit
 from vlbench.registry.discovery import PluginSource, RefusedError
-from vlbench.registry.guard import contained_import
 from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
+from vlbench.visible import cause_of
+
+if TYPE_CHECKING:
+    from vlbench.registry.guard import Contained
 
 _PREFIX = "vlbench_"
 RESERVED = frozenset(
@@ -27,7 +33,7 @@ RESERVED = frozenset(
 """Names of rows that are no method's, folded to lower case."""
 
 
-def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
+def load_registry(plugin_files: Sequence[str] = (), *, installed: bool = True) -> Registry:
     """Everything that the core, installed plugins and ``plugin_files`` declare.
 
     Environment: ``VLBENCH_PLUGINS_BLOCK`` and ``VLBENCH_PLUGINS_ALLOW`` are comma lists of plugin names;
@@ -35,11 +41,12 @@ def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
 
     Args:
         plugin_files: paths of single-file plugins; each becomes a module named after its stem.
+        installed: whether installed plugins are asked, besides the core.
 
     Raises:
         PluginError: a plugin file does not exist or cannot be used, or VLBENCH_STRICT is set and a plugin is not ok.
     """
-    registry = try_plugins(plugin_files)
+    registry = try_plugins(plugin_files, installed=installed)
     for plugin in registry.plugins:
         if plugin.file and not plugin.used:
             raise PluginError(f"plugin file {plugin.file!r} cannot be used, {plugin.status}: {plugin.detail}")
@@ -47,11 +54,12 @@ def load_registry(plugin_files: Sequence[str] = ()) -> Registry:
     return registry
 
 
-def try_plugins(plugin_files: Sequence[str] = ()) -> Registry:
+def try_plugins(plugin_files: Sequence[str] = (), *, installed: bool = True) -> Registry:
     """As :func:`load_registry`, but whatever the plugins' status: for those who list it."""
     registry = Registry()
     registry.plugin_files = tuple(str(path) for path in plugin_files)
-    for source in [discovery.core(), *discovery.installed(), *(discovery.file(Path(path)) for path in plugin_files)]:
+    others = discovery.installed() if installed else []
+    for source in [discovery.core(), *others, *(discovery.file(Path(path)) for path in plugin_files)]:
         registry.plugins.append(_admit(source, registry))
     return registry
 
@@ -68,8 +76,7 @@ def _admit(source: PluginSource, registry: Registry) -> Plugin:
     status, detail = "ok", ""
     try:
         _check_allowed(source)
-        own = source.distribution == "vlbench"
-        with _own_code() if own else contained_import() as seen:
+        with _own_code() if source.distribution == "vlbench" else _foreign_code() as seen:
             plugin = _load(source)
             if unfit := why_unfit(plugin):
                 raise RefusedError("incompatible", unfit)
@@ -104,15 +111,27 @@ def _load(source: PluginSource) -> object:
     except (RefusedError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
-        raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
+        raise RefusedError(f"missing dependency {error.name}", cause_of(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
         line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, discovery.__file__)  # it says its own
-        raise RefusedError("import error", _cause(error) + line) from error
+        raise RefusedError("import error", cause_of(error) + line) from error
+
+
+class _Manager(pluggy.PluginManager):
+    """There is one for each plugin, and the hooks are the same for all."""
+
+    def parse_hookspec_opts(self, module_or_class: Any, name: str) -> pluggy.HookspecOpts | None:
+        return _hookspec(name) if module_or_class is hookspecs else super().parse_hookspec_opts(module_or_class, name)
+
+
+@functools.cache
+def _hookspec(name: str) -> pluggy.HookspecOpts | None:
+    return pluggy.PluginManager(GROUP).parse_hookspec_opts(hookspecs, name)
 
 
 def _declarations(name: str, plugin: object) -> list[tuple[str, Spec]]:
     """(kind, spec) of all hooks of one plugin, under a plugin manager of its own."""
-    manager = pluggy.PluginManager(GROUP)
+    manager = _Manager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(plugin, name=name)
@@ -150,9 +169,9 @@ def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
-        raise RefusedError(f"missing dependency {error.name}", f"{kind.hook} raised {_cause(error)}") from error
+        raise RefusedError(f"missing dependency {error.name}", f"{kind.hook} raised {cause_of(error)}") from error
     except BaseException as error:
-        raise RefusedError("incompatible", f"{kind.hook} raised {_cause(error)}") from error
+        raise RefusedError("incompatible", f"{kind.hook} raised {cause_of(error)}") from error
     result = results[0] if results else None  # pluggy leaves out an implementation that returns None
     expected = kind.spec.__name__
     if not isinstance(result, list | tuple):
@@ -191,8 +210,10 @@ def _own_code() -> Iterator[None]:
         yield
 
 
-def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+def _foreign_code() -> AbstractContextManager[Contained]:
+    from vlbench.registry.guard import contained_import  # not needed where all plugins are our own
+
+    return contained_import()
 
 
 def _short(value: object) -> str:

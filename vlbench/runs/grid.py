@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlbench.cache import short_hash
+from vlbench.disk.sums import short_hash
 from vlbench.errors import DataError
 from vlbench.files import write_whole
 from vlbench.runs.child import asked_of_child

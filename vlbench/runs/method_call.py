@@ -18,6 +18,7 @@ from vlbench.registry.guard import Contained, contained
 from vlbench.registry.invoke import construct, line_of
 from vlbench.runs.meter import Meter
 from vlbench.seeds import SeedTree
+from vlbench.visible import cause_of
 
 if TYPE_CHECKING:
     from vlbench.methods.context import Context, Setting
@@ -74,7 +75,7 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
         except (KeyboardInterrupt, Exception):
             raise
         except BaseException as error:  # sys.exit, and exceptions that are made to pass every handler
-            raise MethodQuitError(f"the method raised {type(error).__name__}: {error}{line_of(error)}") from error
+            raise MethodQuitError(f"the method raised {cause_of(error)}{line_of(error)}") from error
     curves, settings = _reported(context)
     return Condensed(
         artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _side_effects(seen),

@@ -28,6 +28,7 @@ from vlbench.offline import offline
 from vlbench.runs.child import asked_of_child, how_it_ended, job_of, request_of
 from vlbench.runs.jobs import Job
 from vlbench.runs.method_call import Condensed, MethodQuitError, plain, run_method
+from vlbench.visible import cause_of, text_of
 
 if TYPE_CHECKING:
     from vlbench.runs.observers import ObserverGroup
@@ -197,10 +198,10 @@ def _told(made: Path) -> Iterator[None]:
         raise
     except BaseException as error:
         kind = "diverged" if isinstance(error, DivergedError) else "expected"
-        text = str(error)
+        text = text_of(error)
         if not isinstance(error, VlbenchError):
             kind = "other"
-            text = text if isinstance(error, MethodQuitError) else f"{type(error).__name__}: {error}"
+            text = text if isinstance(error, MethodQuitError) else cause_of(error)
         about = {"error": [kind, text, traceback.format_exc()]}
         write_whole(made / ABOUT, json.dumps(about).encode())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
-from vlbench.cache import short_hash
+from vlbench.disk.sums import short_hash
 from vlbench.runs.jobs import CHANCE, options_json
 
 if TYPE_CHECKING:

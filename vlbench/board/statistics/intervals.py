@@ -17,6 +17,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from vlbench.board.statistics.distributions import chi_square_quantile, t_quantile, t_tail
 from vlbench.records.summary import sample_sd
 
 if TYPE_CHECKING:
@@ -74,17 +75,13 @@ class Estimate:
 
     def half_width(self, level: float = LEVEL) -> float:
         """Half the width of the interval that holds the true value in ``level`` of all repetitions."""
-        from scipy.special import stdtrit
-
-        return float(stdtrit(self.freedom, (1 + level) / 2)) * math.sqrt(self.variance)
+        return t_quantile(self.freedom, (1 + level) / 2) * math.sqrt(self.variance)
 
     def p_value(self) -> float:
         """Two-sided p of the value being 0."""
-        from scipy.special import stdtr
-
         if self.variance == 0:
             return float(self.value == 0)
-        return float(2 * stdtr(self.freedom, -abs(self.value) / math.sqrt(self.variance)))
+        return 2 * t_tail(self.freedom, abs(self.value) / math.sqrt(self.variance))
 
 
 def estimate(sample: Sample) -> Estimate:
@@ -131,12 +128,10 @@ def _combine(value: float, units: Sequence[tuple[float, float]], image: tuple[fl
     Three seeds that happen to lie close together would leave all weight to the images, and with it their many degrees
     of freedom. So where images count too, the seeds weigh as their variance may be, not as it looks.
     """
-    from scipy.special import chdtri
-
     seeds = _satterthwaite(units)
     if image is None or seeds[0] == 0:
         return Estimate(value, *(image or seeds))
-    may_be = seeds[0] * seeds[1] / float(chdtri(seeds[1], LIMIT))
+    may_be = seeds[0] * seeds[1] / chi_square_quantile(seeds[1], LIMIT)
     return Estimate(value, seeds[0] + image[0], _satterthwaite([(may_be, seeds[1]), image])[1])
 
 
