@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-<<<<<<< HEAD
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-=======
-from collections.abc import Iterable, Iterator, Mapping
->>>>>>> main
 from pathlib import Path
 from typing import Any
 
