@@ -70,6 +70,7 @@ def run(
         >>> 0 < record.scores["convnet"].mean_recall.mean < 100
         True
     """
+    wait_passively()
     from vlbench.runs.pipeline import run_many
 
     registry = _registry(plugins)
@@ -126,6 +127,7 @@ def score(
         >>> vlbench.score(record.folder).scores == record.scores
         True
     """
+    wait_passively()
     from vlbench.runs.rescoring import score_artifact
 
     request = RunRequest(suite=str(suite), device=device, data=_folder(data), students=_names(students))

@@ -19,6 +19,7 @@ from vlbench.disk.place import default_cache
 from vlbench.disk.sums import short_hash
 from vlbench.errors import ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
+from vlbench.memory import keep_freed_memory
 from vlbench.methods.context import Context, JobState, Reference
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
@@ -57,6 +58,7 @@ class Session:
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
+        keep_freed_memory()
         self.registry, self.request = registry, request
         self.beating = Beating(observer)
         self.observer = ObserverGroup(registry, self.beating, request.log)
