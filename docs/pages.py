@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import vlbench
-from vlbench import testing
+from vlbench import errors, testing
 from vlbench.cli.main import main
 from vlbench.registry.loader import load_registry
-from vlbench.registry.options import describe
+from vlbench.registry.options import OptionRow, describe, without_repeats
 from vlbench.registry.specs import resolve
 
 if TYPE_CHECKING:
@@ -31,10 +31,18 @@ ROLE = re.compile(r":(?:attr|class|func|meth|mod):(?=<code>)")
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the generated pages into the navigation, and leave out pages that are not there."""
     config.nav = _present(config.nav or [], made := pages())
-    for section, below in (("Methods", "methods/"), ("Reference", "reference/")):
-        (listed,) = [entry[section] for entry in config.nav if isinstance(entry, dict) and section in entry]
-        listed += [{Path(name).stem: name} for name in made if name.startswith(below)]
+    sections = {section: listed for entry in config.nav if isinstance(entry, dict) for section, listed in entry.items()}
+    sections["Methods"] += [{Path(name).stem: name} for name in made if name.startswith("methods/")]
+    for name in [name for name in made if re.fullmatch(r"reference/\w+\.md", name)]:
+        below = [{Path(page).stem: page} for page in made if page.startswith(name.removesuffix(".md") + "/")]
+        sections["Reference"].append({_import_name(name): [{"Names": name}, *below] if below else name})
     return config
+
+
+def _import_name(page: str) -> str:
+    """reference/data.md -> vlbench.data."""
+    stem = Path(page).stem
+    return stem if stem == "vlbench" else f"vlbench.{stem}"
 
 
 def _present(nav: list[Any], made: dict[str, Any]) -> list[Any]:
@@ -66,16 +74,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def pages() -> dict[str, Callable[[], str]]:
     """File -> what makes its text, of every generated page."""
-    doors = {name: importlib.import_module(f"vlbench.{name}") for name in vlbench.SUBMODULES}
-    return {
-        "index.md": home,
-        "commands.md": commands,
-        "data.md": data,
-        **{f"methods/{name}.md": partial(method, name) for name in sorted(load_registry().all("method"))},
-        "reference/vlbench.md": facade,
-        **{f"reference/{name}.md": partial(door, module) for name, module in doors.items()},
-        "reference/testing.md": for_tests,
-    }
+    made = {"index.md": home, "commands.md": commands, "data.md": forms}
+    made |= {f"{kind}s.md": partial(options_of, kind) for kind in ("dataset", "encoder")}
+    made |= {f"methods/{name}.md": partial(method, name) for name in sorted(load_registry().all("method"))}
+    for page, package in doors().items():
+        made[page] = partial(door, package)
+        folder = page.removesuffix(".md")
+        made |= {f"{folder}/{name}.md": partial(of_class, package, name) for name in classes(package)}
+    return made
+
+
+def doors() -> dict[str, ModuleType]:
+    """Page of the reference -> the module whose promised names it lists."""
+    below = {f"reference/{name}.md": importlib.import_module(f"vlbench.{name}") for name in vlbench.SUBMODULES}
+    return {"reference/vlbench.md": vlbench, **below, "reference/testing.md": testing, "reference/errors.md": errors}
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -90,25 +102,72 @@ def home() -> str:
     return re.sub(r"\[([^\]]+)\]\([A-Z]+\.md\)", r"\1", text)
 
 
-def facade() -> str:
-    """Every name of the facade, with its docstring."""
-    below = [f"vlbench.{name}" for name in vlbench.SUBMODULES]
-    about = (
+def door(package: ModuleType) -> str:
+    """What a module is for, a table of its promised names, and those of them that are no classes."""
+    names = [name for name in promised(package) if name not in classes(package)]
+    return "\n\n".join([f"# {package.__name__}", about(package), index(package), *_directives(package, names)])
+
+
+def about(package: ModuleType) -> str:
+    """The first sentence of a module; of the facade, where the rest stands."""
+    if package is not vlbench:
+        return f"{package.__doc__}".splitlines()[0]
+    below = [f"[`{_import_name(page)}`]({Path(page).name})" for page in doors() if not page.endswith("/vlbench.md")]
+    return (
         f"A plugin or a notebook needs `import vlbench`. What only some need stands in {listed(below)}. "
-        "Nothing else is promised but `vlbench.testing`. The examples are run by the tests."
+        "Nothing else is promised. The examples are run by the tests."
     )
-    return "\n\n".join(["# vlbench", about, *names_of(vlbench)])
 
 
-def door(module: ModuleType) -> str:
-    """Every name that a module of the facade promises."""
-    return "\n\n".join(of_module(module))
+def index(package: ModuleType) -> str:
+    """A table of names, each with a link and its first sentence."""
+    own, folder = classes(package), package.__name__.rpartition(".")[2]
+    links = {name: f"{folder}/{name}.md" if name in own else f"#{_place(package, name)}" for name in promised(package)}
+    return table(
+        ("name", "what it is"), [(f"[`{name}`]({link})", _first(package, name)) for name, link in links.items()]
+    )
 
 
-def for_tests() -> str:
-    """What tests of a plugin may use."""
-    about = f"{testing.__doc__}".splitlines()[0]
-    return "\n\n".join(["# vlbench.testing", about, *names_of(testing)])
+def _first(package: ModuleType, name: str) -> str:
+    value = getattr(package, name)
+    documented = value if isinstance(value, ModuleType) or callable(value) else None
+    text = " ".join((inspect.getdoc(documented) or "a value").split("\n\n")[0].split())
+    return as_markdown(text)
+
+
+def of_class(package: ModuleType, name: str) -> str:
+    """A class and its methods."""
+    back = f"[All names of `{package.__name__}`](../{package.__name__.rpartition('.')[2]}.md)"
+    return "\n\n".join([f"# {package.__name__}.{name}", *_directives(package, [name]), back])
+
+
+def _directives(package: ModuleType, names: Iterable[str]) -> list[str]:
+    return [f"::: {_place(package, name)}" for name in names]
+
+
+def promised(package: ModuleType) -> list[str]:
+    """What a module promises; modules among it have a page of their own."""
+    public = getattr(package, "__all__", None) or [name for name in vars(package) if _is_error(package, name)]
+    return [name for name in public if f"vlbench.{name}" not in {module.__name__ for module in doors().values()}]
+
+
+def _is_error(package: ModuleType, name: str) -> bool:
+    value = getattr(package, name)
+    return inspect.isclass(value) and issubclass(value, Exception) and value.__module__ == package.__name__
+
+
+def classes(package: ModuleType) -> list[str]:
+    """Promised classes with a page of their own: errors are short enough for one page."""
+    return [] if package is errors else [name for name in promised(package) if inspect.isclass(getattr(package, name))]
+
+
+def _place(package: ModuleType, name: str) -> str:
+    """Where a promised name is defined."""
+    value = getattr(package, name)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    modules = {name: module for module, names in getattr(package, "_MODULES", {}).items() for name in names}
+    return f"{modules.get(name) or value.__module__}.{name}"
 
 
 def method(name: str) -> str:
@@ -132,7 +191,7 @@ def method(name: str) -> str:
         as_markdown(about),
     ]
     parts.append(f"```sh\nvlbench run --method {name} --budget 500\n```")
-    parts += ["## Options", table(("option", "type", "default", "meaning"), options)] if options else []
+    parts += ["## Options", option_table(options)] if options else []
     return "\n\n".join([*parts, "[All methods](../methods.md)"])
 
 
@@ -142,30 +201,9 @@ def as_markdown(docstring: str) -> str:
     return re.sub(r"::\n\n", ":\n\n", text)
 
 
-def names_of(package: ModuleType) -> list[str]:
-    """Every name that a package promises, from the module that defines it."""
-    modules = {name: module for module, names in package._MODULES.items() for name in names}
-    return [f"::: {modules.get(name, package.__name__)}.{name}" for name in package.__all__]
-
-
-def of_module(module: ModuleType) -> list[str]:
-    """What a module is for, and every name it promises, from where that is defined."""
-    about = f"{module.__doc__}".splitlines()[0]
-    return [
-        f"# {module.__name__}",
-        about,
-        *(f"::: {_place(getattr(module, name), name)}" for name in module.__all__),
-    ]
-
-
-def _place(value: Any, name: str) -> str:
-    """Where a promised name is defined; a module is a name too."""
-    return value.__name__ if isinstance(value, ModuleType) else f"{value.__module__}.{name}"
-
-
-def listed(modules: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
-    return ", ".join(f"`{name}`" for name in modules[:-1]) + f" and `{modules[-1]}`"
+    return ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
 def commands() -> str:
@@ -179,22 +217,39 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
-def data() -> str:
-    """Every form of data that is read, and every option of datasets and encoders."""
-    registry = load_registry()
-    parts = [
-        "# Forms and options",
-        "What `vlbench data formats`, `vlbench datasets NAME` and `vlbench encoders NAME` print.",
-    ]
-    for spec in registry.all("dataset").values():
+def forms() -> str:
+    """Every form of data that is read."""
+    parts = ["# Forms that are read", "What `vlbench data formats` prints."]
+    for spec in load_registry().all("dataset").values():
         if spec.forms:
-            parts += [f"## Forms read by `{spec.name}`", table(("form", "what it looks like"), resolve(spec.forms)())]
-    for kind in ("dataset", "encoder"):
-        for name, spec in sorted(registry.all(kind).items()):
-            parts += [f"## {kind} `{name}`", spec.summary]
-            rows = describe(spec.options)
-            parts += [table(("option", "type", "default", "meaning"), rows)] if rows else []
+            rows = [(f"`{form}`", literal(looks)) for form, looks in resolve(spec.forms)()]
+            parts += [f"## By dataset `{spec.name}`", table(("form", "what it looks like"), rows)]
     return "\n\n".join(parts)
+
+
+def options_of(kind: str) -> str:
+    """Every declaration of a kind with its options."""
+    parts = [f"# Options of {kind}s", f"What `vlbench {kind}s NAME` prints."]
+    for name, spec in sorted(load_registry().all(kind).items()):
+        parts += [f"## `{name}`", literal(spec.summary)]
+        rows = describe(spec.options)
+        parts += [option_table(rows) if rows else "It has no options."]
+    return "\n\n".join(parts)
+
+
+def option_table(options: Sequence[OptionRow]) -> str:
+    """Options in two columns, so that they can be read on a phone; what many of them repeat stands below."""
+    rows, notes = without_repeats(options)
+    cells = [
+        (f"`{row.name}`<br><small>{literal(row.type)}; default {literal(row.default)}</small>", literal(row.help))
+        for row in rows
+    ]
+    return "\n\n".join([table(("option", "meaning"), cells), *map(literal, notes)])
+
+
+def literal(text: str) -> str:
+    """Text in which Markdown and HTML see no marks."""
+    return re.sub(r"[*_`<>&\[\]{}\\]", lambda mark: f"&#{ord(mark.group())};", text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
+from vlbench.visible import visible
+
 
 class Observer(Protocol):
     """Receives the progress of a run: text and counts only, so that it cannot change anything."""
@@ -92,7 +94,7 @@ class PlainObserver:
         self._name = ""
 
     def message(self, text: str) -> None:
-        print(text, file=self._stream or sys.stderr, flush=True)
+        print(visible(text), file=self._stream or sys.stderr, flush=True)
 
 
 def seconds_text(seconds: float) -> str:

@@ -39,17 +39,24 @@ class Rung(NamedTuple):
 
 
 PLAIN = {"captions": "one", "pixels": "free"}
+EXPERTS = {
+    "experts": 8, "expert_steps": 144, "expert_rate": 0.3, "expert_batch": 256, "interval": 12, "start_range": 3,
+    "segment_length": 4, "expert_augment": "none",
+}  # fmt: skip
+"""Those of our defaults for heads, and the segments of their paths."""
 RUNGS = (
     Rung("literal", "", options={"preset": "paper"}),
-    Rung("our optimiser, experts and exact gradient", "literal", options=PLAIN),
-    Rung("mean captions", "our optimiser, experts and exact gradient", options={"pixels": "free"}),
+    Rung("our experts and segments", "literal", options={"preset": "paper", **EXPERTS}),
+    Rung("our outer loop", "our experts and segments", options=PLAIN),
+    Rung("mean captions", "our outer loop", options={"pixels": "free"}),
     Rung("ours", "mean captions"),
     Rung("TESLA's gradient", "ours", "tesla"),
     Rung("soft targets", "ours", "lors"),
     Rung("blending", "soft targets", "repblend"),
     Rung("no warm start", "ours", options={"warm_start": False}),
 )
-"""``ours`` adds the frequency basis. ``no warm start`` says something where an encoder is trained."""
+"""``our outer loop`` is optimiser, rates, updates and inner batch. ``ours`` adds the frequency basis. ``no warm start``
+says something where an encoder is trained."""
 
 
 def scores(rung: Rung, suite: str, budget: int, *, seeds: tuple[int, ...], out: Path) -> list[float]:

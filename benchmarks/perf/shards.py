@@ -1,10 +1,12 @@
 """How fast pairs are read from tar shards, beside a bare webdataset loop that decodes and resizes the same pictures.
 
 OMP_NUM_THREADS=1 python benchmarks/perf/shards.py            # 20,000 pairs in 20 shards
-OMP_NUM_THREADS=1 python benchmarks/perf/shards.py 1000000 --side 80 --size 64    # a million in 100 shards (20 GB)
+OMP_NUM_THREADS=1 python benchmarks/perf/shards.py 1000000 --side 80 --size 64 --share 10 --rounds 3    # 20 GB of disk
 
-Each reader runs in a process of its own, so that its peak memory is its own; shards are made once. Pixels of vlbench
-are written to disk, 3 * size^2 bytes a picture; the bare loop keeps none.
+Each reader runs in a process of its own, so that its peak memory is its own; shards are made once. With ``--share`` the
+readers take turns at so many shards, so that a busy machine is equally busy for all, and vlbench then reads all of
+them once. Pixels of vlbench are written to disk, 3 * size^2 bytes a picture; the bare loop keeps none. Peaks are of
+memory that the system cannot take back (RssAnon), and of all, pages of files included (RSS).
 """
 
 from __future__ import annotations
@@ -12,13 +14,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import resource
+import statistics
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,48 +86,87 @@ READERS = {"webdataset": bare, "vlbench": ours, "vlbench, again": ours}
 
 def write_lists(folder: Path, pairs: int) -> None:
     """Splits as ``vlbench init`` fixes them, so that none is drawn while time is taken."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     names = [f"{number:032x}" for number in range(pairs)]
     tenth = min(5_000, pairs // 10)
     for split, chosen in (("test", names[:tenth]), ("val", names[tenth : 2 * tenth]), ("train", names[2 * tenth :])):
         (folder / f"{split}.txt").write_text("\n".join(chosen))
 
 
-def measured(folder: Path, store: Path, size: int) -> Iterator[dict[str, Any]]:
-    """Seconds, pairs and peak memory of each reader."""
-    for name in READERS:
-        words = [sys.executable, __file__, "--child", name, str(folder), str(store), str(size)]
-        yield json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+def some(folder: Path, parent: Path, shards: int) -> Path:
+    """A folder of links to the first shards."""
+    linked = parent / f"first-{shards}"
+    linked.mkdir()
+    for path in sorted(folder.glob("*.tar"))[:shards]:
+        (linked / path.name).symlink_to(path.resolve())
+    return linked
+
+
+def measured(name: str, folder: Path, store: Path, size: int) -> dict[str, Any]:
+    """Seconds, pairs and peak memory of a reader."""
+    words = [sys.executable, __file__, "--child", name, str(folder), str(store), str(size)]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def child(name: str, folder: str, store: str, size: str) -> None:
     """One reader, in its own process."""
+    from features import Peaks
+
+    peaks = Peaks()
+    peaks.start()
     begin, cpu = time.perf_counter(), time.process_time()
     count = READERS[name](Path(folder), Path(store), int(size))
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps({"reader": name, "pairs": count, "seconds": seconds, "cpu": cpu, "peak_gb": peak}))
+    print(json.dumps({"reader": name, "pairs": count, "seconds": seconds, "cpu": cpu, **peaks.gb}))
+
+
+def show(found: dict[str, Any]) -> None:
+    """One line."""
+    rates = f"{found['pairs'] / found['seconds']:6.0f} pairs/s, {found['pairs'] / found['cpu']:6.0f} a CPU second"
+    memory = f"{found['RssAnon']:5.2f} GB of its own, {found['VmRSS']:5.2f} GB with pages of files"
+    print(f"{found['reader']:15} {found['pairs']:>9,} pairs {found['seconds']:8.1f} s {found['cpu']:8.1f} s of CPU  "
+          f"{rates}  {memory}", flush=True)  # fmt: skip
+
+
+def in_turns(folder: Path, pairs: int, size: int, *, rounds: int) -> None:
+    """Each reader, as often as there are rounds; then the ratio of the medians."""
+    rates: dict[str, list[float]] = {name: [] for name in READERS}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(dir=folder.parent) as store:
+            write_lists(Path(store) / "lists", pairs)
+            for name, taken in rates.items():
+                found = measured(name, folder, Path(store), size)
+                show(found)
+                taken.append(found["pairs"] / found["cpu"])
+    ours_rate, bare_rate = (statistics.median(rates[name]) for name in ("vlbench", "webdataset"))
+    print(f"{ours_rate / bare_rate:.2f} x the pairs of a bare loop a CPU second, pictures decoded for the first time")
 
 
 def main() -> None:
     """Make shards where there are none, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="?", type=int, default=20_000)
     parser.add_argument("--shards", type=int, default=0, help="by default 20, and 100 from a million pairs on")
     parser.add_argument("--side", type=int, default=256, help="pixels a side that files have")
     parser.add_argument("--size", type=int, default=224, help="pixels a side that are read")
+    parser.add_argument("--share", type=int, default=0, help="shards that readers take turns at; by default all")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "vlbench-shards")
     options = parser.parse_args()
     shards = options.shards or (100 if options.pairs >= 1_000_000 else 20)
+    share = min(options.share or shards, shards)
     folder = options.folder / f"{options.pairs}-{shards}-{options.side}"
     make(folder, options.pairs, shards, options.side)
-    with tempfile.TemporaryDirectory(dir=options.folder) as store:
-        write_lists(Path(store) / "lists", options.pairs)
-        for found in measured(folder, Path(store), options.size):
-            rate = found["pairs"] / found["seconds"]
-            print(f"{found['reader']:15} {found['pairs']:>9,} pairs {found['seconds']:8.1f} s "
-                  f"{found['cpu']:8.1f} s of CPU {rate:8.0f} pairs/s "
-                  f"{found['peak_gb']:5.2f} GB at most", flush=True)  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=options.folder) as made:
+        few = some(folder, Path(made), share)
+        pairs = min(options.pairs, share * -(-options.pairs // shards))
+        in_turns(few, pairs, options.size, rounds=options.rounds)
+    if share < shards:
+        with tempfile.TemporaryDirectory(dir=options.folder) as store:
+            write_lists(Path(store) / "lists", options.pairs)
+            show(measured("vlbench", folder, Path(store), options.size))
 
 
 if __name__ == "__main__":

@@ -52,14 +52,24 @@ def vlbench_encoders() -> list[vlbench.EncoderSpec]:
     suggested = {"frames-timm": "vlbench_media.suggest:frames", "mel-timm": "vlbench_media.suggest:sounds"}
     timm, models = vlbench.encoders.TimmOptions, TransformersOptions
     made = (
-        ("frames-timm", "FramesTimm", "video", "Any timm model on every frame, pooled over time.", PooledTimmOptions),
-        ("mel-timm", "MelTimm", "audio", "Any timm model on log-mel spectrograms.", timm),
-        ("hf-audio", "Transformers", "audio", "Any audio model of transformers, on waveforms or log-mel.", models),
-        ("hf-video", "Transformers", "video", "Any video model of transformers.", models),
+        (
+            "frames-timm",
+            "encoders:FramesTimm",
+            "video",
+            "Any timm model on every frame, pooled over time.",
+            PooledTimmOptions,
+        ),
+        ("mel-timm", "encoders:MelTimm", "audio", "Any timm model on log-mel spectrograms.", timm),
+        (
+            "hf-audio",
+            "transformer:Transformers",
+            "audio",
+            "Any audio model of transformers, on waveforms or log-mel.",
+            models,
+        ),
+        ("hf-video", "transformer:Transformers", "video", "Any video model of transformers.", models),
     )
     return [
-        vlbench.EncoderSpec(
-            name, f"vlbench_media.encoders:{target}", side, summary, options, suggest=suggested.get(name, "")
-        )
+        vlbench.EncoderSpec(name, f"vlbench_media.{target}", side, summary, options, suggest=suggested.get(name, ""))
         for name, target, side, summary, options in made
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -19,7 +18,8 @@ import vlbench
 from vlbench.errors import DataError, OptionError
 from vlbench_media.annotations import FILES, MOCK, READERS, SOURCES, Clip, check_counts
 from vlbench_media.decode import read_frames, read_sound
-from vlbench_media.folder import SUFFIXES
+from vlbench_media.find import MediaFiles
+from vlbench_media.needs import media_library
 from vlbench_media.options import MediaOptions
 
 SIDES = {
@@ -28,7 +28,7 @@ SIDES = {
     "clotho": ("audio", "text"),
     "media": ("video", "audio", "text"),
 }
-_FORM = 1
+_FORM = 2
 """Raised when decoding changes, so that what an older version decoded is not used."""
 
 
@@ -42,14 +42,15 @@ def load(name: str, options: MediaOptions, store: Path) -> vlbench.PairDataset:
     sides = options.sides or SIDES[name]
     if not set(sides) <= set(SIDES[name]):
         raise OptionError(f"sides = {list(sides)}: {name} has {', '.join(SIDES[name])}.")
+    media_library()  # before anything is stored of what cannot be read
     root, notes, splits = Path(options.root), [], {}
     mock = (root / MOCK).exists()
-    files = _files(root)
+    files = MediaFiles.below(root, beside=name == "media")
     for split, clips in READERS[name](root, options).items():
         if not mock:
             check_counts(name, split, clips, joined=not getattr(options, "moments", False))
-        splits[split], note = _split(clips, files, sides, options, store)
-        notes += [f"{split}: {note}"] if note else []
+        splits[split], said = _split(clips, files, sides, options, store)
+        notes += [f"{split}: {note}" for note in said]
     fingerprint = vlbench.fingerprint(sides, splits)
     return vlbench.PairDataset(name, tuple(sides), splits, fingerprint, mock=mock, notes=tuple(notes))
 
@@ -62,47 +63,29 @@ def needed(name: str, options: MediaOptions) -> list[vlbench.data.NeededFile]:
     root = Path(options.root)
     wanted = [vlbench.data.NeededFile(root / file, (root / file).exists(), SOURCES[name]) for file in FILES[name]]
     about = "the videos or sounds, in any folders below it, under the names that the annotations have"
-    return [*wanted, vlbench.data.NeededFile(root, bool(_files(root)), about)]
+    return [*wanted, vlbench.data.NeededFile(root, bool(MediaFiles.below(root).by_stem), about)]
 
 
 didemo_files, audiocaps_files, clotho_files, media_files = (partial(needed, name) for name in READERS)
 
 
-def _files(root: Path) -> dict[str, Path]:
-    """Stem of a media file's name, and its folder and stem -> where it is."""
-    found: dict[str, Path] = {}
-    for folder, _, names in sorted(os.walk(root)):
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.suffix.lower() in SUFFIXES:
-                found.setdefault(path.stem, path)
-                found.setdefault(f"{path.parent.name}/{path.stem}", path)
-    return found
-
-
-def _path(clip: Clip, files: dict[str, Path], root: Path) -> Path:
-    """Of a clip's file: as it is named, with another suffix, without the start that AudioCaps adds, or with a Y."""
-    if (root / clip.name).is_file():
-        return root / clip.name
-    name = str(Path(clip.name).with_suffix("")) if Path(clip.name).suffix.lower() in SUFFIXES else clip.name
-    bare = name.rpartition("_")[0]
-    for stem in (name, bare, f"Y{bare}", Path(name).name):
-        if stem in files:
-            return files[stem]
-    return root / clip.name
-
-
+Paths = list[dict[str, Path]]
+"""Side -> file, of each clip."""
 Made = tuple[dict[str, NDArray[Any]], dict[int, str]]
 
 
 def _split(
-    clips: list[Clip], files: dict[str, Path], sides: Iterable[str], options: MediaOptions, store: Path
-) -> tuple[vlbench.Split, str]:
-    """A split, and how many clips were left out."""
-    paths = [_path(clip, files, Path(options.root)) for clip in clips]
+    clips: list[Clip], files: MediaFiles, sides: Iterable[str], options: MediaOptions, store: Path
+) -> tuple[vlbench.Split, list[str]]:
+    """A split, and what is to be said of it."""
     read = [side for side in sides if side != "text"]
+    own = options.sounds_of == "videos"
+    paths = [{side: files.path(clip, side, own_sounds=own) for side in read} for clip in clips]
     about = {key: value for key, value in asdict(options).items() if key not in ("root", "sides")}
-    stamps = [(clip.name, clip.span, _stamp(path)) for clip, path in zip(clips, paths, strict=True)]
+    stamps = [
+        (clip.name, clip.span, [_stamp(path) for path in found.values()])
+        for clip, found in zip(clips, paths, strict=True)
+    ]
     key = hashlib.sha256(json.dumps([_FORM, read, about, stamps]).encode()).hexdigest()[:20]
     path = store / f"media-{key}.npz"
     arrays, bad = vlbench.data.made_once(path, partial(_write, clips, paths, read, options), _read)
@@ -111,27 +94,42 @@ def _split(
     good = [clip for at, clip in enumerate(clips) if at not in bad]
     if not good:
         raise DataError(f"no clip of {len(clips)} can be read; the first: {next(iter(bad.values()))}")
+    notes = _of_sounds(clips, paths, files) if "audio" in read else []
+    notes += [f"{len(bad):,} of {len(clips):,} clips are left out: {next(iter(bad.values()))}"] if bad else []
+    return _assembled(good, arrays, sides), notes
+
+
+def _assembled(clips: list[Clip], arrays: dict[str, NDArray[Any]], sides: Iterable[str]) -> vlbench.Split:
     items: dict[str, Any] = {side: torch.from_numpy(values) for side, values in arrays.items()}
-    items["text"] = [text for clip in good for text in clip.captions]
-    owner = torch.tensor([at for at, clip in enumerate(good) for _ in clip.captions])
+    items["text"] = [text for clip in clips for text in clip.captions]
+    owner = torch.tensor([at for at, clip in enumerate(clips) for _ in clip.captions])
     columns = {side: torch.arange(len(owner)) if side == "text" else owner for side in sides}
     pairs = torch.stack([columns[side] for side in sides], dim=1)
-    pairs = pairs if "text" in columns else torch.arange(len(good))[:, None].expand(-1, pairs.shape[1]).clone()
-    names: dict[str, Sequence[str]] = {side: [clip.name for clip in good] for side in read}
-    note = f"{len(bad):,} of {len(clips):,} clips are left out: {next(iter(bad.values()))}" if bad else ""
-    return vlbench.Split({side: items[side] for side in sides}, pairs, names), note
+    pairs = pairs if "text" in columns else torch.arange(len(clips))[:, None].expand(-1, pairs.shape[1]).clone()
+    names: dict[str, Sequence[str]] = {side: [clip.name for clip in clips] for side in arrays}
+    return vlbench.Split({side: items[side] for side in sides}, pairs, names)
+
+
+def _of_sounds(clips: list[Clip], paths: Paths, files: MediaFiles) -> list[str]:
+    """A line, where videos have sounds in files of their own."""
+    read = [found["audio"] for found in paths]
+    apart = [path for clip, path in zip(clips, read, strict=True) if path != files.path(clip, "audio", own_sounds=True)]
+    if not apart:
+        return []
+    shown = f"{len(apart):,} of {len(clips):,} videos have their sound in a file of its own, as {apart[0].name}"
+    return [f"{shown}, which is read; sounds_of = 'videos' reads the videos' own"]
 
 
 def _stamp(path: Path) -> list[int]:
     return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []
 
 
-def _write(clips: list[Clip], paths: list[Path], sides: list[str], options: MediaOptions, file: IO[bytes]) -> None:
+def _write(clips: list[Clip], paths: Paths, sides: list[str], options: MediaOptions, file: IO[bytes]) -> None:
     arrays: dict[str, list[NDArray[Any]]] = {side: [] for side in sides}
     bad: dict[int, str] = {}
-    for at, (clip, path) in enumerate(zip(clips, paths, strict=True)):
+    for at, (clip, found) in enumerate(zip(clips, paths, strict=True)):
         try:
-            made = {side: _decode(side, path, clip, options) for side in sides}
+            made = {side: _decode(side, found[side], clip, options) for side in sides}
         except DataError as error:
             bad[at] = str(error)
             continue

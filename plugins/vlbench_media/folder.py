@@ -19,6 +19,7 @@ from vlbench_media.options import FolderOptions
 VIDEOS = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg"}
 SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".m4a"}
 SUFFIXES = VIDEOS | SOUNDS
+_KINDS = {"video": VIDEOS, "sound": SOUNDS, "media": SUFFIXES}
 TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": ""}
 _CAPTION = re.compile(r"(caption|captions|text|texts|sentence|sentences|description|descriptions)[_ ]?\d*")
 _SPLITS = {
@@ -33,25 +34,27 @@ _LOOKED = 50
 
 @dataclass(frozen=True)
 class Row:
-    """A file with its captions; ``split`` is empty where the table tells none."""
+    """A file with its captions; ``split`` and ``sound`` are empty where the table tells none."""
 
     name: str
     captions: tuple[str, ...]
     split: str = ""
+    sound: str = ""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Of a table: which names files, which hold captions, which tells the split (empty where none does)."""
+    """Of a table: which names files, which hold captions, which tell the split and sounds (empty where none does)."""
 
     file: str
     captions: tuple[str, ...]
     split: str
+    sound: str
 
 
-def is_media(name: object) -> bool:
+def is_media(name: object, suffixes: set[str] = SUFFIXES) -> bool:
     """Whether a name is that of a video or a sound."""
-    return isinstance(name, str) and Path(name.strip()).suffix.lower() in SUFFIXES
+    return isinstance(name, str) and Path(name.strip()).suffix.lower() in suffixes
 
 
 def rows_of(root: Path, options: FolderOptions) -> list[Row]:
@@ -95,23 +98,41 @@ def _beside(root: Path, options: FolderOptions) -> Iterator[Row]:
     for folder, folders, names in os.walk(root):
         folders.sort()
         texts = {Path(name).stem for name in names if name.lower().endswith(".txt")}
-        media = [name for name in names if is_media(name) and Path(name).stem in texts]
-        by_stem: dict[str, str] = {}
-        for name in sorted(media, key=lambda name: (Path(name).suffix.lower() in VIDEOS) == sound_first):
-            by_stem.setdefault(Path(name).stem, name)
-        for stem, name in sorted(by_stem.items()):
-            lines = _captions(Path(folder, f"{stem}.txt"))
+        by_stem: dict[str, list[str]] = {}
+        for name in sorted(names):
+            if is_media(name) and Path(name).stem in texts:
+                by_stem.setdefault(Path(name).stem, []).append(name)
+        for stem, media in sorted(by_stem.items()):
+            lines = tuple(
+                dict.fromkeys(line.strip() for line in text_lines(Path(folder, f"{stem}.txt")) if line.strip())
+            )
             if lines:
-                yield Row(str(Path(folder, name).relative_to(root)), lines)
+                yield Row(str(Path(folder, _one(Path(folder), media, sound_first)).relative_to(root)), lines)
 
 
-def _captions(path: Path) -> tuple[str, ...]:
-    """Lines of a text file, which end at ``\\n``, ``\\r\\n`` and ``\\r`` only."""
+def _one(folder: Path, names: list[str], sound_first: bool) -> str:
+    """The video of files of one stem, or the sound; the other may be there as well."""
+    kinds = (SOUNDS, VIDEOS) if sound_first else (VIDEOS, SOUNDS)
+    for kind in kinds:
+        of_kind = [name for name in names if Path(name).suffix.lower() in kind]
+        if len(of_kind) > 1:
+            raise DataError(
+                f"{folder}: {of_kind[0]} and {of_kind[1]} have one text, {Path(names[0]).stem}.txt. Move one away, or "
+                f"name the files in a table: --captions FILE."
+            )
+    return min(names, key=lambda name: Path(name).suffix.lower() not in kinds[0])
+
+
+def text_lines(path: Path) -> list[str]:
+    """Lines of a text file, which end at ``\\n``, ``\\r\\n`` and ``\\r`` only.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # every line break is read as \n
+        return path.read_text(encoding="utf-8-sig").split("\n")  # every line break is read as \n
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 ({error.reason}). Save it as UTF-8 text.") from None
-    return tuple(dict.fromkeys(line.strip() for line in text.split("\n") if line.strip()))
 
 
 def _of_table(path: Path, options: FolderOptions) -> list[Row]:
@@ -123,6 +144,7 @@ def _of_table(path: Path, options: FolderOptions) -> list[Row]:
         )
     captions: dict[str, dict[str, None]] = {}
     splits: dict[str, str] = {}
+    sounds: dict[str, str] = {}
     for number, row in enumerate(_rows(path), start=1):
         name = str(row.get(columns.file) or "").strip()
         found = [text for column in columns.captions for text in _texts(row.get(column))]
@@ -130,24 +152,32 @@ def _of_table(path: Path, options: FolderOptions) -> list[Row]:
             raise DataError(f"{path}: row {number} has no file name or no caption. Take it out, or fill it in.")
         captions.setdefault(name, {}).update(dict.fromkeys(found))
         splits.setdefault(name, _SPLITS.get(str(row.get(columns.split) or "").strip().lower(), ""))
-    return [Row(name, tuple(texts), splits[name]) for name, texts in captions.items()]
+        sounds.setdefault(name, str(row.get(columns.sound) or "").strip())
+    return [Row(name, tuple(texts), splits[name], sounds[name]) for name, texts in captions.items()]
 
 
 def columns_of(path: Path, options: FolderOptions) -> Columns | None:
     """The columns that are named, or guessed from the first rows; None where it names no media or has no captions."""
     rows = list(islice(_rows(path), _LOOKED))
     names = list(dict.fromkeys(name for row in rows for name in row if name))
-    for option, wanted in (("file_column", options.file_column), ("caption_column", options.caption_column)):
+    for option in ("file_column", "caption_column", "sound_column"):
+        wanted = getattr(options, option)
         if wanted and wanted not in names:
             raise DataError(f"{path}: {option} = {wanted!r}: there is no such column. It has: {', '.join(names)}.")
-    file = options.file_column or next(
-        (name for name in names if sum(is_media(row.get(name)) for row in rows) * 2 > len(rows)), ""
-    )
+    of_kind = {kind: _naming(rows, names, suffixes) for kind, suffixes in _KINDS.items()}
+    file = options.file_column or next(iter(of_kind["video"] + of_kind["media"]), "")
+    sounds = [name for name in of_kind["sound"] if name != file]
+    sound = options.sound_column or (sounds[0] if file and sounds else "")
     split = next((name for name in names if name.lower() == "split"), "")
-    rest = [name for name in names if name not in (file, split)]
+    rest = [name for name in names if name not in (file, split, sound)]
     named = [name for name in rest if _CAPTION.fullmatch(name.lower())]
     captions = [options.caption_column] if options.caption_column else named
-    return Columns(file, tuple(captions), split) if file and captions else None
+    return Columns(file, tuple(captions), split, sound) if file and captions else None
+
+
+def _naming(rows: list[dict[str, Any]], columns: list[str], suffixes: set[str]) -> list[str]:
+    """Columns whose values are, for the most part, names of files of these kinds."""
+    return [name for name in columns if sum(is_media(row.get(name), suffixes) for row in rows) * 2 > len(rows)]
 
 
 def _texts(value: Any) -> list[str]:

@@ -21,6 +21,9 @@ class MediaOptions:
     sound: Literal["log-mel", "waveform"] = vlbench.option(
         "log-mel", help="log-mel: uint8 levels [64, 32 a second]; waveform: float32, mono at 16 kHz"
     )
+    sounds_of: Literal["files", "videos"] = vlbench.option(
+        "files", help="a video that has a sound file of its name: sound from that file, or the video's own"
+    )
     skip_bad: bool = vlbench.option(False, help="leave out clips whose file is missing or cannot be decoded")
 
 
@@ -41,6 +44,9 @@ class FolderOptions(MediaOptions):
     )
     caption_column: str = vlbench.option(
         "", help="of captions; empty: those named caption, caption_1, text and the like"
+    )
+    sound_column: str = vlbench.option(
+        "", help="of names of sound files next to those of videos; empty: a second column of such names"
     )
     seed: int = vlbench.option(0, minimum=0, help="of drawn splits; a column 'split' with all three is taken instead")
 
@@ -68,5 +74,10 @@ class TransformersOptions:
     """Any model that transformers loads."""
 
     name: str = vlbench.option(help="folder that save_pretrained wrote, or a name on the Hugging Face hub")
-    mean: float = vlbench.option(0.45, minimum=0, maximum=1, help="subtracted from values of 0 to 1")
-    std: float = vlbench.option(0.25, above=0, help="by which they are divided then")
+    mean: tuple[float, ...] = vlbench.option(
+        (), minimum=0, maximum=1, help="of values in 0 to 1, one or one a channel; empty for the model's own"
+    )
+    std: tuple[float, ...] = vlbench.option((), above=0, help="by which they are divided then; empty as for mean")
+    normalise: Literal["", "sound", "none"] = vlbench.option(
+        "", help="waveforms: each sound to zero mean and unit deviation, or as they are; empty for the model's own"
+    )

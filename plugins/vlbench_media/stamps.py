@@ -19,6 +19,7 @@ import torch
 import vlbench
 from vlbench.errors import DataError
 from vlbench_media.decode import read_sound
+from vlbench_media.folder import text_lines
 from vlbench_media.options import StampsOptions
 
 SIDES = ("image", "text", "speech")
@@ -79,9 +80,9 @@ def _stamps(options: StampsOptions, sides: tuple[str, ...]) -> list[Stamp]:
 
 
 def _caption(path: Path, language: str) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = text_lines(path)
     if language == "en":
-        return lines[0].strip() if lines else ""
+        return lines[0].strip()
     start = f"{language}.utf8="
     return next((line.removeprefix(start).strip() for line in lines if line.startswith(start)), "")
 

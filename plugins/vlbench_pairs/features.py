@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from vlbench import PairDataset, Split, fingerprint
-from vlbench.data import Draft
+from vlbench.data import Draft, made_once
 from vlbench.errors import DataError
 from vlbench_pairs.files import existing_paths, listed
 from vlbench_pairs.options import FeaturesOptions
@@ -200,28 +200,27 @@ def _one_array(parts: Sequence[Part], side: str, store: Path) -> Tensor:
         parts[0].array(side)  # of the right form, or an error that names the file
         return torch.from_numpy(np.load(parts[0].files[side], mmap_mode="c"))
     path = store / f"features-{_stamp(parts)}-{side}.npy"
-    if not path.is_file():
-        _write(path, parts, side)
-    return torch.from_numpy(np.load(path, mmap_mode="c"))
+    return made_once(
+        path,
+        lambda file: _write(file, parts, side),
+        lambda made: torch.from_numpy(np.load(made, mmap_mode="c")),
+        large=True,
+    )
 
 
-def _write(path: Path, parts: Sequence[Part], side: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write(file: IO[bytes], parts: Sequence[Part], side: str) -> None:
     first = parts[0].array(side)
     rows = sum(len(part.array(side)) for part in parts)
-    fresh = path.with_suffix(".new")
-    written = np.lib.format.open_memmap(fresh, "w+", first.dtype, (rows, first.shape[1]))
-    at = 0
+    about = {"descr": first.dtype.str, "fortran_order": False, "shape": (rows, first.shape[1])}
+    np.lib.format.write_array_header_1_0(file, about)
     for part in parts:
         array = part.array(side)
         if array.shape[1] != first.shape[1]:
             raise DataError(
                 f"{part.files[side]}: {array.shape[1]} numbers a feature, {first.shape[1]} in the first file."
             )
-        written[at : at + len(array)] = array
-        at += len(array)
-    written.flush()
-    fresh.replace(path)
+        for start in range(0, len(array), CHUNK):
+            file.write(np.ascontiguousarray(array[start : start + CHUNK], first.dtype).data)
 
 
 def _stamp(parts: Sequence[Part]) -> str:
@@ -270,13 +269,18 @@ def _split(sides: dict[str, Tensor], names: dict[str, list[str]], start: int, en
     )
 
 
+def _write_print(file: IO[bytes], splits: dict[str, Split]) -> None:
+    file.write(fingerprint(SIDES, splits).encode())
+
+
 def _print(parts: Sequence[Part], splits: dict[str, Split], store: Path) -> str:
     """The fingerprint; stored, since reading millions of features takes longer than choosing among them."""
     path = store / f"features-{_stamp(parts)}.txt"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(fingerprint(SIDES, splits), encoding="ascii")
-    return path.read_text(encoding="ascii")
+    return made_once(
+        path,
+        lambda file: _write_print(file, splits),
+        lambda made: made.read_text(encoding="ascii"),
+    )
 
 
 def recognise(path: str, _captions: str = "") -> Draft | None:

@@ -6,7 +6,7 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -221,7 +221,7 @@ def _in_folder(root: Path) -> Iterator[Member]:
             folders.clear()
             continue
         visited.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_aside(name))
         for name in sorted(names):
             path = Path(folder, name)
             try:
@@ -234,6 +234,11 @@ def _in_folder(root: Path) -> Iterator[Member]:
             relative = path.relative_to(root).as_posix()
             file = EncodedImage(relative, str(path), stamp, path.read_bytes, size=status.st_size)
             yield Member(path.absolute().as_posix(), file)
+
+
+def is_aside(folder: str) -> bool:
+    """Whether a folder is one that programs make for themselves: hidden, or thumbnails of a file server."""
+    return folder.startswith(".") or folder in ("@eaDir", "__MACOSX")
 
 
 def archive_name(path: Path) -> str:
@@ -260,6 +265,7 @@ def _in_tar(path: Path, order: int, stack: ExitStack, skipped: Skipped) -> Itera
         if member is None:
             return
         count, end = count + 1, member.offset_data + member.size
+        archive.members.clear()  # type: ignore[attr-defined]  # else each of millions stays in memory, read or not
         if member.isreg():
             yield _of_tar(archive, member, path, full=full, stamp=f"{modified}", order=order)
 
@@ -279,7 +285,7 @@ def _of_tar(
         name=name,
         where=f"{path}, member {member.name}",
         stamp=f"{member.size}/{member.offset_data}/{stamp}",
-        read=partial(_read_member, archive, member),
+        read=_reader(archive, member),
         position=(order, member.offset_data),
         size=member.size,
     )
@@ -312,14 +318,27 @@ def _in_zip(path: Path, order: int, stack: ExitStack) -> Iterator[Member]:
         yield Member(f"{full}/{name}", file)
 
 
-def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _reader(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], bytes]:
+    """Holds two numbers of a file, not all that its header says, unless parts of it are left out as empty."""
+    if member.issparse():
+        return partial(_read_sparse, archive, member)
+    return partial(_read_member, archive, member.offset_data, member.size)
+
+
+def _read_member(archive: tarfile.TarFile, start: int, size: int) -> bytes:
+    assert archive.fileobj is not None  # it is open for reading
+    archive.fileobj.seek(start)
+    content: bytes = archive.fileobj.read(size)
+    if len(content) != size:
+        raise OSError(f"{len(content):,} of {size:,} bytes")
+    return content
+
+
+def _read_sparse(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
     if file is None:  # only links and folders have no content, and those are not indexed
         raise OSError("not a file")
-    content = file.read()
-    if len(content) != member.size:
-        raise OSError(f"{len(content):,} of {member.size:,} bytes")
-    return content
+    return file.read()
 
 
 def _reason(error: Exception) -> str:

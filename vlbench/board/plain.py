@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from typing import Any
 
 from msgspec import Struct, structs
 
+from vlbench.visible import visible
+
 MOST = 1000
 """Characters of a text on a board; a longer one is cut, and a hash of the whole tells it from its like."""
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_MAY_BE_PLAIN = re.compile(r"[\x20-\x7e]*")
 _BREAK = re.compile(r"\s*[\n\r\t]\s*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MARKUP = str.maketrans(
@@ -25,10 +24,7 @@ def plain(text: str) -> str:
     if len(text) > MOST:
         digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
         text = f"{text[:MOST]}... ({len(text):,} characters, {digest})"
-    text = _BREAK.sub(" ", text)
-    if _MAY_BE_PLAIN.fullmatch(text):
-        return text
-    return "".join(_escaped(symbol) if unicodedata.category(symbol) in _HIDDEN else symbol for symbol in text)
+    return visible(_BREAK.sub(" ", text))
 
 
 def cleaned(value: Any) -> Any:
@@ -59,8 +55,3 @@ def markdown(text: str) -> str:
 def cell(value: object) -> object:
     """A value of a spreadsheet: a text that would be computed there begins with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _escaped(symbol: str) -> str:
-    point = ord(symbol)
-    return f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}" if point < 65536 else f"\\U{point:08x}"

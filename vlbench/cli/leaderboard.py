@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.complete import Name, Run
+from vlbench.cli.complete import Name, Run, Word, published_datasets
 from vlbench.cli.shared import brief, load, readable_path
 
 if TYPE_CHECKING:
@@ -31,7 +31,12 @@ BUILT_IN = "vlbench"
     help="How to write the table.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
-@click.option("--published", metavar="DATASET", help="Show what papers report on a dataset instead, such as flickr30k.")
+@click.option(
+    "--published",
+    type=Word(published_datasets),
+    metavar="DATASET",
+    help="Show what papers report on a dataset instead, such as flickr30k.",
+)
 @click.option("--allow-mixed", is_flag=True, help="Folders that cannot be compared: tables apart, no refusal.")
 @click.option(
     "--equal",

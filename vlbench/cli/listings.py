@@ -64,7 +64,7 @@ def _describe(spec: Any, plugin: str, used: str, *, as_json: bool) -> None:
         rows = [(side, key, str(value)) for side, tower in towers.items() for key, value in tower.items()]
         echo_rows(rows, header=("side", "key", "value"))
     elif options:
-        echo_rows([_narrow(row) for row in options], header=("option", "type", "default", "meaning"))
+        echo_rows([narrow(row) for row in options], header=("option", "type", "default", "meaning"))
     else:
         click.echo("It has no options.")
         return
@@ -76,8 +76,11 @@ WIDEST = 18
 """Letters of a type that has a column of its own."""
 
 
-def _narrow(row: Any) -> tuple[str, str, str, str]:
-    """A row whose many choices stand in its meaning, so that names have room."""
+def narrow(row: Any) -> tuple[str, str, str, str]:
+    """A row whose many choices, or whose range, stand in its meaning, so that there is room for the text."""
     if len(row.type) <= WIDEST:
         return row.name, row.type, row.default, row.help
-    return row.name, "choice", row.default, f"{row.help}; one of {row.type.replace('|', ', ')}"
+    if "|" in row.type:
+        return row.name, "choice", row.default, f"{row.help}; one of {row.type.replace('|', ', ')}"
+    kind, _, limits = row.type.partition(", ")
+    return row.name, kind, row.default, f"{row.help}; {limits}" if limits else row.help

@@ -13,6 +13,7 @@ from vlbench.cli.failures import file_error, give_up_output, shortened, stopped_
 from vlbench.cli.groups import LazyGroup
 from vlbench.errors import PluginError, UnknownNameError, VlbenchError
 from vlbench.threads import wait_passively
+from vlbench.visible import text_of, visible
 
 SECTIONS = {
     "Run": {
@@ -99,7 +100,7 @@ class Main(LazyGroup):
         try:
             return super().invoke(ctx)
         except VlbenchError as error:
-            raise click.ClickException(shortened(str(error))) from error
+            raise click.ClickException(visible(shortened(text_of(error)))) from error
         except RecursionError as error:
             raise click.ClickException("a file or a value is nested too deeply to be read.") from error
         except KeyboardInterrupt as error:
@@ -116,7 +117,7 @@ class Main(LazyGroup):
             raise
         except OSError as error:
             give_up_output()
-            click.echo(f"Error: {shortened(file_error(error))}", err=True)
+            click.echo(f"Error: {visible(shortened(file_error(error)))}", err=True)
             sys.exit(1)
 
 

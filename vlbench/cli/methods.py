@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from vlbench.cli.complete import Name
+from vlbench.cli.listings import narrow
 from vlbench.cli.shared import echo_json, echo_rows, load
-from vlbench.registry.options import describe
+from vlbench.registry.options import describe, without_repeats
 from vlbench.registry.registry import Registry
 
 
@@ -44,7 +45,9 @@ def _describe(registry: Registry, name: str, as_json: bool) -> None:
     echo_rows([fact for fact in facts if fact[1]])
     click.echo()
     if rows:
-        echo_rows(rows, header=("option", "type", "default", "meaning"))
-        click.echo(f"\nGive one as in:  vlbench run --method {name} --budget 500 -o {rows[0].name}=VALUE")
+        shorter, notes = without_repeats(rows)
+        echo_rows([narrow(row) for row in shorter], header=("option", "type", "default", "meaning"))
+        click.echo("".join(f"\n{note}" for note in notes))
+        click.echo(f"Give one as in:  vlbench run --method {name} --budget 500 -o {rows[0].name}=VALUE")
     else:
         click.echo("It has no options.")

@@ -18,13 +18,25 @@ if TYPE_CHECKING:
 @click.argument("suite", type=Name("suite", or_file=True))
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder with the dataset's files.")
 @click.option(
+    "--weights",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with pretrained weights: those whose SHA-256 the suite states are read from there from now on.",
+)
+@click.option(
     "--set", "overrides", multiple=True, type=ProtocolKey(), metavar="KEY=VALUE", help="Change a value of the protocol."
 )
 @device_option
 @click.option("--offline", is_flag=True, help="Fetch nothing: say what is missing.")
 @click.pass_context
 def command(
-    context: click.Context, suite: str, data: Path | None, overrides: tuple[str, ...], device: str, offline: bool
+    context: click.Context,
+    suite: str,
+    data: Path | None,
+    weights: Path | None,
+    overrides: tuple[str, ...],
+    device: str,
+    offline: bool,
 ) -> None:
     """Fetch and compute once what SUITE needs, and say what is missing.
 
@@ -37,7 +49,7 @@ def command(
     registry = load(context)
     request = RunRequest(suite=suite, device=device, overrides=key_values(overrides, flag="--set"), data=data)
     with no_network(offline), observer() as watching:
-        found = prepare(registry, request, watching)
+        found = prepare(registry, request, watching, weights=weights)
     _echo(found, suite)
     if not found.complete:
         context.exit(1)
@@ -52,6 +64,8 @@ def _echo(found: Preparation, suite: str) -> None:
         click.echo(f"{'MISSING' if problem else 'there  '}  {place}")
         if problem:
             click.echo(f"         {problem}")
+        elif place in found.weights:
+            click.echo(f"         {found.weights[place]}, of the SHA-256 that the suite states")
     if found.data:
         click.echo(f"there    {found.data}")
     if found.problem:

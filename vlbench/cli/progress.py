@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from vlbench.progress import Observer, PlainObserver, seconds_text
+from vlbench.visible import visible
 
 
 class RichObserver:
@@ -76,7 +77,7 @@ class RichObserver:
         self._task = None
 
     def message(self, text: str) -> None:
-        self._progress.console.print(escape(text), highlight=False)
+        self._progress.console.print(escape(visible(text)), highlight=False)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ _VERSION = 3
 """Raised when the same file gives other pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EncodedImage:
     """One image file that has not been decoded.
 

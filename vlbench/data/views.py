@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vlbench.data.lent import lent
 from vlbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,27 +14,12 @@ if TYPE_CHECKING:
     from vlbench.students.student import Student
 
 
-COPIED_BYTES = 1 << 28
-"""Items of a side up to this size are copied; larger ones are handed out as a tensor that refuses to be changed."""
-
-
 def copied(split: Split) -> Split:
     """A split that may be given away: what is done to it does not reach the dataset."""
     from vlbench.data.pairs import Split
 
-    items = {side: _given(of_side) for side, of_side in split.items.items()}
+    items = {side: lent(of_side) for side, of_side in split.items.items()}
     return Split(items, split.pairs.clone(), {side: list(names) for side, names in split.names.items()})
-
-
-def _given(items: Items) -> Items:
-    import torch
-
-    if not isinstance(items, torch.Tensor):
-        return list(items)
-    if items.numel() * items.element_size() <= COPIED_BYTES or items.device.type != "cpu":
-        return items.clone()
-    with torch.inference_mode():  # a tensor that is made here raises when it is changed in place elsewhere
-        return torch.from_numpy(items.numpy())
 
 
 class TrainView:

@@ -30,6 +30,7 @@ class SentenceTransformerOptions:
     """Any text model that sentence-transformers can load."""
 
     name: str = option(help="a sentence-transformers model name, or the folder that holds one")
+    folder: str = option("", help="where the files of the model of that name lie; empty for the hub and its cache")
     max_length: int = option(64, minimum=1, help="tokens kept of each caption")
     pooling: str = option(
         "", help="how token vectors become one; empty for the model's own", choices=("", "mean", "cls", "max")

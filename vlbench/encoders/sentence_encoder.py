@@ -35,7 +35,7 @@ class SentenceTransformerEncoder(Encoder):
     """
 
     def __init__(self, options: SentenceTransformerOptions) -> None:
-        model = _load(options.name)
+        model = _load(options.folder or options.name)
         modules = _with_pooling(list(model), options)
         limit = model.max_seq_length
         self._tokenizer = model.tokenizer
@@ -48,7 +48,8 @@ class SentenceTransformerEncoder(Encoder):
         settings = {"max_length": self._length, "pooling": options.pooling, "prompt": self._prompt}
         weights = tensors_fingerprint(self.module.state_dict())
         # A folder's name is no part of what is computed, and would make the identity differ between machines.
-        name = Path(options.name).name if Path(options.name).exists() else options.name
+        is_folder = not options.folder and Path(options.name).exists()
+        name = Path(options.name).name if is_folder else options.name
         self.identity = f"sentence-transformers {name} {json.dumps(settings, sort_keys=True)} weights {weights}"
 
     def inputs(self, items: Items) -> Tensor:

@@ -8,12 +8,13 @@ from typing import Any
 
 from vlbench.errors import ProtocolError
 
-_NAME = re.compile(r"[^/\\\x00-\x1f]{1,100}")
+_NAME = re.compile(r"(?=.{1,100}\Z)\w(?:[\w .+-]*[\w.+-])?")
+_NAME_IS = "letters, digits, ' ', '.', '+', '-' and '_', at most 100, the first a letter or a digit"
 _TABLE: tuple[Callable[[Any], bool], str] = (lambda value: isinstance(value, dict), "a table")
 _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (
         lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)),
-        "text of at most 100 characters without '/'",
+        _NAME_IS,
     ),
     "version": (
         lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9,
@@ -49,7 +50,7 @@ def check_tables(table: Mapping[str, Any], where: str) -> None:
         )
     for name, student in table.get("students", {}).items():
         if not isinstance(student, dict | str) or not _NAME.fullmatch(name):
-            raise ProtocolError(f"suite {where}: student {name[:60]!r} must have a name of that form and be a table.")
+            raise ProtocolError(f"suite {where}: student {name[:60]!r} must be a table, and its name {_NAME_IS}.")
     grid = table.get("training", {}).get("grid", [])
     if not isinstance(grid, list) or not all(isinstance(setting, dict) for setting in grid):
         raise ProtocolError(f"suite {where}: training.grid must be a list of tables.")

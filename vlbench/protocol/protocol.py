@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlbench.disk.sums import short_hash
+from vlbench.encoders.local import check_stated
 from vlbench.errors import ProtocolError
+from vlbench.protocol.limits import check_limits
 from vlbench.records.upgrade import RENAMED_SETTINGS
 from vlbench.registry.options import parse_options
 from vlbench.students.build import StudentConfig
@@ -169,7 +171,7 @@ def _counted(table: Mapping[str, Any]) -> dict[str, Any]:
     """
     counted = {key: value for key, value in table.items() if key not in ("summary", "rows")}
     students = {
-        name: {key: _without_folders(value) if isinstance(value, dict) else value for key, value in student.items()}
+        name: {key: _counted_tower(value) if isinstance(value, dict) else value for key, value in student.items()}
         for name, student in table["students"].items()
     }
     training = {key: _with_first_names(value) for key, value in table["training"].items()}
@@ -186,6 +188,11 @@ def _with_first_names(part: Any) -> Any:
 def _without_folders(part: Mapping[str, Any]) -> dict[str, Any]:
     """A table whose ``options`` name files without their folders."""
     return {key: _last_parts(value) if key == "options" else value for key, value in part.items()}
+
+
+def _counted_tower(tower: Mapping[str, Any]) -> dict[str, Any]:
+    """A tower without what is stated of its files: their content is in the encoder's identity."""
+    return {key: value for key, value in _without_folders(tower).items() if key != "sha256"}
 
 
 def _last_parts(value: Any) -> Any:
@@ -219,7 +226,8 @@ def _recipe(table: Mapping[str, Any], where: str) -> Recipe:
     for old in RENAMED_SETTINGS.keys() & table.keys():
         raise ProtocolError(f"{where}: {old!r} is called {RENAMED_SETTINGS[old]!r} since version 0.2. Rename it.")
     steps = {"steps": 0} if "epochs" in table else {}
-    return parse_options(Recipe, {**steps, **table}, owner=where)
+    recipe: Recipe = check_limits(parse_options(Recipe, {**steps, **table}, owner=where), where)
+    return recipe
 
 
 HOTTEST = 1e6
@@ -241,24 +249,33 @@ def parse_student(table: Mapping[str, Any], where: str) -> StudentConfig:
         raise ProtocolError(f"{where}: temperature = {temperature!r:.60} is not allowed. Allowed: above 0, to 1e6.")
     if not isinstance(learned, bool):
         raise ProtocolError(f"{where}: learn_temperature = {learned!r:.60} is not allowed. Allowed: true, false.")
-    return StudentConfig(
-        towers,
-        float(temperature),
-        learned,
-        rest.get("loss", INFO_NCE),
-        rest.get("precision", FLOAT32),
-        rest.get("micro_batch", 0),
+    config: StudentConfig = check_limits(
+        StudentConfig(
+            towers,
+            float(temperature),
+            learned,
+            rest.get("loss", INFO_NCE),
+            rest.get("precision", FLOAT32),
+            rest.get("micro_batch", 0),
+        ),
+        where,
     )
+    return config
 
 
 def _tower(table: Mapping[str, Any], where: str) -> TowerConfig:
     parts = {
-        "head": parse_options(HeadConfig, table.get("head", {}), owner=f"{where}: head"),
-        "lora": parse_options(LoraConfig, table.get("lora", {}), owner=f"{where}: lora"),
+        "head": check_limits(
+            parse_options(HeadConfig, table.get("head", {}), owner=f"{where}: head"), f"{where}: head"
+        ),
+        "lora": check_limits(
+            parse_options(LoraConfig, table.get("lora", {}), owner=f"{where}: lora"), f"{where}: lora"
+        ),
     }
-    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora", "dropout"}, where)
+    _check_keys(table, {"encoder", "options", "train", "standardise", "head", "lora", "dropout", "sha256"}, where)
     if "encoder" not in table:
         raise ProtocolError(f"{where}: encoder is missing. Name a declared one, such as timm.")
+    check_stated(table.get("sha256", {}), where)
     return TowerConfig(**{**table, **parts})
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vlbench.errors import PluginError, VlbenchError
 from vlbench.registry.registry import KINDS
 from vlbench.registry.specs import resolve
+from vlbench.visible import cause_of
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
@@ -48,7 +49,7 @@ def construct(registry: Registry, kind: str, name: str, *given: object) -> Any:
         except (VlbenchError, KeyboardInterrupt):
             raise
         except BaseException as error:  # sys.exit is no Exception
-            cause = f"{type(error).__name__}: {error}"
+            cause = cause_of(error)
             raise PluginError(f"{who} raised {cause}{line_of(error, __file__)}.") from error
 
 
@@ -110,7 +111,7 @@ def attributed_to(registry: Registry, kind: str, name: str) -> Iterator[None]:
         except VlbenchError as error:
             raise PluginError(f"{who}: {error}") from error
         except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
-            raise PluginError(f"{who} raised {type(error).__name__}: {error}") from error
+            raise PluginError(f"{who} raised {cause_of(error)}") from error
 
 
 _BY_IMPORTS = {"environment variables", "sys.path"}

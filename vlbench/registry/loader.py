@@ -21,6 +21,7 @@ from vlbench.registry.invoke import line_of
 from vlbench.registry.registry import KINDS, Kind, Plugin, Registry
 from vlbench.registry.specs import Spec
 from vlbench.registry.suggestions import closest
+from vlbench.visible import cause_of
 
 if TYPE_CHECKING:
     from vlbench.registry.guard import Contained
@@ -110,10 +111,10 @@ def _load(source: PluginSource) -> object:
     except (RefusedError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
-        raise RefusedError(f"missing dependency {error.name}", _cause(error)) from error
+        raise RefusedError(f"missing dependency {error.name}", cause_of(error)) from error
     except BaseException as error:  # some libraries' errors, and sys.exit, are no Exception
         line = "" if isinstance(error, SyntaxError) else line_of(error, __file__, discovery.__file__)  # it says its own
-        raise RefusedError("import error", _cause(error) + line) from error
+        raise RefusedError("import error", cause_of(error) + line) from error
 
 
 class _Manager(pluggy.PluginManager):
@@ -168,9 +169,9 @@ def _call(kind: Kind, hook: pluggy.HookCaller) -> list[Spec]:
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
-        raise RefusedError(f"missing dependency {error.name}", f"{kind.hook} raised {_cause(error)}") from error
+        raise RefusedError(f"missing dependency {error.name}", f"{kind.hook} raised {cause_of(error)}") from error
     except BaseException as error:
-        raise RefusedError("incompatible", f"{kind.hook} raised {_cause(error)}") from error
+        raise RefusedError("incompatible", f"{kind.hook} raised {cause_of(error)}") from error
     result = results[0] if results else None  # pluggy leaves out an implementation that returns None
     expected = kind.spec.__name__
     if not isinstance(result, list | tuple):
@@ -213,10 +214,6 @@ def _foreign_code() -> AbstractContextManager[Contained]:
     from vlbench.registry.guard import contained_import  # not needed where all plugins are our own
 
     return contained_import()
-
-
-def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _short(value: object) -> str:

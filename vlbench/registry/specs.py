@@ -15,6 +15,7 @@ from vlbench.errors import PluginError
 from vlbench.registry.options import NoOptions
 from vlbench.registry.patches import watch_package
 from vlbench.registry.spec_rules import RULES, Family, Scaling
+from vlbench.visible import cause_of
 
 
 @dataclass(frozen=True)
@@ -348,7 +349,7 @@ def resolve(target: str) -> Any:
     try:
         value: Any = importlib.import_module(module_name)
     except Exception as error:
-        raise PluginError(f"target {target!r} cannot be imported ({_cause(error)}).") from error
+        raise PluginError(f"target {target!r} cannot be imported ({cause_of(error)}).") from error
     for attribute in path.split("."):
         if not hasattr(value, attribute):
             public = ", ".join(name for name in dir(value) if not name.startswith("_")) or "nothing"
@@ -366,11 +367,7 @@ def _packaged_text(where: str, owner: str) -> str:
             return importlib.resources.files(module).joinpath(file).read_text(encoding="utf-8")
         return Path(str(module.__file__)).with_name(file).read_text(encoding="utf-8")
     except (ImportError, OSError) as error:
-        raise PluginError(f"{owner}: file {where!r} cannot be read ({_cause(error)}).") from error
-
-
-def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+        raise PluginError(f"{owner}: file {where!r} cannot be read ({cause_of(error)}).") from error
 
 
 def _check(spec: Spec) -> None:

@@ -31,7 +31,8 @@ def condense(session: Session, job: Job, folder: Path) -> Condensed:
     assert job.budget is not None
     spec = session.registry.get("method", job.method)
     session.observer.phase(f"{job.method} {job.budget}", None, spec.summary)
-    made = in_own_process(session, job, folder) if session.request.isolate else run_method(session, job, folder)
+    with session.lending(str(job)):
+        made = in_own_process(session, job, folder) if session.request.isolate else run_method(session, job, folder)
     session.observer.done()
     earlier = f", {made.before_s:.1f} s of it before it was stopped" if made.before_s else ""
     session.observer.message(f"{job}: condensed in {seconds_text(made.seconds)}{earlier}")

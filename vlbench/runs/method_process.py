@@ -28,6 +28,7 @@ from vlbench.offline import offline
 from vlbench.runs.child import asked_of_child, how_it_ended, job_of, request_of
 from vlbench.runs.jobs import Job
 from vlbench.runs.method_call import Condensed, MethodQuitError, plain, run_method
+from vlbench.visible import cause_of, text_of
 
 if TYPE_CHECKING:
     from vlbench.runs.observers import ObserverGroup
@@ -136,10 +137,16 @@ def _read(made: Path, code: int, wall_s: float) -> Condensed:
         before_s=before_s,
         peak_bytes=max(0, int(about["peak_bytes"])),
         device_peak_bytes=None if about["device_peak_bytes"] is None else max(0, int(about["device_peak_bytes"])),
+        device_busy=_number(about["device_busy"], most=1.0),
+        step_s=_number(about["step_s"], most=wall_s),
         curves={str(name): [float(value) for value in values] for name, values in about["curves"].items()},
         settings=_settings(about["settings"]),
         warnings=[str(text)[:1000] for text in about["warnings"]],
     )
+
+
+def _number(found: Any, *, most: float) -> float | None:
+    return None if found is None else min(max(0.0, float(found)), most)
 
 
 def _settings(found: dict[str, Any]) -> dict[str, str | int | float | bool | None]:
@@ -197,10 +204,10 @@ def _told(made: Path) -> Iterator[None]:
         raise
     except BaseException as error:
         kind = "diverged" if isinstance(error, DivergedError) else "expected"
-        text = str(error)
+        text = text_of(error)
         if not isinstance(error, VlbenchError):
             kind = "other"
-            text = text if isinstance(error, MethodQuitError) else f"{type(error).__name__}: {error}"
+            text = text if isinstance(error, MethodQuitError) else cause_of(error)
         about = {"error": [kind, text, traceback.format_exc()]}
         write_whole(made / ABOUT, json.dumps(about).encode())
 

@@ -39,6 +39,7 @@ from vlbench.runs.request import RunRequest
 from vlbench.runs.rescoring import full_artifact, scored_again, write_looks
 from vlbench.runs.scoring import score, score_start, write_found
 from vlbench.runs.session import Session
+from vlbench.visible import cause_of, text_of, visible
 
 if TYPE_CHECKING:
     from vlbench.budget import Budget
@@ -217,14 +218,14 @@ def _attempt(session: Session, job: Job, blank: Record, folder: Path, *, alone: 
     try:
         return finished_record(session, blank, make_row(session, job, folder))
     except DivergedError as error:
-        return replace(blank, status="diverged", message=str(error))
+        return replace(blank, status="diverged", message=visible(text_of(error)))
     except VlbenchError as error:
         if alone:
             raise
-        return replace(blank, message=str(error))
+        return replace(blank, message=visible(text_of(error)))
     except Exception as error:  # a plugin's fault must not take the other rows with it
-        write_whole(folder / "error.txt", traceback.format_exc().encode())
-        return replace(blank, message=f"{type(error).__name__}: {error} (whole text in error.txt)")
+        write_whole(folder / "error.txt", traceback.format_exc().encode(errors="backslashreplace"))
+        return replace(blank, message=f"{cause_of(error)} (whole text in error.txt)")
 
 
 def make_row(session: Session, job: Job, folder: Path) -> Made:

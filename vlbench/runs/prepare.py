@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlbench.data.folders import remember_folder
+from vlbench.encoders.local import locate
 from vlbench.errors import VlbenchError
 from vlbench.registry.specs import NeededFile, resolve
 from vlbench.runs.session import Session
@@ -27,12 +29,14 @@ class Preparation:
         encoders: of each tower, as ``student, side: encoder`` -> what is wrong with it; empty where nothing is.
         data: one line on the data; empty where it could not be read.
         problem: why the data could not be read although all files are there.
+        weights: files of the user's that an encoder is read from, by the same names as ``encoders``.
     """
 
     files: list[NeededFile]
     encoders: dict[str, str] = field(default_factory=dict)
     data: str = ""
     problem: str = ""
+    weights: dict[str, Path] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -40,11 +44,11 @@ class Preparation:
         return bool(self.data) and not any(self.encoders.values())
 
 
-def prepare(registry: Registry, request: RunRequest, observer: Observer) -> Preparation:
+def prepare(registry: Registry, request: RunRequest, observer: Observer, *, weights: Path | None = None) -> Preparation:
     """Look for the files, fetch the encoders, decode the images and compute the frozen side of every student.
 
     What is missing does not stop the rest. A folder given as ``request.data`` is remembered for later runs of the suite
-    once its data could be read.
+    once its data could be read, and so are the files of encoders that are found in a folder ``weights``.
 
     Raises:
         VlbenchError: a name or a value of the suite is wrong.
@@ -52,17 +56,19 @@ def prepare(registry: Registry, request: RunRequest, observer: Observer) -> Prep
     session = Session(registry, request, observer)
     spec, options = registry.get("dataset", session.protocol.data), session.data_options
     files = resolve(spec.files)(options) if spec.files else []
-    encoders = {}
+    encoders: dict[str, str] = {}
+    local: dict[str, Path] = {}
     for place, tower in _towers(session):
         observer.phase("encoder", None, place)
-        encoders[place] = _try_encoder(session, tower)
+        encoders[place] = _try_encoder(session, tower, weights, local=local, place=place)
         observer.done()
+    so_far = Preparation(files, encoders, weights=local)
     if not all(file.there for file in files):
-        return Preparation(files, encoders)
+        return so_far
     try:
         about = _describe(session)
     except VlbenchError as error:
-        return Preparation(files, encoders, problem=str(error))
+        return replace(so_far, problem=str(error))
     if request.data is not None:
         remember_folder(session.cache.root, session.protocol.name, request.data)
     if not any(encoders.values()):
@@ -70,7 +76,7 @@ def prepare(registry: Registry, request: RunRequest, observer: Observer) -> Prep
             observer.phase("features", None, f"the frozen side of {student}")
             session.evaluator(student)
             observer.done()
-    return Preparation(files, encoders, about)
+    return replace(so_far, data=about)
 
 
 def _towers(session: Session) -> Iterator[tuple[str, TowerConfig]]:
@@ -80,8 +86,14 @@ def _towers(session: Session) -> Iterator[tuple[str, TowerConfig]]:
             yield f"{name}, {side}: {what}", tower
 
 
-def _try_encoder(session: Session, tower: TowerConfig) -> str:
+def _try_encoder(
+    session: Session, tower: TowerConfig, weights: Path | None, *, local: dict[str, Path], place: str
+) -> str:
+    """What is wrong with it; where its weights are found goes into ``local``."""
     try:
+        if weights is not None and tower.sha256:
+            kind = session.registry.get("encoder", tower.encoder).options
+            local[place] = locate(weights, kind, tower.sha256, session.cache.root)
         session.make_encoder(tower)
     except VlbenchError as error:
         return str(error)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from vlbench.cache import Cache
 from vlbench.data import survey
 from vlbench.data.folders import remembered_folder
+from vlbench.data.lent import LentItems
 from vlbench.data.pairs import PairDataset, as_dataset
 from vlbench.data.views import TrainView
 from vlbench.disk.place import default_cache
 from vlbench.disk.sums import short_hash
-from vlbench.errors import ProtocolError
+from vlbench.encoders.local import located
+from vlbench.errors import DataError, ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
 from vlbench.memory import keep_freed_memory
 from vlbench.methods.context import Context, JobState, Reference
@@ -66,6 +70,7 @@ class Session:
         self.cache = Cache(default_cache(), self.observer.message)
         self.device = choose_device(request.device)
         self._evaluators: dict[str, Evaluator] = {}
+        self._fingerprint = ""
         for method in self.protocol.rows.always:
             registry.get("method", method)
 
@@ -101,7 +106,30 @@ class Session:
         dataset = dataset.taking(self.protocol.sides)
         for note in dataset.notes:
             self.observer.message(f"data: {note}")
+        if self._fingerprint not in ("", dataset.fingerprint):
+            raise DataError(f"the files of dataset {name!r} were changed by a method of this command. Get them again.")
         return dataset
+
+    @contextlib.contextmanager
+    def lending(self, who: str) -> Iterator[None]:
+        """Around a method: where it changed the data that later rows are made of, these are read again.
+
+        Raises:
+            DataError: it did; the items are named.
+        """
+        dataset = self.dataset
+        items, self._fingerprint = LentItems(dataset), dataset.fingerprint
+        try:
+            yield
+        finally:
+            if changed := items.changed(dataset):
+                self._evaluators.clear()
+                for name in ("dataset", "builder"):
+                    self.__dict__.pop(name, None)
+                raise DataError(
+                    f"{who}: the method changed {', '.join(changed)}, which later rows are made of. What it is given "
+                    "must not be changed in place; clone it. The data are read again for the rows after it."
+                )
 
     @cached_property
     def timings(self) -> Timings:
@@ -138,7 +166,8 @@ class Session:
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""
         spec = self.registry.get("encoder", config.encoder)
-        options: Any = parse_options(spec.options, config.options, owner=f"encoder {config.encoder!r}")
+        given = located(config.options, spec.options, config.sha256, self.cache.root)
+        options: Any = parse_options(spec.options, given, owner=f"encoder {config.encoder!r}")
         encoder: Encoder = construct(self.registry, "encoder", config.encoder, options)
         return encoder
 
@@ -211,6 +240,7 @@ class Session:
         usual = (("loss", INFO_NCE), ("precision", FLOAT32), ("micro_batch", 0))
         student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
         for tower in student["towers"].values():
+            del tower["sha256"]  # what the weights are is in the encoder's identity
             tower["head"] = {key: value for key, value in tower["head"].items() if (key, value) != ("options", {})}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 

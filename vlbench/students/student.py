@@ -57,6 +57,7 @@ class TowerConfig:
         lora: adapters, where ``train`` is ``lora``.
         dropout: a frozen encoder drops out while students train on real items, as one in training mode does; what is
             scored and learned never does.
+        sha256: of the pretrained weights' files, by name; see :mod:`vlbench.encoders.local`.
     """
 
     encoder: str
@@ -66,6 +67,7 @@ class TowerConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
     dropout: bool = False
+    sha256: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.train not in TRAINED:

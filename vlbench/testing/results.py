@@ -13,6 +13,7 @@ from typing import Any, Literal
 from unittest import SkipTest
 
 from vlbench.errors import VlbenchError
+from vlbench.visible import cause_of
 
 Check = Callable[[Any], None]
 """One rule, called with the harness of one method, dataset, encoder or suite.
@@ -113,7 +114,7 @@ def _outcome(check: Check, harness: Any, met: dict[str, str]) -> tuple[Status, s
 
 def error_text(error: BaseException) -> str:
     """``KeyError: 'lost' (every_nth.py:12: return table["lost"])``, of the innermost line outside libraries."""
-    text = str(error) if isinstance(error, VlbenchError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, VlbenchError) else cause_of(error)
     text, frame = text.rstrip(": "), _own_frame(error)
     if frame is None:
         return text

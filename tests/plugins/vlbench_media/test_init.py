@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -126,3 +128,63 @@ def test_captions_end_at_line_breaks_only_and_must_be_utf8(tmp_path: Path):
     assert result.exit_code == 1
     assert "1.txt: is not UTF-8" in result.output
     assert "Traceback" not in result.output
+
+
+def loud(folder: Path, level: float) -> None:
+    for number in range(len(TRAITS)):
+        mock.write_sound(folder / f"{number}.wav", level * mock.sound(TRAITS[0], 1.0) / 0.3)
+
+
+def brightest(data: vlbench.PairDataset) -> list[int]:
+    return [int(split.items["audio"].max()) for split in data.splits.values()]
+
+
+def test_a_sound_beside_a_video_is_its_sound_which_is_said_with_its_option(tmp_path: Path):
+    folder = videos(tmp_path / "clips")
+    loud(folder, 0.001)
+    both = {"root": str(folder), "sides": ("video", "audio"), "seconds": 1.0}
+    found = dataset.media(FolderOptions(**both), tmp_path / "store")
+    assert "1 of 1 videos have their sound in a file of its own, as" in found.notes[0]
+    assert "sounds_of = 'videos'" in found.notes[0]
+    own = dataset.media(FolderOptions(**both, sounds_of="videos"), tmp_path / "store")
+    assert not own.notes
+    assert all(quiet + 100 < usual for quiet, usual in zip(brightest(found), brightest(own), strict=True))
+    result = init(folder, "-o", "sides=audio,text", "--to", tmp_path / "a.toml")
+    assert result.exit_code == 0, result.output
+    assert "Note: train: 1 of 1 videos have their sound in a file of its own" in result.output
+
+
+def test_a_table_may_name_the_sound_of_each_video(tmp_path: Path):
+    folder = videos(tmp_path / "clips")
+    loud(tmp_path / "voices", 0.001)
+    rows = [("seen", "heard", "caption"), *((f"{n}.mp4", f"../voices/{n}.wav", f"number {n}") for n in range(3))]
+    with (folder / "all.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    result = init(folder / "all.csv", "-o", "sides=video,audio", "-o", "seconds=1", "--to", tmp_path / "a.toml")
+    assert result.exit_code == 0, result.output
+    assert "sound column: heard  (change: -o sound_column=NAME)" in result.output
+    options = FolderOptions(root=str(folder), sides=("video", "audio"), table="all.csv", seconds=1.0)
+    assert max(brightest(dataset.media(options, tmp_path / "store"))) < 150
+
+
+def test_two_videos_of_one_text_are_named(tmp_path: Path):
+    folder = videos(tmp_path)
+    (folder / "1.mkv").write_bytes((folder / "1.mp4").read_bytes())
+    result = init(folder, "--to", tmp_path / "a.toml")
+    assert result.exit_code == 1
+    assert "1.mkv and 1.mp4 have one text, 1.txt" in result.output
+
+
+def test_shards_of_videos_name_the_command_that_unpacks_them_and_it_works(tmp_path: Path):
+    folder = videos(tmp_path / "clips")
+    (tmp_path / "shards").mkdir()
+    for number in range(len(TRAITS)):
+        with tarfile.open(tmp_path / "shards" / f"{number}.tar", "w") as shard:
+            for suffix in ("mp4", "txt"):
+                shard.add(folder / f"{number}.{suffix}", f"{number}.{suffix}")
+    for path in ("shards", "shards/{0..2}.tar", "shards/0.tar"):
+        assert "0.tar: holds videos or sounds" in init(tmp_path / path).output
+    command = init(tmp_path / "shards").output.partition("Unpack: ")[2].partition(" Then: ")[0].removesuffix(".")
+    subprocess.run(command.replace("clips", "unpacked"), shell=True, check=True, cwd=tmp_path)
+    result = init(tmp_path / "unpacked", "--to", tmp_path / "a.toml")
+    assert "train 1, val 1, test 1" in result.output

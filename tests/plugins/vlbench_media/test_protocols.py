@@ -44,13 +44,15 @@ def test_descriptions_of_a_video_are_joined_and_moments_are_those_most_agreed_on
         {"video": "a.mov", "description": "a dog runs.", "times": [[0, 0], [1, 2], [1, 2]]},
         {"video": "b.mov", "description": "rain", "times": [[3, 3]]},
         {"video": "a.mov", "description": "it stops", "times": [[2, 2], [2, 2]]},
+        {"video": "a.mov", "description": "fast", "times": [[1, 2]]},
     ]
     for split in ("train", "val", "test"):
         (tmp_path / f"{split}_data.json").write_text(json.dumps(rows), encoding="utf-8")
     whole = didemo(tmp_path, DidemoOptions())["test"]
-    assert [clip.captions for clip in whole] == [("a dog runs. it stops",), ("rain",)]
+    assert [clip.captions for clip in whole] == [("a dog runs. it stops. fast",), ("rain",)]
     moments = didemo(tmp_path, DidemoOptions(moments=True))["test"]
     assert [clip.span for clip in moments] == [(5.0, 15.0), (15.0, 20.0), (10.0, 15.0)]
+    assert moments[0].captions == ("a dog runs.", "fast")  # of the same seconds: not two clips of the same frames
     with pytest.raises(DataError, match="2 clips, expected 1,037"):
         check_counts("didemo", "test", whole)
 
@@ -74,7 +76,10 @@ def test_a_mock_of_didemo_is_read_as_the_real_set_would_be(stand_in: Path, tmp_p
     assert split.items["audio"].shape == (12, 64, 64)
     assert split.items["text"][0].count(". ") == 3
     assert read(stand_in, tmp_path).fingerprint == found.fingerprint
-    assert read(stand_in, tmp_path, moments=True).split("val").items["video"].shape[0] == 8
+    moments = read(stand_in, tmp_path, moments=True).split("val")
+    assert moments.items["video"].shape[0] == 4  # two of each video, with two descriptions
+    assert moments.pairs.tolist() == [[at // 2, at // 2, at] for at in range(8)]
+    assert not torch.equal(moments.items["video"][0], moments.items["video"][1])
     two = read(stand_in, tmp_path, sides=("audio", "video"))
     assert (two.sides, two.split("test").pairs.tolist()) == (("audio", "video"), [[0, 0], [1, 1]])
 
@@ -89,6 +94,43 @@ def test_a_video_that_is_gone_is_named_or_left_out_by_request(stand_in: Path, tm
     left = read(root, tmp_path / "store", skip_bad=True)
     assert left.split("train").count("video") == 11
     assert "train: 1 of 12 clips are left out" in left.notes[0]
+
+
+def test_sounds_in_a_folder_of_their_own_are_those_of_the_videos_by_name(stand_in: Path, tmp_path: Path):
+    root = tmp_path / "didemo"
+    shutil.copytree(stand_in, root)
+    own = read(root, tmp_path / "store", sides=("audio", "video"))
+    for video in (root / "videos").glob("t*.mp4"):
+        mock.write_sound(root / "audio" / f"{video.stem}.wav", mock.sound(("red", "up", "high", 5), 2.0) / 100)
+    apart = read(root, tmp_path / "store", sides=("audio", "video"))
+    assert torch.equal(own.split("test").items["video"], apart.split("test").items["video"])
+    assert apart.split("test").items["audio"].max() < own.split("test").items["audio"].max() - 50
+    assert [note[:30] for note in apart.notes] == ["train: 12 of 12 videos have th", "test: 2 of 2 videos have their"]
+
+
+def test_a_clip_that_is_gone_is_not_taken_for_one_of_another_name_or_folder(tmp_path: Path):
+    mock.make("clotho", 16, tmp_path / "clotho")
+    gone = sorted((tmp_path / "clotho" / "development").glob("*.wav"))[0]
+    shutil.copy(gone, tmp_path / "clotho" / "validation" / gone.name)
+    gone.unlink()
+    with pytest.raises(DataError, match=f"development/{gone.name}: no such file"):
+        dataset.load("clotho", MediaOptions(root=str(tmp_path / "clotho"), seconds=1.0), tmp_path)
+
+
+def test_two_files_that_fit_one_name_and_differ_are_both_named(stand_in: Path, tmp_path: Path):
+    root = tmp_path / "didemo"
+    shutil.copytree(stand_in, root)
+    one = sorted((root / "videos").glob("train*"))[0]
+    (root / "again").mkdir()
+    (root / "again" / one.name).write_bytes(one.read_bytes() + b"more")
+    with pytest.raises(DataError, match=r"again/.* and videos/.* both fit"):
+        read(root, tmp_path / "store")
+
+
+def test_a_text_of_the_stamps_that_is_not_utf8_is_named(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes("Caf\u00e9".encode("latin-1"))
+    with pytest.raises(DataError, match=r"a\.txt: is not UTF-8"):
+        load_stamps(StampsOptions(root=str(tmp_path), sides=("text",)), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["audiocaps", "clotho"])

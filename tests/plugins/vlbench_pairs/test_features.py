@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,32 @@ def test_init_writes_a_suite_on_features_that_runs(form: str, tmp_path: Path, mo
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)[0]["status"] == "finished"
     assert not list((tmp_path / "cache" / "features").glob("*"))
+
+
+def test_joined_features_that_were_changed_on_the_disk_are_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas")
+    folder = clip_retrieval(tmp_path / "features", parts=3)
+    before = load(FeaturesOptions(files=(str(folder),)), tmp_path / "store")
+    expected = before.split("train").items["image"].clone()
+    (path,) = (tmp_path / "store").glob("features-*-image.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    after = load(FeaturesOptions(files=(str(folder),)), tmp_path / "store")
+    assert "is not what its hash says" in capsys.readouterr().err
+    assert after.fingerprint == before.fingerprint
+    assert torch.equal(after.split("train").items["image"], expected)
+
+
+def test_joined_features_of_another_time_and_the_same_content_are_not_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas")
+    folder = clip_retrieval(tmp_path / "features", parts=2)
+    load(FeaturesOptions(files=(str(folder),)), tmp_path / "store")
+    (path,) = (tmp_path / "store").glob("features-*-image.npy")
+    os.utime(path, ns=(1, 1))
+    load(FeaturesOptions(files=(str(folder),)), tmp_path / "store")
+    assert not capsys.readouterr().err

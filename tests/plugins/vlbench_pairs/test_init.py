@@ -1,14 +1,19 @@
-"""``vlbench init`` on the seventeen forms in which people hold image-text pairs, and a run of the suite it writes."""
+"""``vlbench init`` on the seventeen forms in which people hold image-text pairs, and a run of the suite it writes.
+
+Pictures are drawn. With VLBENCH_REALPAIRS, a folder with captions.json and images-train.tar, they are its photographs.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
 import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +25,33 @@ import vlbench.cli.main
 
 COLOURS = ("red", "green", "blue", "black", "orange", "purple")
 SPLITS = {"train": 40, "val": 10, "test": 10}
-NAMES = [f"{number:03d}.png" for number in range(sum(SPLITS.values()))]
+REAL = os.environ.get("VLBENCH_REALPAIRS", "")
+SUFFIX = "jpg" if REAL else "png"
+NAMES = [f"{number:03d}.{SUFFIX}" for number in range(sum(SPLITS.values()))]
 SPLIT_OF = dict(zip(NAMES, [split for split, count in SPLITS.items() for _ in range(count)], strict=True))
+
+
+@cache
+def photographs() -> list[tuple[bytes, list[str]]]:
+    """Files and captions of the first that are at hand."""
+    records = json.loads((Path(REAL) / "captions.json").read_text(encoding="utf-8"))
+    chosen = [record for record in records if record["split"] == "train"][: len(NAMES)]
+    with tarfile.open(Path(REAL) / "images-train.tar") as archive:
+        return [(archive.extractfile(record["image"]).read(), record["caption"]) for record in chosen]  # type: ignore[union-attr]
 
 
 def captions(name: str) -> list[str]:
     number = int(name[:3])
+    if REAL:
+        return photographs()[number][1][:2]
     colour = COLOURS[number % len(COLOURS)]
     return [f"a {colour} bar, number {number}", f"bar {number} that is {colour}"]
 
 
 def picture(name: str) -> bytes:
     number = int(name[:3])
+    if REAL:
+        return photographs()[number][0]
     image = Image.new("RGB", (24, 20), "white")
     ImageDraw.Draw(image).rectangle((number % 12, 3, number % 12 + 8, 16), COLOURS[number % len(COLOURS)])
     image.putpixel((0, 0), (number, number, number))
@@ -75,6 +95,12 @@ def retrieval(folder: Path) -> Path:
     loose(folder)
     for split in SPLITS:
         (folder / f"own_{split}.json").write_text(json.dumps(records(split)))
+    return folder
+
+
+def one_file_with_splits(folder: Path) -> Path:
+    loose(folder)
+    (folder / "all.json").write_text(json.dumps([one | {"split": SPLIT_OF[one["image"]]} for one in records()]))
     return folder
 
 
@@ -141,7 +167,7 @@ def shards(folder: Path) -> Path:
         with webdataset.TarWriter(str(folder / f"{shard:05d}.tar")) as writer:
             for number, name in enumerate(NAMES[15 * shard : 15 * shard + 15]):
                 about = {"key": f"{shard:05d}{number:04d}", "status": "success", "caption": captions(name)[0]}
-                writer.write({"__key__": about["key"], "png": picture(name), "txt": captions(name)[0], "json": about})
+                writer.write({"__key__": about["key"], SUFFIX: picture(name), "txt": captions(name)[0], "json": about})
     return folder
 
 
@@ -161,6 +187,14 @@ def hub_table(names: list[str]) -> Any:
 
 def saved(folder: Path) -> Path:
     hub_table(NAMES).save_to_disk(str(folder))
+    return folder
+
+
+def saved_with_splits(folder: Path) -> Path:
+    import datasets
+
+    tables = {split: hub_table([name for name in NAMES if SPLIT_OF[name] == split]) for split in SPLITS}
+    datasets.DatasetDict(tables).save_to_disk(str(folder))
     return folder
 
 
@@ -202,6 +236,7 @@ def archive_beside(folder: Path) -> Path:
 FORMS: dict[str, Callable[[Path], Path | str]] = {
     "karpathy": karpathy,
     "retrieval": retrieval,
+    "retrieval in one file": one_file_with_splits,
     "csv": lambda folder: table(folder, "list.csv", ["image", "caption"], split=True),
     "csv without split": lambda folder: table(folder, "list.csv", ["image", "caption"]),
     "metadata columns": lambda folder: table(folder, "list.csv", ["file_name", "text"]),
@@ -216,6 +251,7 @@ FORMS: dict[str, Callable[[Path], Path | str]] = {
     "imagefolder jsonl": lambda folder: imagefolder(folder, "jsonl"),
     "imagefolder parquet": lambda folder: imagefolder(folder, "parquet"),
     "save_to_disk": saved,
+    "save_to_disk with splits": saved_with_splits,
     "hub parquet": hub_parquet,
     "img2dataset parquet": parquet_of_img2dataset,
     "webdataset": shards,

@@ -1,10 +1,11 @@
 """Suites: shipped, and of the user's own."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from vlbench.errors import ProtocolError, UnknownNameError
+from vlbench.errors import ProtocolError, UnknownNameError, VlbenchError
 from vlbench.protocol.load import load_protocol
 from vlbench.registry.loader import load_registry
 
@@ -94,6 +95,57 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path):
     (tmp_path / "short.toml").write_text('name = "short"', encoding="utf-8")
     with pytest.raises(ProtocolError, match="is missing"):
         load_protocol(str(tmp_path / "short.toml"), REGISTRY)
+
+
+MINI = REGISTRY.get("suite", "scenes-mini").read_text()
+NAMES = [
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\\b",
+    "-x",
+    "--help",
+    " x",
+    "x ",
+    "a\x00b",
+    "a\x9bb",
+    "a\u202eb",
+    "a\nb",
+    "e\u0301",
+    "n" * 101,
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_suite_whose_name_cannot_be_that_of_a_folder_is_refused(tmp_path: Path, name: str):
+    text = MINI.replace('name = "scenes-mini"', f"name = {json.dumps(name)}")
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"name is .* It must be letters, digits"):
+        load_protocol(str(tmp_path / "own.toml"), REGISTRY)
+
+
+@pytest.mark.parametrize("name", ["a", "My set 2.0+x_y-z", "caf\u00e9", "\u65e5\u672c"])
+def test_a_suite_may_have_a_name_of_any_letters(tmp_path: Path, name: str):
+    (tmp_path / "own.toml").write_text(MINI.replace('"scenes-mini"', json.dumps(name)), encoding="utf-8")
+    assert load_protocol(str(tmp_path / "own.toml"), REGISTRY).name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("student.steps", "99999999999"), ("student.epochs", "99999999999"), ("student.batch", "0"),
+        ("student.batch", "99999999999"), ("student.learning_rate", "-1.0"), ("student.learning_rate", "1e9"),
+        ("student.learning_rate", "nan"), ("student.weight_decay", "inf"), ("student.momentum", "1.0"),
+        ("student.noise", "-0.1"), ("training.warmup.steps", "99999999999"), ("training.seeds", "99999999999"),
+        ("students.convnet.image.head.width", "0"), ("students.convnet.image.head.width", "99999999999"),
+        ("students.convnet.image.head.gain", "nan"), ("students.convnet.temperature", "1e9"),
+        ("students.convnet.micro_batch", "99999999999"),
+    ],
+)  # fmt: skip
+def test_a_number_that_no_suite_has_is_refused_with_what_is_allowed(key: str, value: str):
+    with pytest.raises(VlbenchError, match=r"(?s)" + key.rpartition(".")[2] + ".*(Allowed|at least|from 1 to)"):
+        load_protocol("scenes-mini", REGISTRY, {key: value})
 
 
 def test_the_folder_of_files_is_no_part_of_a_protocol_but_their_names_are(tmp_path: Path):

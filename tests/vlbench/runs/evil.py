@@ -160,6 +160,13 @@ FAILS = {
     "base": ("raise type('Own', (BaseException,), {})('own')", "failed", "Own: own"),
     "generator": ("raise GeneratorExit", "failed", "GeneratorExit"),
     "raises": ("raise KeyError('lost')", "failed", "KeyError: 'lost'"),
+    "unprintable": ("raise type('Own', (Exception,), {'__str__': lambda self: 3})", "failed", "text cannot be read"),
+    "steers": ("raise ValueError('\\x1b[31m\\udcff')", "failed", "ValueError: \\x1b[31m\\udcff"),
+    "unprintable_of_ours": (
+        "raise type('Own', (vlbench.errors.DataError,), {'__str__': lambda self: 3})",
+        "failed",
+        "text cannot be read",
+    ),
     "nan_curve": ("context.curve('loss', float('nan'))", "diverged", "curve 'loss' was given nan at step 0"),
     "text_curve": ("context.curve('loss', 'low')", "diverged", "curve 'loss' was given 'low'"),
     "hidden_curve": (

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from vlbench.budget import Budget
+from vlbench.data import lent
 from vlbench.progress import SilentObserver
 from vlbench.registry.loader import RESERVED, load_registry, try_plugins
 from vlbench.runs import jobs
@@ -160,6 +161,28 @@ def test_a_method_that_hangs_is_stopped_after_the_time_limit(suite: tuple[str, s
     made = run(suite, tmp_path, [evil("hangs")], plugins=plugins, isolate=True, time_limit_s=3.0)
     assert made[evil("hangs")]["status"] == "failed"
     assert "was stopped after 3 s" in made[evil("hangs")]["message"]
+
+
+LENDS = {
+    "by_numpy": ("train.items('image').numpy()[:] = 0", "the method changed image items of train"),
+    "in_place": ("train.items('image')[:] = 0", "the method changed image items of train"),
+    "and_raises": ("train.items('image').numpy()[0] = 0; raise ValueError", "the method changed image items of train"),
+}
+"""What is done to items that are too many for a copy."""
+
+
+def test_items_too_many_for_a_copy_are_read_again_where_a_method_changed_them(
+    suite: tuple[str, str], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VLBENCH_CACHE", str(tmp_path / "cache"))
+    for name in ("COPIED_BYTES", "_NO_FILE_BYTES"):
+        monkeypatch.setattr(lent, name, 0)
+    plugins = (write_evil(tmp_path, "evil_lends", {name: code for name, (code, _) in LENDS.items()}),)
+    made = run(suite, tmp_path / "out", [*map(evil, LENDS), *ROWS], plugins=plugins)
+    assert numbers(made) == expected
+    for name, (_, said) in LENDS.items():
+        assert made[evil(name)]["status"] == "failed"
+        assert said in made[evil(name)]["message"]
 
 
 EVERY = bool(os.environ.get("VLBENCH_EVERY_ISOLATED"))
