@@ -11,6 +11,7 @@ from vlbench.board.notebook import RunRecord
 from vlbench.budget import Budget
 from vlbench.progress import Observer, PlainObserver, SilentObserver
 from vlbench.runs.request import RunRequest
+from vlbench.threads import wait_passively
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
