@@ -65,12 +65,32 @@ def didemo(root: Path, options: DidemoOptions) -> Clips:
 
 def _didemo(path: Path, moments: bool) -> list[Clip]:
     rows = _rows(lambda: json.loads(path.read_text(encoding="utf-8")), path, ("video", "description", "times"))
+    for number, row in enumerate(rows, start=1):
+        _check_row(row, f"{path}: row {number}")
     if moments:
-        return [Clip(row["video"], (row["description"],), _agreed(row["times"])) for row in rows]
+        return _moments(rows)
     by_video: dict[str, list[str]] = {}
     for row in rows:
         by_video.setdefault(row["video"], []).append(row["description"].strip().rstrip("."))
     return [Clip(video, (". ".join(texts),)) for video, texts in by_video.items()]
+
+
+def _moments(rows: list[dict[str, Any]]) -> list[Clip]:
+    """Descriptions of the same seconds of a video are captions of one clip."""
+    found: dict[tuple[str, tuple[float, float]], list[str]] = {}
+    for row in rows:
+        found.setdefault((row["video"], _agreed(row["times"])), []).append(row["description"])
+    return [Clip(video, tuple(dict.fromkeys(texts)), span) for (video, span), texts in found.items()]
+
+
+def _check_row(row: dict[str, Any], where: str) -> None:
+    for column in ("video", "description"):
+        if not isinstance(row[column], str):
+            raise DataError(f"{where}: {column!r} is {row[column]!r}. Expected: a text.")
+    for time in row["times"] if isinstance(row["times"], list) else [row["times"]]:
+        pair = isinstance(time, list) and len(time) == 2 and all(type(part) is int for part in time)
+        if not pair or not 0 <= time[0] <= time[1]:
+            raise DataError(f"{where}: a moment is {time!r}. Expected: [first, last] segment, as in [1, 2].")
 
 
 def _agreed(times: list[list[int]]) -> tuple[float, float]:
@@ -133,7 +153,7 @@ def check_counts(name: str, split: str, clips: list[Clip], *, joined: bool = Tru
         name: of the dataset.
         split: of it.
         clips: as read.
-        joined: one clip a video; a moment a clip otherwise.
+        joined: one clip a video; otherwise captions are counted, of which a moment may have several.
 
     Raises:
         DataError: another number, and what is expected.
@@ -141,11 +161,12 @@ def check_counts(name: str, split: str, clips: list[Clip], *, joined: bool = Tru
     expected = COUNTS.get(name, {}).get(split)
     if expected is None:
         return
-    clips_expected = expected[0] if joined else expected[1]
-    if len(clips) != clips_expected:
+    what, count, wanted = "clips", len(clips), expected[0]
+    if not joined:
+        what, count, wanted = "captions", sum(len(clip.captions) for clip in clips), expected[1]
+    if count != wanted:
         raise DataError(
-            f"{name}/{split}: {len(clips):,} clips, expected {clips_expected:,}. Take the file as it is published: "
-            f"{SOURCES[name]}."
+            f"{name}/{split}: {count:,} {what}, expected {wanted:,}. Take the file as it is published: {SOURCES[name]}."
         )
 
 
@@ -162,7 +183,7 @@ def _rows(read: Callable[[], Iterable[Any]], path: Path, columns: tuple[str, ...
         rows = list(read())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file. What is needed: vlbench prepare SUITE --data DIR") from None
-    except (ValueError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, RecursionError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}). Get the file anew.") from None
     for number, row in enumerate(rows, start=1):
         lacking = [c for c in columns if not isinstance(row, dict) or row.get(c) in (None, "", [])]

@@ -28,7 +28,7 @@ SIDES = {
     "clotho": ("audio", "text"),
     "media": ("video", "audio", "text"),
 }
-_FORM = 1
+_FORM = 2
 """Raised when decoding changes, so that what an older version decoded is not used."""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from vlbench.data import Draft
@@ -14,6 +16,8 @@ from vlbench_media.options import FolderOptions
 
 PUBLISHED = {"didemo": ("video", "text"), "audiocaps": ("audio", "text"), "clotho": ("audio", "text")}
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+_LOOKED = 30
+"""Members of a shard that tell what it holds."""
 _OTHERS = {".tar", ".parquet", ".arrow", ".zip"}
 """Files that readers of pictures may take."""
 
@@ -36,9 +40,10 @@ def media(path: str, captions: str = "") -> Draft | None:
     """A draft for videos or sounds with a text beside each, or with a table of file names and captions.
 
     Raises:
-        DataError: there are videos or sounds, and no captions.
+        DataError: there are videos or sounds, and no captions; or they are in tar files.
     """
     where = Path(path).expanduser()
+    _refuse_shards(where)
     table = captions or (where.name if where.is_file() else "")
     root = where if where.is_dir() else where.parent
     if not where.exists() or (table and not _columns(root, table)):
@@ -48,6 +53,25 @@ def media(path: str, captions: str = "") -> Draft | None:
     if not table and not _texts_beside(root):
         return None
     return _draft(root, table)
+
+
+def _refuse_shards(where: Path) -> None:
+    """Raise where tar files hold videos or sounds: they are decoded once, so that shards would save nothing."""
+    folder = where if where.is_dir() else where.parent
+    first = where if where.is_file() else next(iter(sorted(folder.glob("*.tar"))), where)
+    if first.suffix.lower() != ".tar" or not first.is_file():
+        return
+    try:
+        with tarfile.open(first) as shard:
+            names = [member.name for member in islice(shard, _LOOKED)]
+    except (OSError, tarfile.TarError):
+        return  # the reader of pictures says what is wrong with it
+    if any(map(is_media, names)) and not any(Path(name).suffix.lower() in _PICTURES for name in names):
+        shards = first if where.is_file() else folder / "*.tar"
+        raise DataError(
+            f"{first}: holds videos or sounds, which are read from a folder. Unpack: mkdir clips; for one in {shards}; "
+            f"do tar -xf $one -C clips; done. Then: vlbench init clips"
+        )
 
 
 def _columns(root: Path, table: str) -> Columns | None:

@@ -102,3 +102,11 @@ def test_a_fourth_modality_takes_a_plugin_and_nothing_else(out: Path):
     assert metres.dtype == torch.float32
     assert 0 <= float(metres.min()) < float(metres.max()) <= 10
     assert (out / record.id / "preview.npy").exists()
+    called = [CliRunner().invoke(main, list(map(str, arguments))) for arguments in (
+        ("show", out / record.id),
+        ("export", out / record.id, "--to", out.with_name("depth-pairs")),
+        ("leaderboard", out, "--format", "html", "--out", out.with_name("board.html")),
+    )]  # fmt: skip
+    assert [result.exit_code for result in called] == [0, 0, 0], [result.output for result in called]
+    assert len(list(out.with_name("depth-pairs").rglob("*.png"))) == 20
+    assert "depth_to_text" in out.with_name("board.html").read_text()

@@ -55,7 +55,8 @@ def check_data(dataset: PairDataset) -> Report:
 
 def _pairs_per_item(report: Report, name: str, split: Split, side: str) -> None:
     counts = sorted(Counter(split.pairs[:, 0].tolist()).values())
-    report.facts[f"{name}, pairs an {side} item"] = f"{counts[0]} to {counts[-1]}, median {counts[len(counts) // 2]}"
+    each = f"{'an' if side[0] in 'aeiou' else 'a'} {side} item"
+    report.facts[f"{name}, pairs {each}"] = f"{counts[0]} to {counts[-1]}, median {counts[len(counts) // 2]}"
     unused = split.count(side) - len(counts)
     if unused:
         report.warnings.append(f"{name}: {unused} {side} items are in no pair")

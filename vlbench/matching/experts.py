@@ -77,7 +77,8 @@ def train_experts(context: Context, plan: Experts, variant: str = "", *, last: i
         training = _Training(student, data, recipe, plan.interval, SeedTree(0).child(STREAM, index), room)
         wanted.append((Series(context.cache, context.full_key(key), plan.snapshots), training))
     found: dict[int, Trajectory] = {}
-    for index, path in paths(wanted, last, context.observer.message):
+    together = torch.get_num_threads() if student.fits_one_core else 1
+    for index, path in paths(wanted, last, context.observer.message, together=together):
         _check_growth(path, plan.learning_rate)
         _check_learned(student, data, path, recipe)
         found[index] = path

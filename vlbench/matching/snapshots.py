@@ -6,16 +6,20 @@ from the last one that is there, and so does training that was interrupted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, overload
 
 import torch
 from torch import Tensor
 
-from vlbench.cache import Cache, Key, short_hash
+from vlbench.cache import Cache, Key
 from vlbench.disk.locks import alone, alone_if_free
+from vlbench.disk.sums import short_hash
 from vlbench.matching.gradient import Parameters
+from vlbench.threads import side_by_side
 
 KIND = "experts"
 FLOAT32, BF16 = "float32", "bf16"
@@ -124,27 +128,48 @@ def branches(parts: Sequence[Parameters]) -> dict[str, Snapshots]:
 
 
 def paths(
-    wanted: Sequence[tuple[Series, Next]], last: int, report: Callable[[str], None]
+    wanted: Sequence[tuple[Series, Next]], last: int, report: Callable[[str], None], *, together: int = 1
 ) -> Iterator[tuple[int, dict[str, Snapshots]]]:
     """Snapshots 0 to ``last`` of several experts; processes that want the same ones share the work.
 
     One that another process is making is passed over, and waited for when nothing else is left to do here.
 
+    Args:
+        wanted: of each, where its snapshots are, and how one follows another.
+        last: number of the last snapshot.
+        report: takes a line when a process waits for another.
+        together: how many are trained side by side, each on one thread; 1: one after the other, on all.
+
     Yields:
         place in ``wanted`` and branch -> snapshots, as they come.
     """
-    others = []
-    for index, (series, following) in enumerate(wanted):
+    missing: list[int] = []
+    others: list[int] = []
+    for index, (series, _) in enumerate(wanted):
         found = series.parts(last)
-        if len(found) <= last:
-            with alone_if_free(series.cache.root, series.name) as free:
-                found = series.extend(last, following) if free else []
-        if found:
+        if len(found) > last:
             yield index, branches(found)
         else:
-            others.append(index)
+            missing.append(index)
+    while missing:
+        yield from _some(wanted, last, missing=missing, others=others, together=together)
     for index in others:
         series, following = wanted[index]
         with alone(series.cache.root, series.name, report, what=f"cache: {KIND}"):
-            found = series.extend(last, following)
-        yield index, branches(found)
+            yield index, branches(series.extend(last, following))
+
+
+def _some(
+    wanted: Sequence[tuple[Series, Next]], last: int, *, missing: list[int], others: list[int], together: int
+) -> list[tuple[int, dict[str, Snapshots]]]:
+    """The next ones of ``missing``, which are taken out of it; those that other processes make go to ``others``."""
+    mine: list[int] = []
+    with contextlib.ExitStack() as locks:
+        while missing and len(mine) < together:
+            index = missing.pop(0)
+            series = wanted[index][0]
+            free = locks.enter_context(alone_if_free(series.cache.root, series.name))
+            (mine if free else others).append(index)
+        jobs = [partial(wanted[index][0].extend, last, wanted[index][1]) for index in mine]
+        found = [job() for job in jobs] if together == 1 else side_by_side(jobs)
+        return [(index, branches(parts)) for index, parts in zip(mine, found, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -242,15 +242,6 @@ class Context:
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
         return self.cache.get(kind, self.full_key(key), compute)
-
-    def cached_all(
-        self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]]
-    ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-        """As :meth:`cached` for several; processes that want the same ones at the same time share the work.
-
-        Gives the place in ``wanted`` and the tensors, as they come.
-        """
-        return self.cache.get_all(kind, [(self.full_key(key), compute) for key, compute in wanted])
 
     def full_key(self, key: Key) -> Key:
         """A key with what all keys of the context have: the data, the reference and the plugin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -11,7 +12,9 @@ from typing import Any
 
 import numpy
 import pytest
+import torch
 
+import vlbench
 from vlbench.board.leaderboard import build_table
 from vlbench.board.published import Literature
 from vlbench.records.ranks import write_ranks
@@ -412,3 +415,29 @@ def test_the_page_could_not_run_what_it_let_through(show: Callable[..., Page], r
     js(page, "return fetch('data:,x').then(() => document.title = 2, () => 0)")
     assert page.title == "vlbench leaderboard"
     assert any("Content Security Policy" in entry["message"] for entry in page.get_log("browser"))
+
+
+PLAY = """
+const done = arguments[arguments.length - 1], player = document.querySelector('dialog audio');
+player.muted = true;  // so that it may play without a click
+const end = () => done([player.error && player.error.message, player.duration, player.currentTime, player.readyState]);
+player.addEventListener('ended', end);
+player.addEventListener('error', end);
+player.play().catch((error) => done([String(error), 0, 0, 0]));
+"""
+
+
+def test_sounds_of_pairs_play_to_their_end(show: Callable[..., Page], write_run: WriteRun, tmp_path: Path) -> None:
+    folder = write_run("vldd", 30.0)
+    levels = torch.full((64, 32), 150, dtype=torch.uint8)
+    preview = json.loads((folder / "preview.json").read_text())
+    sounds = [base64.b64encode(vlbench.data.listen(levels)).decode()] * 2
+    (folder / "preview.json").write_text(json.dumps(preview | {"sounds": sounds}))
+    page = show(tmp_path / "runs")
+    click(page, f"{FIRST} tbody.ranked .method a")
+    assert waited(lambda: js(page, "return document.querySelectorAll('dialog audio').length") == len(sounds))
+    error, duration, at, ready = page.execute_async_script(PLAY)
+    assert error is None
+    assert duration == pytest.approx(31 * 500 / 16_000, abs=0.01)
+    assert (at, ready) == (pytest.approx(duration, abs=0.05), 4)
+    quiet(page, tmp_path / "board.html")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -171,3 +173,18 @@ def test_two_videos_of_one_text_are_named(tmp_path: Path):
     result = init(folder, "--to", tmp_path / "a.toml")
     assert result.exit_code == 1
     assert "1.mkv and 1.mp4 have one text, 1.txt" in result.output
+
+
+def test_shards_of_videos_name_the_command_that_unpacks_them_and_it_works(tmp_path: Path):
+    folder = videos(tmp_path / "clips")
+    (tmp_path / "shards").mkdir()
+    for number in range(len(TRAITS)):
+        with tarfile.open(tmp_path / "shards" / f"{number}.tar", "w") as shard:
+            for suffix in ("mp4", "txt"):
+                shard.add(folder / f"{number}.{suffix}", f"{number}.{suffix}")
+    for path in ("shards", "shards/{0..2}.tar", "shards/0.tar"):
+        assert "0.tar: holds videos or sounds" in init(tmp_path / path).output
+    command = init(tmp_path / "shards").output.partition("Unpack: ")[2].partition(" Then: ")[0].removesuffix(".")
+    subprocess.run(command.replace("clips", "unpacked"), shell=True, check=True, cwd=tmp_path)
+    result = init(tmp_path / "unpacked", "--to", tmp_path / "a.toml")
+    assert "train 1, val 1, test 1" in result.output

@@ -44,13 +44,15 @@ def test_descriptions_of_a_video_are_joined_and_moments_are_those_most_agreed_on
         {"video": "a.mov", "description": "a dog runs.", "times": [[0, 0], [1, 2], [1, 2]]},
         {"video": "b.mov", "description": "rain", "times": [[3, 3]]},
         {"video": "a.mov", "description": "it stops", "times": [[2, 2], [2, 2]]},
+        {"video": "a.mov", "description": "fast", "times": [[1, 2]]},
     ]
     for split in ("train", "val", "test"):
         (tmp_path / f"{split}_data.json").write_text(json.dumps(rows), encoding="utf-8")
     whole = didemo(tmp_path, DidemoOptions())["test"]
-    assert [clip.captions for clip in whole] == [("a dog runs. it stops",), ("rain",)]
+    assert [clip.captions for clip in whole] == [("a dog runs. it stops. fast",), ("rain",)]
     moments = didemo(tmp_path, DidemoOptions(moments=True))["test"]
     assert [clip.span for clip in moments] == [(5.0, 15.0), (15.0, 20.0), (10.0, 15.0)]
+    assert moments[0].captions == ("a dog runs.", "fast")  # of the same seconds: not two clips of the same frames
     with pytest.raises(DataError, match="2 clips, expected 1,037"):
         check_counts("didemo", "test", whole)
 
@@ -74,7 +76,10 @@ def test_a_mock_of_didemo_is_read_as_the_real_set_would_be(stand_in: Path, tmp_p
     assert split.items["audio"].shape == (12, 64, 64)
     assert split.items["text"][0].count(". ") == 3
     assert read(stand_in, tmp_path).fingerprint == found.fingerprint
-    assert read(stand_in, tmp_path, moments=True).split("val").items["video"].shape[0] == 8
+    moments = read(stand_in, tmp_path, moments=True).split("val")
+    assert moments.items["video"].shape[0] == 4  # two of each video, with two descriptions
+    assert moments.pairs.tolist() == [[at // 2, at // 2, at] for at in range(8)]
+    assert not torch.equal(moments.items["video"][0], moments.items["video"][1])
     two = read(stand_in, tmp_path, sides=("audio", "video"))
     assert (two.sides, two.split("test").pairs.tolist()) == (("audio", "video"), [[0, 0], [1, 1]])
 

@@ -1,6 +1,9 @@
 """Experts' paths: straightened, mixed, and what a broken one says."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,9 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 import vlbench
+from vlbench.cache import Cache
 from vlbench.errors import DivergedError
 from vlbench.matching import Experts, convexified, draw_segment, layout, mixed, train_experts
 from vlbench.matching.experts import STREAM
+from vlbench.matching.snapshots import Series, paths
 from vlbench.seeds import SeedTree
 from vlbench.students.training import Recipe, train
 from vlbench.testing import toy_context, toy_dataset
@@ -166,3 +171,42 @@ def test_experts_of_frozen_encoders_are_shared_by_both_ways_of_asking(tmp_path: 
     monkeypatch.setattr("vlbench.matching.experts.train", lambda *_, **__: pytest.fail("trained once more"))
     (again,) = train_experts(context, plan, "frozen")
     assert same(first, again)
+
+
+def _counted(made, wait):
+    def following(number, before):
+        if number == 0:
+            wait()
+            made.append(threading.get_ident())
+        return {"image": torch.full((2,), float(number))}
+
+    return following
+
+
+def test_two_who_want_the_same_experts_share_the_work_and_get_them_all(tmp_path: Path):
+    made: list[int] = []
+
+    def want():
+        following = _counted(made, lambda: time.sleep(0.1))
+        wanted = [(Series(Cache(tmp_path), {"expert": index}, "float32"), following) for index in range(4)]
+        return {index: path["image"].shape for index, path in paths(wanted, 1, lambda _: None)}
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [future.result() for future in [pool.submit(want) for _ in range(2)]]
+    assert found == [dict.fromkeys(range(4), (2, 2))] * 2
+    assert len(made) == 4  # each once
+    assert len(set(made)) == 2  # and by both
+
+
+def test_experts_are_trained_at_the_same_time_where_that_is_asked(tmp_path: Path):
+    meeting, made = threading.Barrier(2, timeout=60), []
+    wanted = [
+        (Series(Cache(tmp_path), {"expert": index}, "float32"), _counted(made, meeting.wait)) for index in range(4)
+    ]
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = dict(paths(wanted, 1, lambda _: None, together=2))
+    finally:
+        torch.set_num_threads(before)
+    assert {index: path["image"].shape for index, path in found.items()} == dict.fromkeys(range(4), (2, 2))
