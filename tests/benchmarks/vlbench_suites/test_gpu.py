@@ -65,8 +65,8 @@ TOLERANCE = 0.02
 def cuda() -> Iterator[str]:
     if not torch.cuda.is_available():
         pytest.skip(
-            "no GPU here: torch.cuda.is_available() is False. With one, what it learns and chooses is compared with the "
-            f"CPU's, to {TOLERANCE:.0%} of the largest value."
+            "no GPU here: torch.cuda.is_available() is False. With one, what it learns is compared with what "
+            f"the CPU does, to {TOLERANCE:.0%} of the largest value."
         )
     yield "cuda"
 
