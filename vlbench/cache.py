@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlbench.disk.leftovers import remove_leftovers
-from vlbench.disk.locks import alone, alone_if_free
+from vlbench.disk.locks import alone
 from vlbench.disk.sums import FILE_NAME as SUMS
 from vlbench.disk.sums import damaged_files, read_sums, short_hash, sums_text
 from vlbench.files import fresh_prefix, set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -60,6 +60,12 @@ class Cache:
 
     def load(self, kind: str, key: Key) -> dict[str, Tensor] | None:
         """The tensors stored under exactly this key, or None; an entry that is not whole is set aside."""
+        found = self.mapped(kind, key)
+        # Cloned, since a tensor read from a file may lie at an odd address: sums differ in their last bits.
+        return {name: tensor.clone() for name, tensor in found.items()} if found is not None else None
+
+    def mapped(self, kind: str, key: Key) -> dict[str, Tensor] | None:
+        """As :meth:`load`, memory-mapped: nothing of them is in memory before it is read."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -72,8 +78,8 @@ class Cache:
                 problem = "it was made for another key"
             if not problem:
                 _mark_used(folder)
-                # Cloned, since a tensor read from a file may lie at an odd address: sums differ in their last bits.
-                return {name: tensor.clone() for name, tensor in load_file(folder / DATA).items()}
+                tensors: dict[str, Tensor] = load_file(folder / DATA)
+                return tensors
         except (OSError, ValueError, SafetensorError) as error:
             problem = problem or str(error)[:200]
         with contextlib.suppress(OSError):  # another process was first, or nobody may write here
@@ -107,36 +113,10 @@ class Cache:
         if found is None:
             name = f"{kind}-{short_hash(key)}"
             with alone(self.root, name, self._report, what=f"cache: {kind}"):
-                found = self._computed(kind, key, compute)
-        return found
-
-    def get_all(self, kind: str, wanted: Sequence[tuple[Key, Compute]]) -> Iterator[tuple[int, dict[str, Tensor]]]:
-        """As :meth:`get` for each of several; processes that want the same ones share the work.
-
-        One that another process is computing is passed over, and waited for when nothing else is left to do here.
-
-        Yields:
-            place in ``wanted`` and tensors, as they come.
-        """
-        others = []
-        for index, (key, compute) in enumerate(wanted):
-            found = self.load(kind, key)
-            if found is None:
-                with alone_if_free(self.root, f"{kind}-{short_hash(key)}") as free:
-                    found = self._computed(kind, key, compute) if free else None
-            if found is None:
-                others.append(index)
-            else:
-                yield index, found
-        for index in others:
-            yield index, self.get(kind, *wanted[index])
-
-    def _computed(self, kind: str, key: Key, compute: Compute) -> dict[str, Tensor]:
-        """Under the lock of the key."""
-        found = self.load(kind, key)  # another process may have been first
-        if found is None:
-            found = compute()
-            self.store(kind, key, found)
+                found = self.load(kind, key)  # another process may have been first
+                if found is None:
+                    found = compute()
+                    self.store(kind, key, found)
         return found
 
 

@@ -86,7 +86,7 @@ def _torch() -> Finding:
     built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
     advice = ""
     if torch.version.cuda and not torch.cuda.is_available():
-        advice = "Built for a GPU that is not there or not usable; the CPU build is smaller: see the README, Install."
+        advice = "Built for a GPU that is not there or not usable. The README has the line for a smaller CPU build."
     return Finding("torch", "note" if advice else "ok", f"{torch.__version__}, built for {built}", advice)
 
 

@@ -7,6 +7,10 @@ import unicodedata
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories of Unicode whose characters are not seen, or steer a terminal."""
+_IGNORED = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Unicode's other characters without a glyph: fillers, selectors of variants, the blank of Braille."""
 _MAY_BE_PLAIN = re.compile(r"[\x20-\x7e\n\t]*")
 LONGEST_CAUSE = 1000
 """Characters of an error's text."""
@@ -16,10 +20,12 @@ def visible(text: str) -> str:
     """The text with characters that are not seen written as ``\\u200b``; lines and tabs stay."""
     if _MAY_BE_PLAIN.fullmatch(text):
         return text
-    return "".join(
-        _escaped(symbol) if symbol not in "\n\t" and unicodedata.category(symbol) in HIDDEN else symbol
-        for symbol in text
-    )
+    return "".join(_escaped(symbol) if symbol not in "\n\t" and is_hidden(symbol) else symbol for symbol in text)
+
+
+def is_hidden(symbol: str) -> bool:
+    """Whether a character is not seen, or steers a terminal."""
+    return unicodedata.category(symbol) in HIDDEN or _IGNORED.fullmatch(symbol) is not None
 
 
 def text_of(error: BaseException) -> str:

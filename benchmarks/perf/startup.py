@@ -6,7 +6,7 @@ rounds in which each command runs once.
 
 from __future__ import annotations
 
-import os
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ LIBRARIES = "import click, numpy, pyarrow.parquet, rich.table, msgspec.json"
 @click.argument("runs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--rounds", default=9, show_default=True)
 def main(runs: Path | None, rounds: int) -> None:
-    """Time the commands in turn and print least and median."""
+    """Print one line a command: least and median processor seconds."""
     python, vlbench = [sys.executable], [sys.executable, "-m", "vlbench"]
     commands = {
         "python": [*python, "-c", "pass"],
@@ -44,10 +44,10 @@ def timed(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[
     found: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds + 1):
         for name, command in commands.items():
-            before = os.times()
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            after = os.times()
-            used = after.children_user + after.children_system - before.children_user - before.children_system
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             found[name].append(used)
     return {name: seconds[1:] for name, seconds in found.items()}
 

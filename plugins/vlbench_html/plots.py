@@ -15,8 +15,8 @@ WIDTH, HEIGHT = 520, 320
 LEFT, RIGHT, TOP, BOTTOM = 40, 140, 16, 42
 COLOURED = 6
 """Methods that get a colour of their own, best first; the others are grey."""
-LABEL_HEIGHT, LETTER = 15, 6.9
-"""Pixels of a label's line, and of a letter at most."""
+LABEL_HEIGHT, LETTER, WIDE_LETTER = 15, 6.9, 11.7
+"""Pixels of a label's line, of a letter at most, and of an m or w."""
 MOST_LABELS = (HEIGHT - TOP - BOTTOM) // LABEL_HEIGHT
 
 
@@ -228,9 +228,7 @@ def _point_labels(
     labels: list[Child] = []
     for point in points:
         text = _short(f"{point.row.method} {point.group.budget_name}" if several else point.row.method)
-        box = next(
-            (box for box in _places(axes.x(point.x), axes.y(point.y), LETTER * len(text)) if _free(box, taken)), None
-        )
+        box = next((box for box in _places(axes.x(point.x), axes.y(point.y), _width(text)) if _free(box, taken)), None)
         if box is not None:
             taken.append(box)
             labels += _label(point, text, box, axes, colours.get(point.row.method, "other"))
@@ -247,6 +245,10 @@ def _label(point: Point, text: str, box: Box, axes: _Axes, colour: str) -> list[
         return [label]
     way = f"M{x} {y}L{round((box[0] + box[2]) / 2, 1)} {round(end, 1)}"
     return [element("path", {"class": f"leader {colour}", **name, "d": way}), label]
+
+
+def _width(text: str) -> float:
+    return sum(WIDE_LETTER if letter in "mwMW" else LETTER for letter in text)
 
 
 def _places(x: float, y: float, width: float) -> Iterator[Box]:

@@ -188,19 +188,22 @@ def _score(row: Row, column: str, kind: str) -> Html:
     return element("td", {"class": kind, "data-v": f"{score.mean:.6g}"}, f"{score.mean:.1f}", small)
 
 
-def _value(kind: str, value: float | None, text: str) -> Html:
+def _value(kind: str, value: float | None, text: str, below: str = "") -> Html:
     if value is None:
         return element("td", {"class": f"{kind} none"}, "\N{EN DASH}")
-    return element("td", {"class": kind, "data-v": f"{value:.6g}"}, text.replace(" ", "\N{NO-BREAK SPACE}"))
+    small = element("small", {}, below) if below else None
+    return element("td", {"class": kind, "data-v": f"{value:.6g}"}, text.replace(" ", "\N{NO-BREAK SPACE}"), small)
 
 
 def _worth(row: Row) -> tuple[Html, Html]:
     """Real pairs of the same score, and the trainings from which condensing has paid; ``never`` sorts last."""
     pairs = row.worth.pairs if row.worth else None
-    text = f"{wording.worth_text(row)} {wording.worth_interval_text(row)}"
+    interval = wording.worth_interval_text(row).replace("-", "\N{EN DASH}")
     trainings = row.break_even.get("full", 0)
     key = NEVER if trainings is None else trainings or None
-    return _value("worth", pairs, text), _value("pays", key, wording.break_even_text(row, "full"))
+    return _value("worth", pairs, wording.worth_text(row), interval), _value(
+        "pays", key, wording.break_even_text(row, "full")
+    )
 
 
 def _bar(row: Row, scale: _Scale) -> Html | None:

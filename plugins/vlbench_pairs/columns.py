@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
 import io
 import json
 import re
@@ -16,21 +18,24 @@ from vlbench.errors import DataError
 from vlbench_pairs.rows import AnnotationRow
 
 IMAGE_SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif", ".jfif", ".ppm", ".pgm",
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif", ".heic", ".heif", ".jfif",
+    ".ppm", ".pgm",
 )  # fmt: skip
 IMAGE_NAMES = (
     "image", "img", "file_name", "filename", "filepath", "file_path", "image_path", "img_path", "image_file",
     "image_name", "image_filename", "img_name", "path", "file", "photo", "picture", "jpg", "png", "webp", "name",
-    "image_id", "img_id", "id", "key",
+    "image_id", "img_id", "id", "key", "images",
 )  # fmt: skip
 CAPTION_NAMES = (
-    "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "title",
-    "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text", "prompt",
+    "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "plot",
+    "title", "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text",
+    "prompt", "utterance", "suffix",
 )  # fmt: skip
-IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt", "content")
+IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt", "content", "assistant")
 """Fields of a struct that are its caption."""
 ANSWERING = ("gpt", "assistant", "model")
 """Who speaks in a conversation where it describes the image."""
+_NAME = re.compile(r"\S*\d\S*")
 _NUMBERED = re.compile(r"(caption|sentence|text|comment|description|raw)s?[ _-]?\d+", re.IGNORECASE)
 
 
@@ -42,11 +47,13 @@ class Columns:
         image: holds pictures, or names of image files.
         captions: hold a caption, a list of captions, or structs with a caption.
         guessed: is given one line for each column that was looked for and found.
+        carried: is given the pictures that cells of text spell out: a name of each -> its base64.
     """
 
     image: str = ""
     captions: tuple[str, ...] = ()
     guessed: dict[str, str] = field(default_factory=dict, compare=False)
+    carried: dict[str, str] = field(default_factory=dict, compare=False)
 
     def found(self, present: Sequence[str], where: str, sample: Sequence[Mapping[str, Any]] = ()) -> Columns:
         """These columns with what was empty looked up among ``present``, or by the values of some rows.
@@ -63,7 +70,7 @@ class Columns:
             self.guessed["image_column"] = image
         if not self.captions:
             self.guessed["caption_columns"] = ", ".join(captions)
-        return Columns(image, tuple(captions))
+        return Columns(image, tuple(captions), carried=self.carried)
 
     @staticmethod
     def _check(column: str, present: Sequence[str], where: str, option: str) -> None:
@@ -98,7 +105,14 @@ def _naming_files(present: Sequence[str], sample: Sequence[Mapping[str, Any]]) -
         for column in present:
             if sample and all(is_one(str(row.get(column))) for row in sample):
                 return column
-    return ""
+    whole = [[str(row.get(column)) for column in present] for row in sample]
+    return present[0] if present[:1] == ["column 1"] and says_of_names(whole) else ""
+
+
+def says_of_names(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether each row is a name with a digit and a text: no header, and names without suffix, as in ROCO."""
+    words = sum(len(row[-1].split()) for row in rows)
+    return words >= 2 * len(rows) > 0 and all(len(row) == 2 and _NAME.fullmatch(row[0].strip()) for row in rows)
 
 
 def _is_address(value: str) -> bool:
@@ -106,8 +120,19 @@ def _is_address(value: str) -> bool:
 
 
 def spells_picture(value: Any) -> bool:
-    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF."""
-    return isinstance(value, str) and len(value) > 60 and value.startswith(("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD"))
+    """Whether a text is the base64 of a JPEG, PNG, WebP or GIF, alone or after ``data:image/png;base64,``."""
+    begins = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD")
+    return isinstance(value, str) and len(value) > 60 and value[_data_head(value) :].startswith(begins)
+
+
+def spelled_picture(value: str) -> bytes:
+    """The picture whose base64 a text is. What is no base64 is a ``ValueError``."""
+    return base64.b64decode(value[_data_head(value) :])
+
+
+def _data_head(value: str) -> int:
+    """Characters of ``data:image/png;base64,`` at the beginning of a text."""
+    return value.find(",", 0, 60) + 1 if value.startswith("data:image/") else 0
 
 
 def names_image(value: str) -> bool:
@@ -210,19 +235,31 @@ def _spelled(value: str) -> Any:
     return [ast.literal_eval(token.string) for token in tokens if token.type == tokenize.STRING]
 
 
+def only(value: Any, column: str, where: str) -> Any:
+    """A cell, or the one entry of a list.
+
+    Raises:
+        DataError: the list has several.
+    """
+    if not isinstance(value, list):
+        return value
+    if len(value) != 1:
+        raise DataError(f"{where}: {column!r} holds {len(value)} images, expected one. Write a row for each.")
+    return value[0]
+
+
 def row_of(record: Mapping[str, Any], columns: Columns, split: str, where: str) -> AnnotationRow:
     """A row of a table whose image column names a file.
 
     Raises:
         DataError: the name is no text, or the captions are none.
     """
-    name = cell(record, columns.image)
+    name = only(cell(record, columns.image), columns.image, where)
     inside = name.get("bytes") if isinstance(name, Mapping) else name
-    if spells_picture(inside):
-        raise DataError(
-            f"{where}: {columns.image!r} holds pictures as base64, which are read from parquet only. Write the table "
-            f"as parquet (pandas: to_parquet), or the pictures as files."
-        )
+    if isinstance(inside, str) and spells_picture(inside):
+        own = hashlib.sha256(inside.encode()).hexdigest()[:16]  # rows of one picture are one image
+        columns.carried[own] = inside
+        return named_row(own, record, columns, split=split, where=where)
     if isinstance(name, Mapping):
         inner = _usual(IMAGE_NAMES, [key for key, value in name.items() if isinstance(value, str)])
         name = name.get(inner, name)

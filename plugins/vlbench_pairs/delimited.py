@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, listed_in_text, names_image, row_of, usual_image_name
+from vlbench_pairs.columns import Columns, listed_in_text, names_image, row_of, says_of_names, usual_image_name
 from vlbench_pairs.files import lines
 from vlbench_pairs.rows import AnnotationRow, Skipped, each
 
@@ -47,7 +47,7 @@ def sniff(text: str) -> Dialect | None:
         if width < 2:
             continue
         header = tuple(name.strip() for name in rows[0])
-        named = any(names_image(value) for value in header)
+        named = any(names_image(value) for value in header) or (separator == "\t" and says_of_names(rows))
         likely = named or bool(usual_image_name(header)) or _names_files(rows[1:])
         alike = sum(len(row) == width for row in rows) / len(rows)
         rank = (likely, alike, width)

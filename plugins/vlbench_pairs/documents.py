@@ -9,10 +9,11 @@ from typing import Any
 from vlbench.errors import DataError
 from vlbench_pairs.columns import Columns, is_image_name, row_of, texts_of
 from vlbench_pairs.files import lines, parsed_json, text_field
-from vlbench_pairs.rows import AnnotationRow, Skipped, each
+from vlbench_pairs.rows import AnnotationRow, Skipped, each, is_split
 
 MOCK = "mock"
 """Key of a file that ``vlbench data mock`` made."""
+_OF_KARPATHY = ("filename", "sentences", "split")
 SAMPLE = 50
 """Records that are looked at to see which fields there are."""
 
@@ -20,7 +21,10 @@ SAMPLE = 50
 def kind_of(content: Any) -> str:
     """``karpathy``, ``coco`` or ``retrieval``, by the shape of parsed JSON."""
     if isinstance(content, dict) and isinstance(content.get("images"), list):
-        return "coco" if isinstance(content.get("annotations"), list) else "karpathy"
+        if isinstance(content.get("annotations"), list):
+            return "coco"
+        first = content["images"][0] if content["images"] else {}
+        return "retrieval" if isinstance(first, dict) and not first.keys() & {*_OF_KARPATHY} and first else "karpathy"
     return "retrieval"
 
 
@@ -92,19 +96,27 @@ def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skippe
     """``[{"image": ..., "caption": [...]}, ...]`` under any field names, or ``{"name.jpg": [...], ...}``.
 
     ``caption`` is a list, or one text: then the records of an image are put together (train files have that form).
+    Objects may stand under names of splits, or each under a name of its own, which is a field ``key`` then.
     """
     if isinstance(content, dict) and content and all(is_image_name(name) for name in content):
-        return each(
+        yield from each(
             ((f"{where}, {name!r}", (name, value)) for name, value in content.items()),
             lambda entry, place: AnnotationRow(entry[0], texts_of(entry[1], entry[0], place), split, place),
             skipped,
         )
+        return
+    if isinstance(content, dict) and content and all(map(is_split, content)):
+        for name, inner in content.items():
+            yield from _retrieval(inner, f"{where}, {name}", name, columns=columns, skipped=skipped)
+        return
+    if isinstance(content, dict) and content and all(isinstance(value, dict) for value in content.values()):
+        content = [{"key": name, **value} for name, value in content.items()]
     lists = [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
     records = lists[0] if len(lists) == 1 else content
     if not isinstance(records, list):
         raise DataError(f"{where}: not a retrieval file, which is a list of objects with 'image' and 'caption'.")
     entries = [(f"{where}, record {index}", record) for index, record in enumerate(records)]
-    return _objects(entries, where, split, columns=columns, skipped=skipped)
+    yield from _objects(entries, where, split, columns=columns, skipped=skipped)
 
 
 def read_lines(text: str, where: str, split: str, *, columns: Columns, skipped: Skipped) -> Iterator[AnnotationRow]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import glob
 import gzip
 import json
+import lzma
 import re
 import unicodedata
 import zlib
@@ -32,10 +34,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_GZIP = b"\x1f\x8b"
+_PACKED = {"gzip": b"\x1f\x8b", "xz": b"\xfd7zXZ\0", "bzip2": b"BZh", "zstd": b"\x28\xb5\x2f\xfd"}
+"""How texts are packed -> how such a file begins."""
+PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 _BINARY = (
-    (b"PAR1", "a parquet file"), (b"PK\x03\x04", "a zip file"), (_GZIP, "a gzip file"),
-    (b"\xfd7zXZ", "an xz file"), (b"BZh", "a bzip2 file"), (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"PAR1", "a parquet file"), (b"PK\x03\x04", "a zip file"), (b"\xff\xd8\xff", "a JPEG picture"),
     (b"\x89PNG", "a PNG picture"), (b"ARROW1", "an arrow file"), (b"\x93NUMPY", "a NumPy array"),
 )  # fmt: skip
 
@@ -131,20 +134,16 @@ def read_text(path: Path) -> str:
 def text_suffix(path: Path) -> str:
     """The ending of a file's name in lower case; of a packed one (``captions.csv.gz``) that of the file within."""
     suffix = path.suffix.lower()
-    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
+    return Path(path.stem).suffix.lower() if suffix in PACKED_SUFFIXES else suffix
 
 
 def decoded(content: bytes, where: str) -> str:
-    """The text of a file's bytes, packed by gzip or not, as :func:`read_text` reads them.
+    """The text of a file's bytes, packed by gzip, xz, bzip2 or zstd or not, as :func:`read_text` reads them.
 
     Raises:
         DataError: they are no text, or of another encoding.
     """
-    if content.startswith(_GZIP):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{where}: not a whole gzip file ({error}). Get the file again.") from error
+    content = _unpacked(content, where)
     encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
@@ -161,6 +160,25 @@ def decoded(content: bytes, where: str) -> str:
         kind = binary_kind(content) or "not a text file, or UTF-16 without a byte order mark"
         raise DataError(f"{where}: {kind}. If it is text, save it as UTF-8. See: vlbench data formats")
     return text
+
+
+def _unpacked(content: bytes, where: str) -> bytes:
+    kind = next((kind for kind, mark in _PACKED.items() if content.startswith(mark)), "")
+    if not kind or (kind == "bzip2" and content[4:10] != b"1AY&SY"):  # a caption may begin with BZh
+        return content
+    unpack = {"gzip": gzip.decompress, "xz": lzma.decompress, "bzip2": bz2.decompress, "zstd": _of_zstd}[kind]
+    try:
+        return unpack(content)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"{where}: not a whole {kind} file ({error}). Get the file again.") from error
+
+
+def _of_zstd(content: bytes) -> bytes:
+    import pyarrow
+
+    with pyarrow.input_stream(pyarrow.BufferReader(content), compression="zstd") as stream:
+        found: bytes = stream.read()
+    return found
 
 
 def binary_kind(content: bytes) -> str:

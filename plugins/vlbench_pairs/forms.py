@@ -23,10 +23,12 @@ FORMS = {
     "folder": "a folder or zip of x.jpg with x.txt or x.json beside it, or an imagefolder with metadata.csv, .jsonl or "
     ".parquet",
     "webdataset": "tar shards of webdataset or img2dataset: KEY.jpg with KEY.txt or KEY.json, read without unpacking",
-    "parquet": "parquet files with images in them, as on the Hugging Face hub, or with names of files",
+    "parquet": "parquet, arrow or feather files with images in them, as on the Hugging Face hub, or with names of "
+    "files",
     "huggingface": "a folder of datasets' save_to_disk, or a dataset's name on the hub (format = 'huggingface')",
 }
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".token", ".txt", ".parquet")
+TABLES = (".parquet", ".arrow", ".feather")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".token", ".txt", *TABLES)
 
 
 def formats() -> list[tuple[str, str]]:
@@ -51,7 +53,7 @@ def detect_format(path: Path) -> str:
     """
     if path.is_dir():
         return _of_folder(path)
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() in TABLES:
         return "parquet"
     if is_archive(path):
         return "folder" if path.suffix.lower() == ".zip" else "webdataset"
@@ -67,10 +69,9 @@ def _of_folder(path: Path) -> str:
         return "huggingface"
     if any(next(path.rglob(name), None) for name in METADATA):
         return "folder"
-    for kind, pattern in (("webdataset", "*.tar*"), ("parquet", "*.parquet")):
-        if next(path.rglob(pattern), None):
-            return kind
-    return "folder"
+    if next(path.rglob("*.tar*"), None):
+        return "webdataset"
+    return "parquet" if files_in(path, "parquet") else "folder"
 
 
 def _of_json(path: Path) -> str:
@@ -102,10 +103,21 @@ def _of_text(path: Path) -> str:
     )
 
 
+def is_log(path: Path) -> bool:
+    """Whether a file is what img2dataset says of a shard, ``00000.parquet`` or ``00000_stats.json``.
+
+    Of the shard's pictures the table has no more than their files beside it hold, and of failed ones as well.
+    """
+    shard = path.with_name(path.stem.removesuffix("_stats"))
+    if path.name.endswith("_stats.json"):
+        return True
+    return path.suffix == ".parquet" and (shard.is_dir() or shard.with_suffix(".tar").is_file())
+
+
 def files_in(path: Path, kind: str) -> list[Path]:
     """The files that are read of a folder of a form: its shards or parquet files, or the folder itself."""
     if not path.is_dir() or kind not in ("webdataset", "parquet"):
         return [path]
     if kind == "parquet":
-        return sorted(path.rglob("*.parquet"))
+        return sorted(file for file in path.rglob("*") if file.suffix.lower() in TABLES and not is_log(file))
     return sorted(file for file in path.rglob("*.tar*") if is_archive(file))

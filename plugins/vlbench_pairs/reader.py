@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from vlbench import PairDataset, Split, fingerprint
 from vlbench.data import EncodedImage, read_images
 from vlbench.errors import DataError, OptionError
 from vlbench_pairs.captions import apply_lists, read_token
-from vlbench_pairs.columns import Columns
+from vlbench_pairs.columns import Columns, spelled_picture
 from vlbench_pairs.counts import check_counts, keep_captions
 from vlbench_pairs.delimited import read_delimited
 from vlbench_pairs.documents import MOCK, read_document, read_lines
@@ -36,7 +37,7 @@ from vlbench_pairs.rows import (
 from vlbench_pairs.samples import SampleReader
 from vlbench_pairs.sources import FoundFiles, ImageIndex, Member, image_members
 from vlbench_pairs.splits import draw_splits
-from vlbench_pairs.tables import AskedTable, ParquetSource, read_huggingface, read_table
+from vlbench_pairs.tables import AskedTable, read_huggingface, read_table, source_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -167,7 +168,7 @@ def _parquet(reading: Reading, files: list[tuple[Path, str]], order: int) -> Fou
     for number, (path, split) in enumerate(files, start=order):
         status = path.stat()
         stamp = f"{status.st_size}/{status.st_mtime_ns}"
-        table = AskedTable(ParquetSource(path, str(path)), str(path), split, number, stamp)
+        table = AskedTable(source_of(path), str(path), split, number, stamp)
         found = read_table(table, columns=reading.columns, skipped=reading.skipped)
         result.add(found, path.stem)
     return result
@@ -190,10 +191,20 @@ def _json(reading: Reading, path: Path, split: str, *, kind: str) -> Iterator[An
 def _each(
     read: Callable[[Reading, Path, str], Iterable[AnnotationRow]],
 ) -> Callable[[Reading, list[Any], int], FoundFiles]:
-    """A reader of files that only name their images, for several of them."""
-    return lambda reading, files, _order: FoundFiles(
-        [row for path, split in files for row in read(reading, path, split)]
-    )
+    """A reader of files that name their images, or spell them out, for several of them."""
+
+    def read_all(reading: Reading, files: list[tuple[Path, str]], order: int) -> FoundFiles:
+        rows = [row for path, split in files for row in read(reading, path, split)]
+        spelled = [_spelled(name, text, str(files[0][0]), order) for name, text in reading.columns.carried.items()]
+        reading.columns.carried.clear()
+        return FoundFiles(rows, spelled)
+
+    return read_all
+
+
+def _spelled(name: str, text: str, where: str, order: int) -> Member:
+    """A picture that a cell of a table holds as base64; its name is its content."""
+    return Member(name, EncodedImage(name, f"{where}, {name}", name, partial(spelled_picture, text), (order, 0)))
 
 
 _READERS: dict[str, Callable[[Reading, list[tuple[Path, str]], int], FoundFiles]] = {

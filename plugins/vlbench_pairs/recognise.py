@@ -15,12 +15,12 @@ from vlbench.errors import DataError
 from vlbench_pairs.columns import is_image_name
 from vlbench_pairs.files import existing_paths, lines, read_text, text_suffix
 from vlbench_pairs.foreign import foreign
-from vlbench_pairs.forms import FORMS, SUFFIXES, detect_format
+from vlbench_pairs.forms import FORMS, SUFFIXES, TABLES, detect_format, is_log
 from vlbench_pairs.options import PairsOptions
-from vlbench_pairs.reader import Reading, read_records
+from vlbench_pairs.reader import Reading, read_records, read_rows
 from vlbench_pairs.rows import split_of_path
 from vlbench_pairs.samples import METADATA
-from vlbench_pairs.sources import is_archive
+from vlbench_pairs.sources import is_archive, is_aside
 
 DEEP = 3
 """Folders below the one that is named in which annotation files are looked for."""
@@ -104,7 +104,7 @@ def _refuse_table_within(archive: Path) -> None:
 
 def _archives_beside(annotation: Path) -> dict[str, Any]:
     """Archives of images beside an annotation file, where no loose image is below its folder."""
-    if is_archive(annotation) or annotation.suffix == ".parquet":
+    if is_archive(annotation) or annotation.suffix in TABLES:
         return {}
     folder = annotation.parent
     archives = sorted(str(path) for path in folder.iterdir() if is_archive(path))
@@ -117,7 +117,8 @@ def _first_image(folder: Path) -> Path | None:
 
 def _in_folder(folder: Path) -> Guess | None:
     kind = detect_format(folder)
-    if kind == "huggingface" or any(next(folder.rglob(name), None) for name in METADATA):
+    packed = not _first_image(folder) and any(map(is_archive, folder.iterdir()))  # a table beside an archive
+    if kind == "huggingface" or (any(next(folder.rglob(name), None) for name in METADATA) and not packed):
         return Guess({"annotations": [str(folder)]})
     saved = sorted(path.parent for path in folder.glob("*/dataset_dict.json")) or sorted(
         path.parent for path in folder.glob("*/state.json")
@@ -167,9 +168,9 @@ def _by_folder(files: list[Path]) -> dict[Path, str]:
 
 
 def _is_part(path: Path, first: Path) -> bool:
-    """Whether two files are the same, or parts of one table: parquet whose names differ in digits alone."""
+    """Whether two files are the same, or parts of one table of columns whose names differ in digits alone."""
     same = path.parent == first.parent and re.sub(r"\d+", "", path.name) == re.sub(r"\d+", "", first.name)
-    return path == first or (same and path.suffix.lower() == ".parquet")
+    return path == first or (same and path.suffix.lower() in TABLES)
 
 
 def _some(paths: list[Path]) -> str:
@@ -200,7 +201,24 @@ def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path], 
         if kind in ORDER:
             by_kind.setdefault(kind, []).append(path)
             nearest = len(path.relative_to(folder).parts)
-    return by_kind, lists, unread
+    return _with_pairs(by_kind), lists, unread
+
+
+def _with_pairs(by_kind: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    """Of several files those that hold pairs: settings, labels and the like lie beside them. All where none does."""
+    if sum(map(len, by_kind.values())) < 2:
+        return by_kind
+    kept = {kind: [path for path in paths if _holds_pairs(path, kind)] for kind, paths in by_kind.items()}
+    return {kind: paths for kind, paths in kept.items() if paths} or by_kind
+
+
+def _holds_pairs(path: Path, kind: str) -> bool:
+    options = PairsOptions(annotations=(str(path),), format=kind, skip_bad=True)
+    with ExitStack() as stack:
+        try:
+            return any(True for _ in read_rows(Reading.of(options, stack)))
+        except DataError:
+            return False
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -210,8 +228,10 @@ def _candidates(folder: Path) -> Iterator[Path]:
     for path in paths:
         deep = len(path.relative_to(folder).parts)
         here = text_suffix(path) in SUFFIXES and deep <= DEEP and not path.name.startswith(NO_CAPTIONS)
+        if any(map(is_aside, path.relative_to(folder).parts[:-1])):
+            continue
         of_one = path.suffix.lower() in (".txt", ".json") and path.stem in pictures
-        if here and not of_one and path.is_file() and not _is_beside(path):
+        if here and not of_one and path.is_file() and not _is_beside(path) and not is_log(path):
             yield path
 
 

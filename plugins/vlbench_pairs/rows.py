@@ -104,6 +104,11 @@ def split_of(word: str, where: str) -> str:
     return split
 
 
+def is_split(word: str) -> bool:
+    """Whether a word is a name of a split."""
+    return word.strip().lower() in _SPLIT_OF_WORD
+
+
 def split_of_path(path: Path, folders: int = 0) -> str:
     """The split that a file's name tells (``flickr30k_train.json``, ``Flickr_8k.devImages.txt``), or an empty text.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, named_row
+from vlbench_pairs.columns import IMAGE_SUFFIXES, Columns, named_row
 from vlbench_pairs.delimited import read_delimited
 from vlbench_pairs.documents import read_lines
 from vlbench_pairs.files import decoded, lines, parsed_json
@@ -22,9 +23,12 @@ from vlbench_pairs.side_folders import in_one
 from vlbench_pairs.sources import FoundFiles, Member, archive_name, is_archive, members_of
 from vlbench_pairs.tables import AskedTable, ParquetSource, read_table
 
-PICTURES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "jfif", "ppm", "pgm", "img")
+PICTURES = (*(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES), "img")
 TEXTS = ("txt", "caption", "text", "cap")
 METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet")
+_NUMBERED = re.compile(r"\D*\d+\.[a-z]+")
+"""Suffixes of captions of which a sample has several: KEY.0.txt, KEY.caption1.txt."""
+_ENTITY = re.compile(r"\[/EN#\d+(?:/\w+)* ([^\]]*)\]")
 Sample = dict[str, Member]
 """Suffix -> file, of the files that differ in it alone."""
 
@@ -106,7 +110,8 @@ class SampleReader:
         picture, where = _picture(sample), f"{path}, {key}"
         kinds = _last(sample, TEXTS)
         texts = sample[kinds[0]] if kinds else None
-        if len(kinds) > 1:
+        numbered = all(_NUMBERED.fullmatch(kind) for kind in kinds)
+        if len(kinds) > 1 and not numbered:
             self._several(kinds)
         fields = next((sample[suffix] for suffix in _last(sample, ("json",))), None)
         if picture is None:
@@ -117,11 +122,15 @@ class SampleReader:
         name = str(record["uid"]) if isinstance(record.get("uid"), str) and record["uid"] else picture.file.name
         own = split or _split_of_folder(key.rpartition("/")[0])
         if fields and (texts is None or self._columns.captions):
-            columns = Columns("uid", self._columns.captions).found([*record, "uid"], where, [record])
+            columns = Columns("uid", self._columns.captions, self._columns.guessed).found(
+                [*record, "uid"], where, [record]
+            )
             return replace(named_row(name, record, columns, split=own, where=where), partial=False), picture
         if texts is None:
             raise DataError(f"{where}: no caption: expected x.txt or x.json beside the picture.")
-        found = [line.strip() for line in lines(_text(texts)) if line.strip()]
+        if numbered:
+            return AnnotationRow(name, tuple(_text(sample[kind]) for kind in sorted(kinds)), own, where), picture
+        found = [_plain(line.strip()) for line in lines(_text(texts)) if line.strip()]
         self._counts[len(found)] += bool(found)
         self._from_text.add(where)
         return AnnotationRow(name, tuple(found), own, where), picture
@@ -153,6 +162,11 @@ class SampleReader:
         if table.file.name.endswith(".jsonl"):
             return read_lines(text, where, split, columns=self._columns, skipped=self._skipped)
         return read_delimited(text, where, split, columns=self._columns, skipped=self._skipped, notes=self._notes)
+
+
+def _plain(line: str) -> str:
+    """A caption without the marks of Flickr30k Entities: ``[/EN#1/people Two men] walk``."""
+    return _ENTITY.sub(r"\1", line) if "[/EN#" in line else line
 
 
 def _grouped(members: Sequence[Member], *, shard: bool) -> dict[str, Sample]:
@@ -220,6 +234,8 @@ def _picture(sample: Sample) -> Member | None:
 
 def _json(member: Member) -> dict[str, Any]:
     record = parsed_json(_text(member), member.file.where)
+    if isinstance(record, list):
+        return {"captions": record}
     if not isinstance(record, dict):
         raise DataError(f"{member.file.where}: expected an object, not {type(record).__name__}.")
     return record

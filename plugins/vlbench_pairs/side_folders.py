@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import PurePosixPath
@@ -15,6 +16,7 @@ CAPTIONS = ("txt", "caption", "text", "cap", "json")
 LEVELS = (0, 1, 2)
 """Folders of a path of which one may be that of a side."""
 LOOKED_AT = 20
+_WAYS = sorted(product((None, *LEVELS), repeat=2), key=lambda pair: (None in pair, pair[0] != pair[1]))
 Samples = dict[str, dict[str, Member]]
 
 
@@ -22,7 +24,8 @@ def in_one(samples: Samples, where: str) -> Samples:
     """Samples by path and suffix, put together where captions and pictures lie in folders of their own.
 
     Only where no picture has a caption in its own folder. Then one folder is left out of the paths of the pictures, of
-    the captions or of both, the first for which any meet and no two of a kind become one.
+    the captions or of both, the first for which any meet and no two of a kind become one; and where none do, what
+    names begin or end with is left out too.
 
     Raises:
         DataError: what meets holds no words, as labels and boxes do not.
@@ -35,27 +38,56 @@ def in_one(samples: Samples, where: str) -> Samples:
     captions = {key: one for key, one in samples.items() if _has(one, CAPTIONS)}
     if not pictures or not captions:
         return samples
-    if named := _without_tail(captions, pictures):
-        return {key: one | named.get(key, {}) for key, one in pictures.items()}
-    for left_out in sorted(product((None, *LEVELS), repeat=2), key=lambda pair: (None in pair, pair[0] != pair[1])):
-        moved = [_without(found, level) for found, level in zip((pictures, captions), left_out, strict=True)]
-        if all(moved) and (met := moved[0].keys() & moved[1].keys()):
-            _check_words([moved[1][key] for key in sorted(met)[:LOOKED_AT]], where)
-            return {key: moved[0].get(key, {}) | moved[1].get(key, {}) for key in {**moved[0], **moved[1]}}
+    for left_out in _WAYS:
+        one, other = (_without(found, level) for found, level in zip((pictures, captions), left_out, strict=True))
+        if met := one.keys() & other.keys():
+            _check_words([other[key] for key in sorted(met)[:LOOKED_AT]], where)
+            return {key: one.get(key, {}) | other.get(key, {}) for key in {**one, **other}}
+    for left_out in ((None, None), *_WAYS):
+        one, other = (_without(found, level) for found, level in zip((pictures, captions), left_out, strict=True))
+        if named := _by_affix(other, one):
+            _check_words(list(named.values())[:LOOKED_AT], where)
+            return {key: sample | named.get(key, {}) for key, sample in one.items()}
     return samples
 
 
-def _without_tail(captions: Samples, pictures: Samples) -> Samples:
-    """Captions under the names of their pictures, where all end alike: ``x_caption.txt`` is that of ``x.jpg``."""
-    split = [_TAIL.fullmatch(key) for key in captions]
-    ends = {match[2] for match in split if match and match[1] in pictures}
-    if len(ends) != 1:
-        return {}
-    (end,) = ends
-    return {key.removesuffix(end): one for key, one in captions.items() if key.endswith(end)}
+def _by_affix(captions: Samples, pictures: Samples) -> Samples:
+    """Pictures with their captions, where most names of a side begin or end alike.
+
+    ``x_caption.txt`` and ``caption_x.txt`` are those of ``x.jpg``, ``cap_1.txt`` is that of ``img_1.jpg``. Nothing
+    where more than one way of reading the names brings some together.
+    """
+    ways = []
+    for of_captions, of_pictures in product(_affixes(captions), _affixes(pictures)):
+        named = {_bare(key, of_captions): one for key, one in captions.items() if _bare(key, of_captions) != key}
+        if not of_captions[0] and not of_captions[1]:
+            named = captions
+        found = {key: named[_bare(key, of_pictures)] for key in pictures if _bare(key, of_pictures) in named}
+        if found:
+            ways.append(found)
+    return ways[0] if len(ways) == 1 else {}
 
 
-_TAIL = re.compile(r"(.+)([_.-][A-Za-z]+)")
+def _affixes(samples: Iterable[str]) -> list[tuple[str, str]]:
+    """Beginnings and ends, of letters and a mark, that at least half of the names share; none comes first."""
+    names = [key.rpartition("/")[2] for key in samples]
+    heads = Counter(match[1] for name in names if (match := _HEAD.fullmatch(name)))
+    tails = Counter(match[1] for name in names if (match := _TAIL.fullmatch(name)))
+    return [
+        ("", ""),
+        *((head, "") for head, count in heads.items() if 2 * count >= len(names)),
+        *(("", tail) for tail, count in tails.items() if 2 * count >= len(names)),
+    ]
+
+
+def _bare(key: str, affix: tuple[str, str]) -> str:
+    """A path whose name lacks what it begins or ends with."""
+    folder, slash, name = key.rpartition("/")
+    return f"{folder}{slash}{name.removeprefix(affix[0]).removesuffix(affix[1])}"
+
+
+_HEAD = re.compile(r"([A-Za-z]+[_.-]).+")
+_TAIL = re.compile(r".+?([_.-][A-Za-z]+)")
 _IMAGES = tuple(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
 
 
@@ -77,8 +109,8 @@ def _path_without(key: str, level: int) -> str:
 
 
 def _check_words(captions: Iterable[Mapping[str, Member]], where: str) -> None:
-    texts = [member for sample in captions for suffix, member in sample.items() if suffix in CAPTIONS]
-    if not any(any(byte > 127 or chr(byte).isalpha() for byte in member.file.read()) for member in texts):
+    texts = [one for sample in captions for suffix, one in sample.items() if suffix.rpartition(".")[2] in CAPTIONS]
+    if texts and not any(any(byte > 127 or chr(byte).isalpha() for byte in member.file.read()) for member in texts):
         raise DataError(
             f"{where}: {texts[0].file.name} and others hold no words: labels or boxes, and no captions. Name the file "
             f"with the captions: vlbench init {where} --captions FILE."

@@ -221,7 +221,7 @@ def _in_folder(root: Path) -> Iterator[Member]:
             folders.clear()
             continue
         visited.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_aside(name))
         for name in sorted(names):
             path = Path(folder, name)
             try:
@@ -234,6 +234,11 @@ def _in_folder(root: Path) -> Iterator[Member]:
             relative = path.relative_to(root).as_posix()
             file = EncodedImage(relative, str(path), stamp, path.read_bytes, size=status.st_size)
             yield Member(path.absolute().as_posix(), file)
+
+
+def is_aside(folder: str) -> bool:
+    """Whether a folder is one that programs make for themselves: hidden, or thumbnails of a file server."""
+    return folder.startswith(".") or folder in ("@eaDir", "__MACOSX")
 
 
 def archive_name(path: Path) -> str:

@@ -1,8 +1,7 @@
-"""Tables of columns: parquet files, folders made by ``save_to_disk``, and datasets on the Hugging Face hub."""
+"""Tables of columns: parquet, arrow and feather files, folders of ``save_to_disk``, and datasets on the hub."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import io
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 
 from vlbench.data import EncodedImage
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, named_row, row_of, spells_picture, usual_image_name
+from vlbench_pairs.columns import Columns, named_row, only, row_of, spelled_picture, spells_picture, usual_image_name
 from vlbench_pairs.rows import AnnotationRow, Skipped, each
 from vlbench_pairs.sources import FoundFiles, Member
 
@@ -125,6 +124,28 @@ def _chunked(chunks: list[Any], struct: Any, inner: str) -> Any:
     return pyarrow.chunked_array(chunks, type=struct.field(inner).type)
 
 
+def source_of(path: Path) -> TableSource:
+    """A parquet file, or an arrow or feather file, of which nothing is read before it is asked for.
+
+    Raises:
+        DataError: it is none, or damaged.
+    """
+    if path.suffix.lower() == ".parquet":
+        return ParquetSource(path, str(path))
+    import pyarrow
+    from pyarrow import feather, ipc
+
+    try:
+        with path.open("rb") as file:
+            whole = file.read(4) in (b"ARRO", b"FEA1")
+        if whole:
+            return ArrowSource(feather.read_table(path, memory_map=True))
+        return ArrowSource(ipc.open_stream(pyarrow.memory_map(str(path))).read_all())  # as datasets writes it
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: not a whole arrow file ({reason}). Get the file again.") from error
+
+
 @dataclass(frozen=True)
 class AskedTable:
     """A table to read.
@@ -177,7 +198,7 @@ def _wanted(schema: Any, columns: Columns) -> list[str]:
     kind = schema.field(image).type if image in schema.names else None
     if kind is not None and not _holds_pictures(kind):
         names.append(image)
-    elif kind is not None and not _is_binary(kind) and any(inner.name == "path" for inner in kind):
+    elif kind is not None and str(kind).startswith("struct") and any(inner.name == "path" for inner in kind):
         names.append(f"{image}.path")
     elif kind is None:
         names.append(image.split(".")[0])
@@ -191,9 +212,12 @@ def _is_binary(kind: Any) -> bool:
 
 
 def _holds_pictures(kind: Any) -> bool:
-    """Bytes, or the struct of bytes and path that ``datasets`` stores images as."""
+    """Bytes, or the struct of bytes and path that ``datasets`` stores images as, or a list of such."""
     from pyarrow import types
 
+    if types.is_list(kind) or types.is_large_list(kind):
+        kind = kind.value_type  # one picture in each row
+        return bool(types.is_struct(kind)) and _holds_pictures(kind)
     return _is_binary(kind) or (types.is_struct(kind) and any(inner.name == "bytes" for inner in kind))
 
 
@@ -257,11 +281,11 @@ class _Embedded:
             return f"row {index}"
 
     def _read(self, index: int) -> bytes:
-        cell = self.table.source.value(self.columns.image, index)
+        cell = only(self.table.source.value(self.columns.image, index), self.columns.image, f"row {index}")
         if isinstance(cell, bytes):
             return cell
         if isinstance(cell, str):
-            return base64.b64decode(cell)
+            return spelled_picture(cell)
         if cell is None or (cell["bytes"] is None and not cell.get("path")):
             raise OSError("the cell is empty")
         content = cell["bytes"]

@@ -42,6 +42,11 @@ class PathOptions(LearnOptions):
         "auto",
         help="randaugment: experts of a trained encoder see changed images; auto: so under preset=paper",
     )
+    snapshots: Literal["float32", "bf16"] = option(
+        "float32",
+        help="how experts' snapshots are stored; bf16: differences to the one before, in half of the bytes",
+        added_later=True,
+    )
     item_rate: float | None = option(None, minimum=0, help="outer learning rate of pixels, at unit RMS" + _AUTO)
     vector_rate: float | None = option(None, minimum=0, help="outer learning rate of text vectors, at unit RMS" + _AUTO)
     step_rate: float | None = option(

@@ -105,9 +105,9 @@ def test_the_site_asks_nothing_of_other_machines():
     assert "://" not in settings
 
 
-def test_the_glossary_has_at_most_25_words_and_the_readme_links_to_it():
+def test_the_glossary_has_at_most_30_words_and_the_readme_links_to_it():
     rows = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("|---|---|\n")[1].splitlines()
-    assert 10 < len(rows) <= 25
+    assert 10 < len(rows) <= 30
     assert "](docs/glossary.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

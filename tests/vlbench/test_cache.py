@@ -4,10 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -206,22 +204,3 @@ def test_what_two_ask_for_at_once_is_computed_once(cache):
     assert len(calls) == 1
     assert all(torch.equal(one["a"], TENSORS["a"]) for one in found)
     assert names(cache.root / "experts") == [cache.folder("experts", KEY).name]
-
-
-def test_two_who_want_the_same_ones_share_the_work_and_get_them_all(cache):
-    made = []
-
-    def compute(index):
-        made.append((index, threading.get_ident()))
-        time.sleep(0.1)
-        return {"a": torch.tensor([index])}
-
-    def want():
-        wanted = [({"expert": index}, partial(compute, index)) for index in range(4)]
-        return {index: int(found["a"]) for index, found in cache.get_all("experts", wanted)}
-
-    with ThreadPoolExecutor(2) as pool:
-        found = [future.result() for future in [pool.submit(want) for _ in range(2)]]
-    assert found == [{index: index for index in range(4)}] * 2
-    assert sorted(index for index, _ in made) == [0, 1, 2, 3]  # each once
-    assert len({maker for _, maker in made}) == 2  # and by both

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from vlbench.analysis.picture import COLOURS, new_figure, picture_form, save
+from vlbench.board.joined import with_joined_starts
 from vlbench.board.picture import read_preview, read_start
 from vlbench.board.statistics.samples import MEAN_RECALL
 from vlbench.board.table import CEILING, UNBUDGETED, Group, Row, Table
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP"
 GREYS = ("#6b7685", "#a3acb8")
 INK, RULE = "#1c2430", "#dfe3e8"
-WIDTH, WIDE, HEIGHT = 4.0, 6.4, 3.2
+WIDTH, WIDE, HEIGHT = 3.6, 4.9, 3.2
 """Inches of a panel, of that of pairs, and of all."""
+LEGEND, ENTRY = 1.4, 0.19
+"""Inches of a legend, and of each name in it."""
 PAIRS = 6
 
 
@@ -91,8 +94,9 @@ def draw_board(table: Table, target: Path, *, panels: Sequence[str] = ()) -> Pat
         raise DataError("no finished row can be drawn. Give a folder of runs; vlbench leaderboard lists what is there.")
     widest = max(wanted.values(), key=len)
     widths = [WIDE if name == "pairs" else WIDTH for name in widest]
-    figure = new_figure(sum(widths) + 1.6, HEIGHT * len(lines) + 0.1)
-    axes = figure.subplots(len(lines), len(widths), squeeze=False, width_ratios=widths)
+    heights = [max(HEIGHT, ENTRY * (len(_styles(points)) + 3)) for _, points in lines]
+    figure = new_figure(sum(widths) + LEGEND, sum(heights) + 0.1)
+    axes = figure.subplots(len(lines), len(widths), squeeze=False, width_ratios=widths, height_ratios=heights)
     for line, (title, points) in zip(axes, lines, strict=True):
         _draw_line(line, points, wanted[title])
         line[0].set_title(title, loc="left", fontsize=9, color=INK)
@@ -105,7 +109,7 @@ def _comparable(table: Table) -> dict[str, list[PlotPoint]]:
     for group in table.groups:
         off = f" · {', '.join(f'{key}={value}' for key, value in group.overrides.items())}" if group.overrides else ""
         title = f"{group.suite} · protocol {group.protocol_hash[:8]}{off}{' · mock data' if group.mock else ''}"
-        for row in group.rows:
+        for row in with_joined_starts(group).rows:
             if row.scores:
                 point = PlotPoint(_name(row), _student(group), row, row.home is None)
                 lines.setdefault(title, {}).setdefault((point.student, *(r.id for r in row.records), point.name), point)
@@ -194,16 +198,39 @@ def _cost(point: PlotPoint) -> float | None:
 
 
 def _by_budget(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:
+    _against(axes, points, styles, _pairs, line="-")
+    _scale_of_pairs(axes, points)
+    _say_worth(axes, points, styles)
+
+
+def _scale_of_pairs(axes: Axes, points: Sequence[PlotPoint]) -> None:
+    """Ticks at the budgets that were asked for."""
     from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
-    _against(axes, points, styles, _pairs, line="-")
     at = sorted({round(point.row.pairs) for point in points if point.reference and point.row.pairs})
     budgets = sorted({_asked(point) for point in points if point.reference} - {0})
+    axes.set_xscale("log")
     axes.set_xticks(budgets or at)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("pairs", fontsize=9)
+
+
+def _say_worth(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Style]) -> None:
+    """How many real pairs the best method's points are worth, written over them."""
+    series = dict(_series(points, _worth))
+    name = next((name for name in styles if name in series), None)
+    best = series.get(name, []) if name else []
+    for place, point in enumerate(best):
+        assert point.row.worth is not None
+        aligned = "left" if place == 0 else "right" if place == len(best) - 1 else "center"
+        pairs = float(f"{point.row.worth.pairs:.3g}")
+        at, shift = (point.row.pairs or 0.0, point.score), (4 if aligned == "left" else 0, 6)
+        axes.annotate(
+            f"worth {point.row.worth.outside}{pairs:,.0f}", at, shift, textcoords="offset points", fontsize=7,
+            color=styles[point.name].colour, ha=aligned,
+        )  # fmt: skip
 
 
 def _asked(point: PlotPoint) -> int:
@@ -228,9 +255,9 @@ def _by_worth(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str, Styl
             [point.row.pairs or 0.0 for point in of_method], pairs, errors,
             color=style.colour, marker=style.marker, markersize=4.5, linewidth=1.0, capsize=2, label=name,
         )  # fmt: skip
-    axes.set_xscale("log")
+    _scale_of_pairs(axes, points)
     axes.set_yscale("log")
-    axes.set_xlabel("pairs", fontsize=9)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel("worth, random real pairs", fontsize=9)
 
 
@@ -282,13 +309,13 @@ def _pairs_of_best(axes: Axes, points: Sequence[PlotPoint], styles: Mapping[str,
     axes.set_axis_off()
     step = 1 / len(pixels)
     for number, caption in enumerate(captions):
-        for bottom, items in ((0.62, start.pixels if start else pixels), (0.22, pixels)):
-            inset = axes.inset_axes((number * step, bottom, step * 0.94, 0.38))
+        for bottom, items in ((0.64, start.pixels if start else pixels), (0.27, pixels)):
+            inset = axes.inset_axes((number * step, bottom, step * 0.94, 0.36))
             inset.imshow(to_pil(items[number]), aspect="auto", interpolation="nearest")
             inset.set_axis_off()
-        text = textwrap.fill(caption, 17, max_lines=5, placeholder="…")
-        axes.text(number * step, 0.19, text, fontsize=6.5, va="top", color=INK, transform=axes.transAxes)
-    for bottom, text in ((0.81, "real"), (0.41, f"learned\nby {best.name}")):
+        text = textwrap.fill(caption, 12, max_lines=5, placeholder="…")
+        axes.text(number * step, 0.23, text, fontsize=6.5, va="top", color=INK, transform=axes.transAxes)
+    for bottom, text in ((0.82, "real"), (0.45, f"learned\nby {best.name}")):
         axes.text(-0.01, bottom, text, fontsize=8, ha="right", va="center", color=INK, transform=axes.transAxes)
 
 

@@ -123,7 +123,7 @@ def worth_text(row: Row) -> str:
 
 def worth_interval_text(row: Row) -> str:
     """Its 95 % interval."""
-    return "" if row.worth is None else "-".join(map(short_count, row.worth.interval))
+    return "" if row.worth is None or row.worth.outside else "-".join(map(short_count, row.worth.interval))
 
 
 def break_even_text(row: Row, against: str) -> str:

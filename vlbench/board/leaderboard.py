@@ -82,7 +82,8 @@ def _group(records: Sequence[FoundRecord], budget: Budget | None, student: str) 
     fitting = [record for record in records if record.status != "finished" or student in record.scores]
     first = records[0]
     overrides, mock = first.overrides, any(record.mock for record in records)
-    floor = next((record.baselines[0] for record in records if record.baselines), "")
+    named = sorted((record for record in records if record.baselines), key=lambda record: record.origin)
+    floor = named[0].baselines[0] if named else ""  # one's own runs name it, where there are any
     measured = [_row(same, student) for same in _same_but_seed(fitting)]
     measured.sort(key=lambda each: (-_mean_recall(each[0]), each[0].method, _canonical(each[0].options)))
     able = {
@@ -169,13 +170,20 @@ def _row(runs: Sequence[FoundRecord], student: str) -> tuple[Row, Sample | None]
         records=tuple(runs),
         interval=scores[MEAN_RECALL].interval if scores else None,
         basis="" if sample is None else "seeds" if sample.images is None else "seeds and images",
-        provisional=finished and is_provisional(runs, student),
+        provisional=finished and (is_provisional(runs, student) or not _has_grounds(runs, student, sample)),
         home=_home(runs, student) if finished else None,
         badge=weakest(run.badge for run in runs),
         origin=first.origin,
         flags=tuple(dict.fromkeys(flag for run in runs for flag in run.flags)),
     )
     return row, sample
+
+
+def _has_grounds(runs: Sequence[FoundRecord], student: str, sample: Sample | None) -> bool:
+    """Whether a claim holds what a rank rests on, which schema 3 and older did not: ranks, and encoders by name."""
+    if not runs[0].origin:
+        return True
+    return sample is not None and sample.images is not None and all(run.encoders.get(student) for run in runs)
 
 
 def _home(runs: Sequence[FoundRecord], student: str) -> float | None:
@@ -224,14 +232,14 @@ def _is_usual(name: str, value: object, siblings: Sequence[Mapping[str, Any]]) -
 
 
 def _with_recovered(rows: Sequence[Row], floor_method: str) -> list[Row]:
-    floors = [row for row in rows if row.method == floor_method and row.scores]
-    ceilings = [row for row in rows if row.method == CEILING and row.scores]
+    """Share of the way from floor to ceiling, both of one's own runs: no claim moves what other rows have."""
+    own = [row for row in rows if row.scores and not row.origin]
+    floors = [row for row in own if row.method == floor_method]
+    ceilings = [row for row in own if row.method == CEILING]
     if not floors or not ceilings:
         return list(rows)
-    floor = _mean_recall(
-        min(floors, key=lambda row: (row.origin, not row.baseline, len(row.options), _canonical(row.options)))
-    )
-    ceiling = _mean_recall(min(ceilings, key=lambda row: row.origin))
+    floor = _mean_recall(min(floors, key=lambda row: (not row.baseline, len(row.options), _canonical(row.options))))
+    ceiling = _mean_recall(ceilings[0])
     if ceiling <= floor:
         return list(rows)
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,45 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         fitting = _fitting(summaries, last)
         found = [CompletionItem(f"{before}{comma}{name}", help=summaries[name]) for name in fitting]
         return found or ([CompletionItem(incomplete, type="file")] if self._or_file else [])
+
+
+class Word(click.ParamType):  # type: ignore[type-arg]
+    """One of some words that are looked up when they are completed; the command itself checks it.
+
+    Args:
+        words: asked with plugin files that the command names.
+        several: words may be joined by commas.
+    """
+
+    name = "name"
+
+    def __init__(self, words: Callable[[Sequence[str]], Iterable[str]], *, several: bool = False) -> None:
+        self._words, self._several = words, several
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Words that begin as the one that is written."""
+        before, comma, last = incomplete.rpartition(",") if self._several else ("", "", incomplete)
+        words = self._words([str(path) for path in ctx.find_root().params.get("plugins", ())])
+        return [CompletionItem(f"{before}{comma}{word}") for word in _fitting(words, last)]
+
+
+def panels(plugins: Sequence[str]) -> Iterable[str]:  # noqa: ARG001
+    """Panels of ``vlbench plot``."""
+    from vlbench.analysis.plot import PANELS
+
+    return PANELS
+
+
+def published_datasets(plugins: Sequence[str]) -> Iterable[str]:
+    """Datasets with numbers of papers."""
+    from vlbench.board.published import literature
+
+    return literature(plugins).datasets
 
 
 class MethodOption(click.ParamType):  # type: ignore[type-arg]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vlbench.cli.complete import Name, Run
-from vlbench.cli.shared import load, readable_path
+from vlbench.cli.complete import Name, Run, Word, published_datasets
+from vlbench.cli.shared import brief, load, readable_path
 
 if TYPE_CHECKING:
     from vlbench.board.table import LeftOut
@@ -31,7 +31,12 @@ BUILT_IN = "vlbench"
     help="How to write the table.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to a file.")
-@click.option("--published", metavar="DATASET", help="Show what papers report on a dataset instead, such as flickr30k.")
+@click.option(
+    "--published",
+    type=Word(published_datasets),
+    metavar="DATASET",
+    help="Show what papers report on a dataset instead, such as flickr30k.",
+)
 @click.option("--allow-mixed", is_flag=True, help="Folders that cannot be compared: tables apart, no refusal.")
 @click.option(
     "--equal",
@@ -52,12 +57,13 @@ def command(
     """Show finished runs as a table.
 
     RUNS are folders with runs in them, single runs, or record files; by default the folder runs."""
-    if published:
-        text = _published(context, published, runs, form)
-    elif equal:
-        text = _equal(equal, runs, form, mixed=allow_mixed, to_file=out is not None)
-    else:
-        text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
+    with brief():
+        if published:
+            text = _published(context, published, runs, form)
+        elif equal:
+            text = _equal(equal, runs, form, mixed=allow_mixed, to_file=out is not None)
+        else:
+            text = _board(context, runs, form, to_file=out is not None, mixed=allow_mixed)
     if out is None:
         click.echo(text)
         return

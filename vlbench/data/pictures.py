@@ -36,6 +36,8 @@ _ORIENTATION = 0x0112
 """Of EXIF: how the picture lies."""
 _PLAIN = ("L", "RGB")
 """Modes of JPEGs that have one reading."""
+_HEIF = tuple(f"ftyp{brand}".encode() for brand in ("heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"))
+"""How a HEIC file goes on after four bytes."""
 LEVELS = (255.0, 65535.0)
 """Greatest values that integers and floats are taken to be on the scale of."""
 _ADVICE = "Replace the file, take it out of the annotations, or leave out what cannot be read: skip_bad = true."
@@ -81,6 +83,8 @@ def _opened(content: bytes, where: str) -> Iterator[Image]:
     """A picture of which the head alone has been read; within, what is raised on a broken one names it."""
     from PIL import Image, UnidentifiedImageError
 
+    if content[4:12] in _HEIF:
+        _register_heif(where)
     try:
         with Image.open(io.BytesIO(content)) as picture:
             yield picture
@@ -91,6 +95,17 @@ def _opened(content: bytes, where: str) -> Iterator[Image]:
         unknown = isinstance(error, UnidentifiedImageError)  # whose text has an address of memory
         reason = "of no kind that Pillow reads" if unknown else str(error) or type(error).__name__
         raise DataError(f"{where}: cannot be decoded ({reason}). {_ADVICE}") from error
+
+
+def _register_heif(where: str) -> None:
+    """Have Pillow read HEIC, by pillow-heif."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise DataError(
+            f"{where}: a HEIC picture, which needs the package 'pillow-heif'. Install it: pip install 'vlbench[heic]'"
+        ) from error
+    register_heif_opener()
 
 
 def _of_plain_jpeg(content: bytes) -> NDArray[np.uint8] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,20 +14,18 @@ from torch import Tensor
 
 from vlbench.disk.space import check_space
 from vlbench.errors import DivergedError
-from vlbench.matching.gradient import Inputs, Parameters, Segment
+from vlbench.matching.gradient import Parameters, Segment
 from vlbench.matching.settings import Experts
+from vlbench.matching.snapshots import Series, paths
 from vlbench.seeds import SeedTree
 from vlbench.students.training import Recipe, TrainingSet, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from vlbench.methods.context import Context
     from vlbench.students.student import Student
 
-Trajectory = dict[str, Tensor]
-"""Branch name -> snapshots [snapshot, parameter]; the first is the start."""
+Trajectory = Mapping[str, Sequence[Tensor] | Tensor]
+"""Branch name -> snapshots, each [parameter]; the first is the start."""
 Layout = dict[str, list[int]]
 """Branch name -> number of weights of each of its layers, in order."""
 
@@ -38,13 +38,14 @@ def train_experts(context: Context, plan: Experts, variant: str = "", *, last: i
     """Trajectories of the reference student or its twin, by plain SGD at a constant rate.
 
     Expert k is the same for every method, budget and seed of a dataset, student and plan: it is material, like
-    pretrained weights. Trajectories are cached, so that a method that asks for the same plan finds them.
+    pretrained weights. Snapshots are cached, so that a method that asks for the same plan finds them. An expert is
+    trained as far as somebody asks for, and goes on from there where a later one asks for more.
 
     Args:
         context: of the condensation.
         plan: how they are trained.
         variant: of :meth:`vlbench.Context.student_with`.
-        last: number of the last snapshot that is returned, and so held in memory; None: that of the end.
+        last: number of the last snapshot that is wanted; None: that of the plan's end.
 
     Raises:
         vlbench.errors.DivergedError: a weight is not finite.
@@ -56,71 +57,65 @@ def train_experts(context: Context, plan: Experts, variant: str = "", *, last: i
         >>> from vlbench.testing import toy_context, toy_dataset
         >>> _, context = toy_context(toy_dataset(), Path(tempfile.mkdtemp()))
         >>> plan = Experts(count=2, steps=24, learning_rate=0.1, batch=32, interval=12)
-        >>> [expert["image"].shape for expert in train_experts(context, plan)]  # snapshots after 0, 12 and 24 steps
-        [torch.Size([3, 128]), torch.Size([3, 128])]
-        >>> [expert["image"].shape for expert in train_experts(context, plan, last=1)]  # from the cache
+        >>> [expert["image"].shape for expert in train_experts(context, plan, last=1)]  # after 0 and 12 steps
         [torch.Size([2, 128]), torch.Size([2, 128])]
+        >>> [expert["image"].shape for expert in train_experts(context, plan)]  # 12 more steps each
+        [torch.Size([3, 128]), torch.Size([3, 128])]
     """
     student, data = context.student_with(variant)[0], context.full_set(variant)
-    trained = any(not tower.frozen for tower in student.towers.values())
-    recipe = Recipe(
-        plan.steps,
-        plan.batch,
-        plan.learning_rate,
-        momentum=0.0,
-        schedule="constant",
-        augment=plan.augment if trained else "none",
-        epoch_over=plan.epoch_over,
-    )
-    size = 4 * sum(of_side for _, of_side in student.branches.values()) * (plan.steps // plan.interval + 1)
-    context.observer.phase("experts", plan.count, f"{plan.steps} steps each")
+    end = plan.steps // plan.interval
+    last = end if last is None else min(last, end)
+    recipe = plan.recipe(trained=any(not tower.frozen for tower in student.towers.values()))
+    context.observer.phase("experts", plan.count, f"{last * plan.interval} steps each")
     # Where nothing but heads is trained, the twin with frozen encoders is the student itself.
     twin = "" if variant == "frozen" and all(tower.frozen for tower in context.student.towers.values()) else variant
+    size = 4 * sum(of_side for _, of_side in student.branches.values()) * (last + 1)
     wanted = []
     for index in range(plan.count):
         key = {"variant": twin, "expert": index, "interval": plan.interval, "recipe": repr(recipe)}
-        seeds = SeedTree(0).child(STREAM, index)
-        make = partial(trajectory, student, data, recipe, plan.interval, seeds=seeds)
-        wanted.append((key, partial(_with_space, make, context.cache.root, size=size, count=plan.count - index)))
-    trajectories: dict[int, Trajectory] = {}
-    for index, path in context.cached_all("experts", wanted):
+        room = partial(check_space, context.cache.root, size * (plan.count - index), "experts")
+        training = _Training(student, data, recipe, plan.interval, SeedTree(0).child(STREAM, index), room)
+        wanted.append((Series(context.cache, context.full_key(key), plan.snapshots), training))
+    found: dict[int, Trajectory] = {}
+    together = torch.get_num_threads() if student.fits_one_core else 1
+    for index, path in paths(wanted, last, context.observer.message, together=together):
         _check_growth(path, plan.learning_rate)
-        trajectories[index] = path if last is None else _up_to(path, last)
+        _check_learned(student, data, path, recipe)
+        found[index] = path
         context.observer.advance()
-    return [trajectories[index] for index in range(plan.count)]
+    return [found[index] for index in range(plan.count)]
 
 
-def _up_to(path: Trajectory, last: int) -> Trajectory:
-    """Copied, so that the memory of later snapshots is free."""
-    return {branch: snapshots[: last + 1].clone() for branch, snapshots in path.items()}
+@dataclass(frozen=True)
+class _Training:
+    """Of an expert, from one snapshot to the next.
 
-
-def _with_space(make: Callable[[], Trajectory], folder: Path, *, size: int, count: int) -> Trajectory:
-    """An expert, where the disk has room for it and all that follow."""
-    check_space(folder, size * count, f"{count} experts")
-    return make()
-
-
-def trajectory(student: Student, data: TrainingSet, recipe: Recipe, interval: int, *, seeds: SeedTree) -> Trajectory:
-    """Train one student and keep its parameters every ``interval`` steps.
-
-    Raises:
-        vlbench.errors.DivergedError: a weight is not finite.
+    Attributes:
+        student, data, recipe, interval, seeds: how.
+        room: refuses to begin where the disk has no room for the expert and all that follow.
     """
-    kept: list[Parameters] = []
 
-    def observe(step: int, _positions: Tensor, _inputs: Inputs, parameters: Parameters) -> None:
-        if step % interval == 0:
-            kept.append({branch: flat.detach().clone().cpu() for branch, flat in parameters.items()})
+    student: Student
+    data: TrainingSet
+    recipe: Recipe
+    interval: int
+    seeds: SeedTree
+    room: Callable[[], None]
 
-    try:
-        last = train(student, data, recipe, seeds, observe=observe)
-        _check_learned(student, data, kept[0], last, batch=recipe.batch)
-    except DivergedError as error:
-        raise DivergedError(f"an expert's {error} Lower expert_rate = {recipe.learning_rate:g}.") from None
-    if recipe.steps % interval == 0:
-        kept.append({branch: flat.cpu() for branch, flat in last.items()})
-    return {branch: torch.stack([snapshot[branch] for snapshot in kept]) for branch in last}
+    def __call__(self, number: int, before: Parameters | None) -> Parameters:
+        if before is None:
+            self.room()
+        begin = None if before is None else ((number - 1) * self.interval, before)
+        recipe = replace(self.recipe, steps=number * self.interval)
+        try:
+            found = train(self.student, self.data, recipe, self.seeds, begin=begin)
+        except DivergedError as error:
+            raise DivergedError(_advice(str(error), recipe)) from None
+        return {branch: flat.cpu() for branch, flat in found.items()}
+
+
+def _advice(problem: str, recipe: Recipe) -> str:
+    return f"an expert's {problem} Lower expert_rate = {recipe.learning_rate:g}."
 
 
 def _check_growth(path: Trajectory, rate: float) -> None:
@@ -135,16 +130,17 @@ def _check_growth(path: Trajectory, rate: float) -> None:
 
 
 @torch.no_grad()
-def _check_learned(student: Student, data: TrainingSet, first: Parameters, last: Parameters, *, batch: int) -> None:
-    """Compare the loss of one batch before and after training."""
-    positions = data.positions(0, batch, SeedTree(0).child(f"{STREAM} check"))
+def _check_learned(student: Student, data: TrainingSet, path: Trajectory, recipe: Recipe) -> None:
+    """Compare the loss of one batch at both ends."""
+    positions = data.positions(0, recipe.batch, SeedTree(0).child(f"{STREAM} check"))
     inputs = data.tower_inputs(positions)
     before, after = (
-        float(student.loss(inputs, {branch: flat.to(student.device) for branch, flat in one.items()}))
-        for one in (first, last)
+        float(student.loss(inputs, {branch: snapshots[end].to(student.device) for branch, snapshots in path.items()}))
+        for end in (0, -1)
     )
     if not after <= max(before, math.log(len(positions))):
-        raise DivergedError(f"loss went from {before:.3g} to {after:.3g}, above that of chance.")
+        problem = f"loss went from {before:.3g} to {after:.3g}, above that of chance."
+        raise DivergedError(_advice(problem, recipe))
 
 
 def draw_segment(
@@ -215,7 +211,8 @@ def convexified(path: Trajectory, layers: Layout) -> Trajectory:
     """
     straight = {}
     for branch, snapshots in path.items():
-        parts = [_straight(part) for part in snapshots.split(layers[branch], dim=1)]
+        whole = torch.stack(list(snapshots))  # [snapshot, parameter]
+        parts = [_straight(part) for part in whole.split(layers[branch], dim=1)]
         straight[branch] = torch.cat(parts, 1)
     return straight
 

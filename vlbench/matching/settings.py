@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from vlbench.students.student import Student
+    from vlbench.students.training import Recipe
 
 Trained = Literal["heads", "lora", "all"]
 """What a student trains: heads on frozen encoders, adapters and heads, or an encoder and heads."""
@@ -21,6 +22,8 @@ class Experts:
         steps, learning_rate, batch: of each.
         interval: steps between two snapshots.
         augment, epoch_over: as in :class:`vlbench.students.Recipe`; the first where an encoder is trained.
+        snapshots: how they are stored: ``float32``; or ``bf16``, differences to the one before in half of the bytes.
+            Training goes on from what is stored, so that such a path is one of its own.
 
     Examples:
         >>> from vlbench.matching import Experts
@@ -35,6 +38,17 @@ class Experts:
     interval: int
     augment: str = "none"
     epoch_over: str = "items"
+    snapshots: str = "float32"
+
+    def recipe(self, *, trained: bool) -> Recipe:
+        """Of an expert, of no length yet; images are changed where an encoder is trained."""
+        from vlbench.students.training import Recipe
+
+        augment = self.augment if trained else "none"
+        return Recipe(
+            0, self.batch, self.learning_rate, momentum=0.0, schedule="constant", augment=augment,
+            epoch_over=self.epoch_over,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,8 @@ class Settings:
     """Numbers of one stage of trajectory matching.
 
     Attributes:
-        experts, expert_steps, expert_rate, expert_batch, interval, expert_augment, expert_passes: see :class:`Experts`.
+        experts, expert_steps, expert_rate, expert_batch, interval, expert_augment, expert_passes, snapshots: see
+            :class:`Experts`.
         start_range: segments start at a snapshot up to this one, and
         first_start: from this one on.
         first_range: ``start_range`` at the first update, from which it grows evenly to its full value.
@@ -108,18 +123,21 @@ class Settings:
     draws: bool = False
     part: tuple[int, int] = (0, 1)
     max_grad_norm: float = 0.0
+    snapshots: str = "float32"
 
     @property
     def plan(self) -> Experts:
         """How its experts are trained."""
         return Experts(
             self.experts, self.expert_steps, self.expert_rate, self.expert_batch, self.interval,
-            self.expert_augment, self.expert_passes,
+            self.expert_augment, self.expert_passes, self.snapshots,
         )  # fmt: skip
 
     def chosen(self) -> dict[str, Any]:
         """What a record tells: name -> value, without what means nothing where there are no experts."""
         values = asdict(self) | {"part": "{}/{}".format(*self.part)}
+        if self.snapshots == "float32":  # as in records of rows that were made before there was another way
+            del values["snapshots"]
         return values if self.experts else {name: value for name, value in values.items() if name in _ALWAYS}
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import torch
@@ -124,6 +126,7 @@ class Context:
         self.curves: dict[str, list[float]] = {}
         self.resolved: dict[str, Setting] = {}
         self._began = time.monotonic()
+        self._ticks: list[float] = []
         # Built here, before a method's clock starts: features and statistics belong to no method.
         self.student_with()
 
@@ -238,18 +241,10 @@ class Context:
         The dataset's fingerprint and the reference student stand in the key already, and the plugin where it is not
         one of vlbench's own: what a plugin keeps, no other one reads.
         """
-        return self.cache.get(kind, self._full(key), compute)
+        return self.cache.get(kind, self.full_key(key), compute)
 
-    def cached_all(
-        self, kind: str, wanted: Sequence[tuple[Key, Callable[[], dict[str, Tensor]]]]
-    ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-        """As :meth:`cached` for several; processes that want the same ones at the same time share the work.
-
-        Gives the place in ``wanted`` and the tensors, as they come.
-        """
-        return self.cache.get_all(kind, [(self._full(key), compute) for key, compute in wanted])
-
-    def _full(self, key: Key) -> Key:
+    def full_key(self, key: Key) -> Key:
+        """A key with what all keys of the context have: the data, the reference and the plugin."""
         full = {"data": self._builder.dataset.fingerprint, "reference": self._reference.identity, **key}
         return full | ({"plugin": self._job.owner} if self._job.owner else {})
 
@@ -267,6 +262,8 @@ class Context:
             step = len(self.curves.get(name, ()))
             raise DivergedError(f"curve {name!r} was given {value!r:.60} at step {step}: it takes finite numbers.")
         curve = self.curves.setdefault(name, [])
+        if name == next(iter(self.curves)):
+            self._ticks.append(time.monotonic())
         curve.append(number)
         report_step(self.observer, name, len(curve) - 1, number)
 
@@ -281,6 +278,17 @@ class Context:
             if not isinstance(value, Setting) or not finite:
                 raise ArtifactError(f"setting {name!r} is {value!r:.60}: give a text, a finite number, a bool or None.")
         self.resolved.update(values)
+
+    @property
+    def step_s(self) -> float | None:
+        """Median seconds between two values of the first curve; None where it has fewer.
+
+        Values that a method reads back from its checkpoint come at once, so that what is far below the longest does
+        not count.
+        """
+        between = [after - before for before, after in pairwise(self._ticks)]
+        steps = [seconds for seconds in between if seconds > max(between) / 100]
+        return median(steps) if steps else None
 
     @property
     def spent_s(self) -> float:

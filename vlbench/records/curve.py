@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlbench.cache import DATA, KEY, entry_problem
-
 if TYPE_CHECKING:
     import numpy
 
@@ -97,6 +95,8 @@ class Curve:
 
 def find_curve(cache: Path, protocol: str, data: str, student: str) -> Curve | None:
     """The finished curve of a student under a protocol, that of most trainings; None where the cache holds none."""
+    from vlbench.cache import DATA, KEY, entry_problem
+
     wanted = {"protocol": protocol, "data": data, "student": student}
     found: list[Curve] = []
     for path in sorted((cache / KIND).glob(f"*/{KEY}")):

@@ -18,6 +18,9 @@ from vlbench.registry.suggestions import unknown_name
 Options = TypeVar("Options")
 
 
+_ADDED_LATER = "added later"
+
+
 @dataclass(frozen=True)
 class NoOptions:
     """What a plugin without options declares."""
@@ -41,6 +44,7 @@ def option(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    added_later: bool = False,
 ) -> Any:
     """A field of an options dataclass, with the help and the range that ``vlbench methods NAME`` shows.
 
@@ -53,6 +57,8 @@ def option(
         maximum: the greatest number allowed.
         above: as ``minimum``, but the limit itself is not allowed.
         below: as ``maximum``, but the limit itself is not allowed.
+        added_later: rows were made before the option was there. Records leave it out while it has its default, so that
+            those rows are found, and stand in one line with new ones.
 
     Raises:
         vlbench.errors.PluginError: the default is outside of the range.
@@ -73,10 +79,32 @@ def option(
     limits = Range(minimum, maximum, above, below)
     if not limits.holds(default):
         raise PluginError(f"an option's default is {default!r}, its range {limits}. Give a default within the range.")
-    metadata = {"help": help, "choices": tuple(choices), "range": limits}
+    metadata = {"help": help, "choices": tuple(choices), "range": limits, _ADDED_LATER: added_later}
     if isinstance(default, list | dict | set):
         return dataclasses.field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def recorded(options: Any) -> dict[str, Any]:
+    """Options as records have them: without those that were added later and have their default.
+
+    Examples:
+        >>> from dataclasses import dataclass
+        >>> import vlbench
+        >>> from vlbench.registry.options import recorded
+        >>> @dataclass(frozen=True)
+        ... class MyOptions:
+        ...     start: int = 0
+        ...     stride: int = vlbench.option(1, help="between two pairs", added_later=True)
+        >>> recorded(MyOptions()), recorded(MyOptions(stride=2))
+        ({'start': 0}, {'start': 0, 'stride': 2})
+    """
+    left_out = {
+        field.name
+        for field in dataclasses.fields(options)
+        if field.metadata.get(_ADDED_LATER) and getattr(options, field.name) == field.default
+    }
+    return {name: value for name, value in dataclasses.asdict(options).items() if name not in left_out}
 
 
 def parse_options(options_type: type[Options], given: Mapping[str, object], *, owner: str, hint: str = "") -> Options:

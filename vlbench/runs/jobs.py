@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
 from vlbench.records.record import MatchedTo, Record
-from vlbench.registry.options import options_for_each, parse_options
+from vlbench.registry.options import options_for_each, parse_options, recorded
 from vlbench.runs.request import RunRequest
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def method_options(spec: MethodSpec, given: Mapping[str, object]) -> Any:
 
 def options_json(options: Any) -> dict[str, Any]:
     """Options as JSON gives them back, where a tuple is a list; empty for None."""
-    found: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(options))) if options is not None else {}
+    found: dict[str, Any] = json.loads(json.dumps(recorded(options))) if options is not None else {}
     return found
 
 

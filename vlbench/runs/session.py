@@ -238,6 +238,7 @@ class Session:
         usual = (("loss", INFO_NCE), ("precision", FLOAT32), ("micro_batch", 0))
         student = {key: value for key, value in asdict(config).items() if (key, value) not in usual}
         for tower in student["towers"].values():
+            del tower["sha256"]  # what the weights are is in the encoder's identity
             tower["head"] = {key: value for key, value in tower["head"].items() if (key, value) != ("options", {})}
         return Reference(name, config, warmup, short_hash({"student": student, "warmup": asdict(warmup)}))
 

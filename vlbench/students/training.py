@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
 from vlbench.finite import is_finite, which_not_finite
+from vlbench.students.ahead import one_ahead
 from vlbench.threads import one_thread
 
 if TYPE_CHECKING:
@@ -201,7 +202,13 @@ Observe = Callable[[int, Tensor, TowerInputs, "Parameters"], None]
 
 
 def train(
-    student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree, *, observe: Observe | None = None
+    student: Student,
+    data: TrainingSet,
+    recipe: Recipe,
+    seeds: SeedTree,
+    *,
+    observe: Observe | None = None,
+    begin: tuple[int, Parameters] | None = None,
 ) -> Parameters:
     """Train from a fresh start to the last step.
 
@@ -211,6 +218,7 @@ def train(
         recipe: how.
         seeds: initial head, order, noise; the same seeds give the same parameters on the CPU.
         observe: sees every batch before its update.
+        begin: step and parameters to go on from, instead of a fresh start; momentum is zero there.
 
     Returns:
         branch name -> flat vector [parameter], after the last step.
@@ -230,16 +238,34 @@ def train(
     """
     # So little work a step that threads would wait longer for each other than they compute.
     with one_thread() if student.two_linear_heads else nullcontext():
-        return _train(student, data, recipe, seeds, observe)
+        return _train(student, data, recipe, seeds, observe=observe, begin=begin)
 
 
-def _train(student: Student, data: TrainingSet, recipe: Recipe, seeds: SeedTree, observe: Observe | None) -> Parameters:
-    parameters = student.start(seeds.child("start"))
+def _train(
+    student: Student,
+    data: TrainingSet,
+    recipe: Recipe,
+    seeds: SeedTree,
+    *,
+    observe: Observe | None,
+    begin: tuple[int, Parameters] | None,
+) -> Parameters:
+    first, given = begin or (0, None)
+    parameters = (
+        student.start(seeds.child("start"))
+        if given is None
+        else {name: flat.detach().clone().to(student.device) for name, flat in given.items()}
+    )
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}
     rates, length = first_rates(recipe, data.rates, list(parameters)), recipe.length(data)
-    for step in range(length):
+
+    def fetch(step: int) -> tuple[Tensor, TowerInputs]:
         positions = data.positions(step, recipe.batch, seeds, epoch_over=recipe.epoch_over)
-        tower_inputs = data.tower_inputs(positions, seeds.integer("live", step) if data.live else None)
+        return positions, data.tower_inputs(positions, seeds.integer("live", step) if data.live else None)
+
+    # What runs an encoder with dropout sets the global generator, and so does a student that drops out.
+    ahead = student.device.startswith("cuda") and not data.live
+    for step, (positions, tower_inputs) in enumerate(one_ahead(fetch, first, length, ahead=ahead), first):
         if observe is not None:
             observe(step, positions, tower_inputs, parameters)
         tower_inputs = _add_noise(student, tower_inputs, recipe.noise, seeds, step)

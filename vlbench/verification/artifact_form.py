@@ -9,6 +9,7 @@ from typing import Any
 
 from vlbench.artifacts.soft_targets import PARTS
 from vlbench.errors import ArtifactError
+from vlbench.verification.names import text_problem
 
 LARGEST_RATE = 1e6
 """Of a learned step size."""
@@ -68,6 +69,8 @@ def _distilled(about: Mapping[str, Any]) -> Iterator[str]:
         yield "spaces is no table of side -> text"
     if not isinstance(rates, dict) or not all(_is_rate(rate) for rate in rates.values()):
         yield f"rates is no table of branch -> number within {LARGEST_RATE:g}"
+    if isinstance(rates, dict) and (bad := next(filter(text_problem, rates), None)) is not None:
+        yield f"rates: branch {bad[:40]!a} {text_problem(bad)}"
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 0:
         yield f"target_rank is {repr(rank)[:40]}"
 

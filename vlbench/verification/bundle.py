@@ -22,6 +22,7 @@ from vlbench.files import fresh_file
 from vlbench.records.ranks import COLUMNS
 from vlbench.records.ranks import FILE_NAME as RANKS
 from vlbench.records.record import Record
+from vlbench.verification.names import text_problem
 from vlbench.verification.untrusted import check_pictures, check_safetensors, check_table, parse_json, refuse
 
 BUNDLE = 1
@@ -192,6 +193,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         refuse(MANIFEST, f"it is of form {manifest['bundle']!r}; this version reads {BUNDLE}")
     if not all(isinstance(manifest[key], str) for key in ("id", "vlbench", "sha256")):
         refuse(MANIFEST, "id, vlbench or sha256 is no text")
+    if problem := text_problem(manifest["vlbench"]):
+        refuse(MANIFEST, f"vlbench {problem}")
     if sealed(manifest) != manifest:
         refuse(MANIFEST, "its hash is not that of its contents")
     return manifest

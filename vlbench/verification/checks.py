@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from vlbench.records.fit import record_problem
 from vlbench.records.record import (
@@ -25,6 +25,8 @@ from vlbench.records.summary import sample_sd
 from vlbench.verification.names import MOST_CURVES, MOST_POINTS, text_problem, texts
 
 CheckOutcome = Literal["ok", "failed", "open", "claimed"]
+ROWS = ("rows.always", "rows.reference", "rows.full", "rows.nearest")
+"""What ``--set`` may change in a claim: which other rows are made."""
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
@@ -32,6 +34,10 @@ CLAIMED = (
     "warnings", "resumed", "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""
+MOST_SEED, MOST_VALUES = 10**18, 20_000
+"""Of a seed, as the command line takes it; of values in a record, curves apart."""
+LONGEST_S, LARGEST_BYTES = 1e9, 10**16
+"""Seconds (30 years) and bytes of a cost."""
 COMPLETE = ("data_fingerprint", "protocol_version", "chosen", "environment", "plugins", "command", "created")
 """Fields that may be empty, as in a record of a run that failed, but not in a claim."""
 
@@ -82,10 +88,21 @@ def _asked(record: Record) -> Iterator[str]:
         yield f"id is {record.id!r}, what was asked gives {expected!r}"
     if problem := record_problem(record):
         yield problem
+    if record.seed >= MOST_SEED:
+        yield f"seed has {len(str(record.seed))} digits. Allowed: 18"
+    for cost in (record.cost, record.start.cost if record.start else record.cost):
+        seconds = [value for value in (cost.condense_s, cost.train_s, cost.score_s, cost.step_s) if value]
+        sizes = [value for value in (cost.peak_rss_bytes, cost.device_peak_bytes) if value]
+        if max(seconds, default=0) > LONGEST_S or max(sizes, default=0) > LARGEST_BYTES:
+            yield f"a cost is above {LONGEST_S:g} seconds or {LARGEST_BYTES:g} bytes"
 
 
 def _texts(record: Record) -> Iterator[str]:
-    for place, text in texts(record_table(record)):
+    table = record_table(record)
+    if (count := _count(table)) > MOST_VALUES:
+        yield f"it holds {count:,} values beside its curves. Allowed: {MOST_VALUES:,}"
+        return
+    for place, text in texts(table):
         if problem := text_problem(text):
             yield f"{place} {problem}"
     if record.message:
@@ -103,12 +120,23 @@ def _texts(record: Record) -> Iterator[str]:
         yield f"created is {record.created[:40]!r}, no date"
 
 
+def _count(value: Any, at: str = "") -> int:
+    """Values in JSON, but for the points of curves."""
+    if at == "curves":
+        return len(value)
+    if isinstance(value, dict):
+        return 1 + sum(_count(inner, key if not at else " ") for key, inner in value.items())
+    return 1 + sum(_count(inner, " ") for inner in value) if isinstance(value, list) else 1
+
+
 def claimable(record: Record) -> Iterator[str]:
     """Why a record can be no claim."""
     if record.status != "finished":
         yield f"status is {record.status!r}, not 'finished'"
     if record.family == NO_FAMILY:
         yield f"{record.method!r} is a baseline that every board has by itself; there is no artifact"
+    if record.matched_to is not None:
+        yield "a random row of another row's size is one that every board has by itself"
     if record.overrides:
         yield f"off protocol: --set changed {', '.join(sorted(record.overrides))}"
     if record.mock:
@@ -142,7 +170,7 @@ def _command(record: Record) -> Iterator[str]:
             yield f"--students {value}: the record has scores of {', '.join(record.scores)}"
         if name == "-o" and not _same_value(record.options.get(key, ...), text):
             yield f"-o {value} is not the record's option"
-        if name == "--set" and not key.startswith("rows.") and record.overrides.get(key) != text:
+        if name == "--set" and key not in ROWS and record.overrides.get(key) != text:
             yield f"--set {value} is not the record's override"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from vlbench.artifacts.artifact import (
+    ITEMS,
     Artifact,
     DistilledPairs,
     Selection,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from vlbench.data.pairs import Split
     from vlbench.runs.session import Session
 
+VECTORS = (torch.float32, torch.float16, torch.uint8)
 CAPTION_TOLERANCE = 1e-4
 """Cosine by which a caption may be farther from a learned text than the nearest one."""
 
@@ -100,6 +104,8 @@ def protocol_checks(record: Record, version: int, session: Session) -> list[Clai
 
 def _protocol(record: Record, version: int, session: Session) -> Iterator[str]:
     protocol = session.protocol
+    if record.suite != protocol.name:
+        yield f"suite {record.suite!r}, the one here is {protocol.name!r}"
     if record.protocol_hash != protocol.hash:
         yield f"protocol {record.protocol_hash}, here {record.suite} is {protocol.hash}"
     if record.protocol_version != protocol.version:
@@ -109,15 +115,17 @@ def _protocol(record: Record, version: int, session: Session) -> Iterator[str]:
     if record.baseline and record.method not in protocol.rows.always:
         yield f"{record.method} is no baseline of the suite"
     # A run may leave out baselines (--set rows.always), but names no others.
-    if version >= NAMES_BASELINES and not set(record.baselines) <= set(protocol.rows.always):
+    named = set(record.baselines)
+    if version >= NAMES_BASELINES and not (named <= set(protocol.rows.always) and len(named) == len(record.baselines)):
         yield f"baselines are {', '.join(record.baselines)}; the suite's are {', '.join(protocol.rows.always)}"
     if version >= NAMES_BASELINES and {*record.encoders} != {*record.scores}:
         yield f"encoders are those of {', '.join(record.encoders) or 'no student'}, not of {', '.join(record.scores)}"
-    grid = [asdict(recipe) for recipe in protocol.training.grid]
+    # As JSON: 1, 1.0 and true are three values.
+    grid = [json.dumps(asdict(recipe), sort_keys=True) for recipe in protocol.training.grid]
     for part in _parts(record):
         if set(part.scores) != set(session.students) or set(part.chosen) != set(session.students):
             yield f"students are {', '.join(part.scores)}; the protocol's are {', '.join(protocol.students)}"
-        if any(chosen not in grid for chosen in part.chosen.values()):
+        if any(json.dumps(chosen, sort_keys=True) not in grid for chosen in part.chosen.values()):
             yield "a chosen setting is not in the protocol's grid"
         counts = {len(scores.mean_recall.seeds) for scores in part.scores.values()}
         if counts != {protocol.training.seeds}:
@@ -195,6 +203,21 @@ def _bytes(record: Record, artifact: Artifact, train: Split) -> Iterator[str]:
             yield f"{name}.bytes is {cost.bytes}, the artifact has {size}"
 
 
+def space_problems(artifact: Artifact, session: Session) -> Iterator[str]:
+    """Whether learned vectors live in a space that the students' encoders have, in a form that vlbench writes."""
+    if not isinstance(artifact, DistilledPairs):
+        return
+    for side, space in artifact.spaces.items():
+        if space == ITEMS:
+            continue
+        if artifact.sides[side].dtype not in VECTORS:
+            yield f"{side} vectors are {artifact.sides[side].dtype}. Allowed: float32, float16, uint8 with scales"
+        for student, config in session.students.items():
+            here = f"features:{session.make_encoder(config.towers[side]).identity}"
+            if space != here:
+                yield f"{side} vectors live in {space[:60]!r}, the encoder of student {student!r} gives {here[:60]!r}"
+
+
 def encoder_problems(record: Record, session: Session) -> Iterator[str]:
     """Whether the students' encoders are those of the record; weights are read, and no item is run through them."""
     for student, claimed in record.encoders.items():
@@ -218,6 +241,8 @@ def preview_problems(folder: Path, artifact: Artifact, session: Session) -> Iter
     said, found = (parse_json((place / "preview.json").read_bytes(), "preview.json") for place in (folder, here))
     if not isinstance(said, dict) or set(said) != set(found) or said["caption_source"] != found["caption_source"]:
         yield "the captions are of another form"
+    elif not isinstance(said["captions"], list) or not len(said["captions"]) == len(shown) <= len(drawn):
+        yield f"{len(shown)} pictures with other captions, or more of them than the {len(drawn)} that are drawn"
     elif said["captions"][:count] != found["captions"][:count] and not _as_near(said, found, count, artifact, session):
         yield "the captions are not those of the pairs, nor the train captions nearest to them"
     elif not same_sounds(said.get("sounds", []), found.get("sounds", [])):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import VlbenchError
-from vlbench.records.record import Record
-from vlbench.registry.options import parse_options
+from vlbench.records.record import SCHEMA, Record
+from vlbench.registry.options import parse_options, recorded
+from vlbench.runs.jobs import changed_options
 from vlbench.verification.checks import ClaimCheck, verdict
 from vlbench.verification.names import method_name_problems, name_problems
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
     from vlbench.registry.specs import MethodSpec
 
-MOST_OPTIONS, MOST_VALUES = 64, 256
+NAMES_TRIES = 5
+"""Schema of the first records that name how many settings were tried."""
+MOST_OPTIONS, MOST_VALUES, MOST_CHARACTERS = 64, 256, 2_000
 
 
 def name_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
@@ -29,12 +31,17 @@ def name_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
     return [verdict("names", problems, "none is reserved, looks like another, or holds what is not seen")]
 
 
-def method_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
-    """Whether the claim's method is what is declared here; ``open`` where it is not declared."""
+def method_checks(record: Record, registry: Registry, version: int = SCHEMA) -> list[ClaimCheck]:
+    """Whether the claim's method is what is declared here; ``open`` where it is not declared.
+
+    ``version`` is the schema the record was written in.
+    """
     spec = registry.all("method").get(record.method)
     if spec is not None:
         return [
-            verdict("method", list(_declared(record, spec)), "family, options and 'deterministic' as declared here")
+            verdict(
+                "method", list(_declared(record, spec, version)), "family, options and 'deterministic' as declared here"
+            )
         ]
     if problems := list(_plain_options(record.options)):
         return [verdict("method", problems)]
@@ -43,7 +50,7 @@ def method_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
     ]
 
 
-def _declared(record: Record, spec: MethodSpec) -> Iterator[str]:
+def _declared(record: Record, spec: MethodSpec, version: int) -> Iterator[str]:
     for name, declared in (("family", spec.family), ("deterministic", spec.deterministic)):
         if getattr(record, name) != declared:
             yield f"{name} is {getattr(record, name)!r}, the method declares {declared!r}"
@@ -52,17 +59,22 @@ def _declared(record: Record, spec: MethodSpec) -> Iterator[str]:
     except VlbenchError as error:
         yield str(error)
         return
-    resolved = json.loads(json.dumps(dataclasses.asdict(parsed), default=str))
+    resolved = json.loads(json.dumps(recorded(parsed), default=str))
     # As JSON: 1, 1.0 and true are three values.
     if json.dumps(resolved, sort_keys=True) != json.dumps(record.options, sort_keys=True):
         given = {name: json.dumps(value, sort_keys=True) for name, value in record.options.items()}
         names = [name for name, value in resolved.items() if json.dumps(value, sort_keys=True) != given.get(name)]
         yield f"options are not those of the method as a run records them: {', '.join(names)}"
+    tries = 0 if any(changed_options(parsed)) else spec.tries
+    if record.tries != tries and (record.tries or version >= NAMES_TRIES):
+        yield f"tries is {record.tries}, the method declares {tries}"
 
 
 def _plain_options(options: Mapping[str, Any]) -> Iterator[str]:
     if len(options) > MOST_OPTIONS:
         yield f"it has {len(options)} options. Allowed: {MOST_OPTIONS}"
+    if (length := len(json.dumps(dict(options)))) > MOST_CHARACTERS:
+        yield f"its options are {length:,} characters long. Allowed: {MOST_CHARACTERS:,}"
     for name, value in options.items():
         if not name.isidentifier() or not name.isascii():
             yield f"option {name[:60]!r} is no name of an option"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import DataError
 from vlbench.records.ranks import FILE_NAME, read_ranks
 from vlbench.verification.checks import ClaimCheck, verdict
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vlbench.records.ranks import Block
     from vlbench.records.record import Record
     from vlbench.runs.session import Session
 
+UNMATCHED = 2**31 - 1
+"""Rank of a query without a match."""
 SINCE = 2
 """Schema of the first records that keep ranks."""
 
@@ -61,10 +65,56 @@ def cluster_problems(folder: Path, session: Session) -> Iterator[str]:
 
     test = session.scored
     expected = clusters(test.pairs, {side: test.count(side) for side in session.dataset.sides})
-    for (_, _, direction), _, found in read_ranks(folder) or []:
+    sides = dict(zip(expected, reversed([test.count(side) for side in session.dataset.sides]), strict=True))
+    for (_, _, direction), ranks, found in read_ranks(folder) or []:
         if direction not in expected or found.tolist() != expected[direction].tolist():
             yield f"the queries of {direction} are not those of the test split"
             return
+        if ((ranks > sides[direction]) & (ranks != UNMATCHED)).any():
+            yield f"a rank of {direction} is above the {sides[direction]} items that are ranked"
+            return
+
+
+def pattern_problems(claimed: Path, here: Path) -> Iterator[str]:
+    """Whether the queries that are found are those that students trained here find.
+
+    Each student's reciprocal ranks here are correlated over the queries with the mean of the others here. The claim's
+    mean has less noise than one student has, so it must not correlate less with the mean here than the least like of
+    them; :data:`SLACK` of that is enough.
+    """
+    import numpy
+
+    ours, theirs = (_reciprocal(read_ranks(folder) or []) for folder in (here, claimed))
+    for key, values in ours.items():
+        mean = values.mean(0)
+        if key not in theirs or len(values) < 2 or theirs[key].shape[1:] != mean.shape or not mean.std():
+            continue
+        rest = [(values.sum(0) - one) / (len(values) - 1) for one in values]
+        least = min(_correlation(one, other) for one, other in zip(values, rest, strict=True))
+        found = _correlation(theirs[key].mean(0), mean)
+        if found < SLACK * least or numpy.isnan(found):
+            yield f"{key[0]}, {key[1]}: its hits are at other queries than those of students trained here"
+
+
+SLACK = 0.8
+
+
+def _reciprocal(blocks: list[Block]) -> dict[tuple[str, str], NDArray[Any]]:
+    """(student, direction) -> 1 / rank [student seed, query]."""
+    import numpy
+
+    found: dict[tuple[str, str], list[NDArray[Any]]] = {}
+    for (student, _, direction), ranks, _ in blocks:
+        found.setdefault((student, direction), []).append(1 / ranks.astype(numpy.float64))
+    return {key: numpy.stack(values) for key, values in found.items()}
+
+
+def _correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
+    import numpy
+
+    if not one.std() or not other.std():
+        return 0.0
+    return float(numpy.corrcoef(one, other)[0, 1])
 
 
 def equal_ranks(claimed: Path, here: Path) -> str:

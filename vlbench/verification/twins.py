@@ -9,12 +9,13 @@ from vlbench.errors import VlbenchError
 from vlbench.records.record import FoundRecord, Record
 
 SAME_RUN = ("method", "budget", "suite", "protocol_hash", "data_fingerprint", "options")
+SAME_DATA = ("suite", "protocol_hash", "data_fingerprint")
 MOST_EQUAL = 0.5
 """Share of learned pairs that two seeds may have in common, bit for bit on every side."""
 
 
 def twin_problems(record: Record, artifact: Artifact, others: Sequence[FoundRecord]) -> Iterator[str]:
-    """Runs of another seed that hold the claim's artifact, or most of its pairs.
+    """Runs of another seed, and distilled ones of another method, that hold the claim's artifact or most of its pairs.
 
     Args:
         record: of a claim whose method draws.
@@ -22,15 +23,17 @@ def twin_problems(record: Record, artifact: Artifact, others: Sequence[FoundReco
         others: runs that are here, with their folders.
     """
     for other in others:
-        same = all(getattr(other, name) == getattr(record, name) for name in SAME_RUN)
-        if not same or other.folder is None or other.seed == record.seed or other.status != "finished":
+        copied = other.method != record.method and record.family == other.family == "distillation"
+        same = all(getattr(other, name) == getattr(record, name) for name in (SAME_DATA if copied else SAME_RUN))
+        if not same or other.folder is None or (other.seed == record.seed and not copied) or other.status != "finished":
             continue
         try:
             theirs = load_artifact(other.folder)
         except VlbenchError:
             continue
         if is_twin(artifact, theirs):
-            yield f"seed {record.seed} holds the artifact of seed {other.seed} in {other.folder}"
+            of = f"method {other.method!r}" if copied else f"seed {other.seed}"
+            yield f"seed {record.seed} holds the artifact of {of} in {other.folder}"
 
 
 def is_twin(one: Artifact, other: Artifact) -> bool:

@@ -107,6 +107,8 @@ def check_table(path: Path, columns: tuple[str, ...]) -> None:
             about, types = file.metadata, file.schema_arrow
     except (ArrowException, OSError, ValueError, TypeError, MemoryError, RecursionError) as error:
         refuse(path.name, f"no table of ours ({' '.join(str(error).split())[:100]})")
+    if types.metadata or any(field.metadata for field in types):
+        refuse(path.name, "it holds metadata")
     if tuple(types.names) != columns or about.num_rows > MOST_RANKS:
         refuse(path.name, f"{about.num_rows:,} rows of {', '.join(types.names)[:100]}. Allowed: {MOST_RANKS:,}")
     rows = size = 0

@@ -26,7 +26,7 @@ from vlbench.verification.bundle import LARGEST, MANIFEST, unpack
 from vlbench.verification.checks import ClaimCheck, record_checks, verdict
 from vlbench.verification.compare import Comparison
 from vlbench.verification.declared import method_checks, name_checks
-from vlbench.verification.rank_checks import cluster_problems, equal_ranks, rank_checks
+from vlbench.verification.rank_checks import cluster_problems, equal_ranks, pattern_problems, rank_checks
 from vlbench.verification.untrusted import parse_json, refuse
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class _Findings:
             return None
         self.checks += record_checks(record)
         if not _failed(self.checks):
-            self.checks += [*name_checks(record, registry), *method_checks(record, registry)]
+            self.checks += [*name_checks(record, registry), *method_checks(record, registry, self.version)]
         if not _failed(self.checks) and claimed_id != record.id:
             self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
         if not _failed(self.checks):
@@ -221,7 +221,7 @@ class _Findings:
             self._retrain(session, record, artifact, folder)
 
     def _against(self, session: Session, record: Record, artifact: Artifact, folder: Path) -> None:
-        from vlbench.verification.data_checks import data_checks, encoder_problems, protocol_checks
+        from vlbench.verification.data_checks import data_checks, encoder_problems, protocol_checks, space_problems
 
         self.environment = session.environment()
         self.checks += protocol_checks(record, self.version, session)
@@ -231,7 +231,8 @@ class _Findings:
                 "queries", list(cluster_problems(folder, session)), "ranks are of the test split's queries"
             )
             self.checks += [queries] if (folder / RANKS).exists() else []
-            self.checks.append(verdict("encoders", list(encoder_problems(record, session)), "those of the record"))
+            problems = [*encoder_problems(record, session), *space_problems(artifact, session)]
+            self.checks.append(verdict("encoders", problems, "those of the record"))
 
     def _retrain(self, session: Session, record: Record, artifact: Artifact, folder: Path) -> None:
         from vlbench.runs.audit import audit_flags
@@ -244,7 +245,7 @@ class _Findings:
         except NotFiniteError as error:  # no score can be true, whatever the claim says
             self.checks.append(ClaimCheck("numbers", "failed", str(error)))
             return
-        if (folder / "preview.npy").exists():
+        if (folder / "preview.npy").exists() and (folder / "preview.json").exists():
             drawn = list(preview_problems(folder, artifact, session))
             self.checks.append(verdict("preview", drawn, "the pictures are those of the artifact"))
         try:
@@ -256,6 +257,8 @@ class _Findings:
         checks, self.comparisons = retrained_checks(record, here, start, step=step)
         if equal := equal_ranks(folder, folder / "here"):
             checks[0] = replace(checks[0], detail=f"{checks[0].detail}; {equal}")
+            pattern = list(pattern_problems(folder, folder / "here"))
+            checks.append(verdict("hits", pattern, "the queries that are found are those found here"))
         shutil.rmtree(folder / "here")
         self.checks += checks
         self.flags = audit_flags(artifact, session)

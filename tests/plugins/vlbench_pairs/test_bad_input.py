@@ -147,7 +147,7 @@ def test_broken_json_is_named(tmp_path: Path, photographs: Path, write: Write) -
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ([{"image": ["a.jpg"], "caption": ["a"]}], r"record 0: field 'image' is \['a.jpg'\]"),
+        ([{"image": ["a.jpg", "b.jpg"], "caption": ["a"]}], "record 0: 'image' holds 2 images, expected one"),
         ([{"caption": ["a"]}], r"no column of images is known; its columns are \['caption'\]"),
         ([{"image": "a.jpg", "caption": "a"}, {"caption": "b"}], "record 1: field 'image' is None"),
         ([{"image": "a.jpg", "caption": [1]}], "record 0: column 'caption' holds int"),

@@ -59,7 +59,28 @@ def test_what_scores_are_worth_is_a_panel_where_the_table_has_it(board: Path, tm
         replace(group, ranked=tuple(replace(row, worth=worth) for row in group.ranked)) for group in table.groups
     )
     draw_board(replace(table, groups=groups), tmp_path / "worth.svg")
-    assert ">worth, random real pairs<" in (tmp_path / "worth.svg").read_text()
+    text = (tmp_path / "worth.svg").read_text()
+    assert ">worth, random real pairs<" in text
+    assert ">worth 1,230<" in text  # written over the best method's points
+    assert ">1,000<" in text
+
+
+def test_a_legend_of_many_names_fits_the_figure_and_equal_starts_are_one(board: Path, tmp_path: Path):
+    table = read_table([board])
+    groups = tuple(
+        replace(
+            group,
+            ranked=tuple(replace(row, method=f"method-{n}") for row in group.ranked for n in range(30)),
+            baselines=tuple(
+                replace(row, method=f"start of method-{n}") for row in group.baselines if row.runs for n in range(30)
+            ),
+        )
+        for group in table.groups
+    )
+    draw_board(replace(table, groups=groups), tmp_path / "many.svg")  # a warning of matplotlib is an error
+    text = (tmp_path / "many.svg").read_text()
+    assert ">method-29<" in text
+    assert ">start of 30 methods<" in text
 
 
 def test_only_the_panels_that_are_asked_for_are_drawn(board: Path, tmp_path: Path):

@@ -57,6 +57,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("le",), ["leaderboard", "leaks"]),
         (("run", "--method", "k-c"), ["k-center"]),
+        (("plot", "--panel", "budget,c"), ["budget,cost"]),
+        (("leaderboard", "--published", "flickr30"), ["flickr30k"]),
         (("run", "--method", "vldd", "--suite", "scenes-"), ["scenes-encoder", "scenes-mini", "scenes-vit"]),
         (("run", "--suite", "./my"), ["<file>"]),
         (("run", "--executor", ""), ["processes", "ray", "serial", "slurm"]),

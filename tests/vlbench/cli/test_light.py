@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "timm", "transformers", "sentence_transformers", "peft", "faiss", "sklearn")
+HEAVY = ("torch", "timm", "transformers", "sentence_transformers", "peft", "faiss", "sklearn", "scipy")
+PLUGIN = "vlbench_coresets"
 CODE = f"""
 import sys
 sys.argv[0] = "vlbench"
@@ -17,7 +18,7 @@ from vlbench.cli.main import main
 try:
     main()
 finally:
-    print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+    print([name for name in {(*HEAVY, PLUGIN)} if name in sys.modules], file=sys.stderr)
 """
 
 
@@ -28,7 +29,14 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["methods"], ["suites"], ["plugins"], ["leaderboard"]])
 def test_listing_imports_no_model_library(words: list[str], tmp_path: Path) -> None:
-    assert run(words, tmp_path).stderr.splitlines()[-1] == "[]"
+    imported = run(words, tmp_path).stderr.splitlines()[-1]
+    assert not [name for name in HEAVY if repr(name) in imported]
+
+
+def test_a_board_imports_no_plugin_for_a_format_of_the_core(tmp_path: Path) -> None:
+    # The first of a new folder finds out which plugins can be used.
+    for name, expected in (("text", PLUGIN), ("text", "[]"), ("html", PLUGIN)):
+        assert expected in run(["leaderboard", "--format", name], tmp_path).stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

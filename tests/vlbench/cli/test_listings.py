@@ -58,15 +58,16 @@ def test_a_wrong_name_is_answered_with_the_nearest_and_the_listing():
     assert "vlbench datasets" in refused.output
 
 
-def test_a_broken_installed_plugin_is_one_line_and_the_command_goes_on(tmp_path: Path):
+@pytest.mark.parametrize("words", [["students"], ["leaderboard"]])
+def test_a_broken_installed_plugin_is_one_line_and_the_command_goes_on(words: list[str], tmp_path: Path):
     about = tmp_path / "bad-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[vlbench]\nbad = broken_module\n")
     (tmp_path / "broken_module.py").write_text('raise ValueError("two\\nlines")')
-    words = [sys.executable, "-m", "vlbench", "students", "--json"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
-    assert json.loads(done.stdout)
+    command = [sys.executable, "-m", "vlbench", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, cwd=tmp_path)
+    assert done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith("Plugin bad is not used (import error: ValueError: two lines")

@@ -67,6 +67,10 @@ NAMES = [
     ("vldd\u0301", "not in Unicode's normal form NFC|COMBINING"), ("h\u0435rding", "CYRILLIC SMALL LETTER IE"),
     ("--help", "is no name"), (".", "is no name"), ("..", "is no name"), ("a b", "is no name"),
     ("x" * 150, "is no name"), ("=cmd", "is no name"), ("<b>", "is no name"),
+    ("start-of-vldd", "looks like a row that the core makes"), ("random-bytes_of_vldd", "looks like a row"),
+    ("nearest-real-of-x", "looks like a row"), ("vldd-", "looks like 'vldd'"), ("vldd__", "looks like 'vldd'"),
+    ("k--center", "looks like 'k-center'"), ("vlcld", "looks like 'vldd'"), ("random_", "looks like 'random'"),
+    ("herding\u3164", "U+3164"), ("herding\ufe0f", "U+FE0F"),
 ]  # fmt: skip
 
 
@@ -108,12 +112,79 @@ RECORDS: list[tuple[str, Change, str]] = [
     ("start without a size", lambda r: r["start"].update(cost={}), "start.cost.pairs is None"),
     ("no encoders", lambda r: r.update(encoders={}), "encoders are those of no student"),
     ("reference", lambda r: r.update(reference="other"), "no scores of the student that methods saw"),
+    ("row of another", lambda r: r.update(matched_to=MATCHED), "every board has by itself"),
+    ("random row of another", lambda r: r.update(method="random", matched_to=MATCHED), "every board"),
+    ("another suite", lambda r: r.update(suite="scenes-mini"), "suite"),
+    ("same suite to the eye", lambda r: r.update(suite="claims-toy."), "suite"),
+    ("file as suite", lambda r: r.update(suite="suite.toml"), "suite"),
+    ("baseline twice", lambda r: r.update(baselines=["random", "random"]), "baselines"),
+    ("baseline of none", lambda r: r.update(baselines=["vldd"]), "baselines are vldd"),
+    ("tries", lambda r: r.update(tries=150), "tries is 150, the method declares 0"),
+    ("chosen as float", lambda r: choose(r, steps=float(r["chosen"]["net"]["steps"])), "not in the protocol's grid"),
+    ("chosen as truth", lambda r: choose(r, noise=False), "not in the protocol's grid"),
+    ("chosen outside", lambda r: choose(r, learning_rate=0.2), "not in the protocol's grid"),
+    ("endless seed", lambda r: seed(r, 10**30), "seed has 31 digits"),
+    ("eternity", lambda r: r["cost"].update(condense_s=1e300), "a cost is above"),
+    ("memory", lambda r: r["cost"].update(peak_rss_bytes=10**30), "a cost is above"),
+    ("eternity of start", lambda r: r["start"]["cost"].update(train_s=1e300), "a cost is above"),
+    ("zalgo", lambda r: r.update(warnings=["a" + "\u0335" * 900]), "marks on one letter"),
+    ("filler", lambda r: r.update(warnings=["a\u3164b"]), "U+3164"),
+    ("variants", lambda r: r["environment"].update(device="a\ufe0f"), "U+FE0F"),
+    ("braille", lambda r: r.update(settings={"a": "\u2800"}), "U+2800"),
+    ("warnings", lambda r: r.update(warnings=["x"] * 100_000), "values beside its curves"),
+    ("versions", lambda r: r["environment"]["versions"].update({f"v{n}": "1" for n in range(30_000)}), "values beside"),
+    ("settings", lambda r: r.update(settings={"a": [[1, 2]] * 30_000}), "values beside"),
+    ("other row's key", lambda r: r["command"].extend(["--set", "rows.evil=1"]), "is not the record's override"),
+    ("recipe by key", lambda r: r["command"].extend(["--set", "training.seeds=9"]), "is not the record's override"),
+    ("student of none", lambda r: r["command"].extend(["--students", "other"]), "has scores of net"),
+    ("unknown word", lambda r: r["command"].extend(["--isolate", "1"]), "--isolate is unknown"),
+    ("negative seconds", lambda r: r["cost"].update(train_s=-1.0), "cost.train_s"),
+    ("smaller", lambda r: r["cost"].update(bytes=r["cost"]["bytes"] - 1), "the artifact has"),
+    ("start smaller", lambda r: r["start"]["cost"].update(bytes=1), "the artifact has"),
+    ("start of fewer", lambda r: r["start"]["cost"].update(pairs=1, bytes=1), "start.cost.pairs is 1"),
+    ("budget in bytes", lambda r: r.update(budget="1B"), "over"),
+    ("best seed twice", lambda r: best_twice(r), "not those of the scores|the ranks give|ranks"),
+    ("fewer students", lambda r: fewer(r), "ranks|students|seeds"),
 ]
+
+MATCHED = {"method": "vldd is rank 1", "options": {}, "budget": "500"}
+
+
+def choose(record: dict[str, Any], **setting: object) -> None:
+    record["chosen"]["net"].update(setting)
+
+
+def seed(record: dict[str, Any], number: int) -> None:
+    record["seed"] = number
+    record["command"][record["command"].index("--seed") + 1] = str(number)
+
+
+def each_summary(record: dict[str, Any]) -> list[dict[str, Any]]:
+    scores = record["scores"]["net"]
+    return [*(one for cuts in scores["directions"].values() for one in cuts.values()), scores["mean_recall"]]
+
+
+def kept_seeds(record: dict[str, Any], keep: list[int]) -> None:
+    """Scores as if the students at these positions had been all, with means and spread to match."""
+    for one in each_summary(record):
+        one["seeds"] = [one["seeds"][at] for at in keep]
+        one["mean"], one["sd"] = float(np.mean(one["seeds"])), float(np.std(one["seeds"], ddof=1))
+
+
+def best_twice(record: dict[str, Any]) -> None:
+    seeds = record["scores"]["net"]["mean_recall"]["seeds"]
+    best = seeds.index(max(seeds))
+    kept_seeds(record, [best, best, *[at for at in range(len(seeds)) if at != best][: len(seeds) - 2]])
+
+
+def fewer(record: dict[str, Any]) -> None:
+    kept_seeds(record, [0, 1])
 
 
 @pytest.mark.parametrize(("change", "reason"), [case[1:] for case in RECORDS], ids=[case[0] for case in RECORDS])
 def test_a_record_that_lies_is_refused_by_name(claims: Claims, tmp_path: Path, change: Change, reason: str) -> None:
-    assert reason in told(lie(claims, tmp_path, change), claims, author=True)
+    found = told(lie(claims, tmp_path, change), claims, author=True)
+    assert any(part in found for part in reason.split("|")), found
 
 
 ARTIFACTS: list[tuple[str, Callable[[dict[str, Any], dict[str, torch.Tensor]], Any], str]] = [
@@ -128,7 +199,32 @@ ARTIFACTS: list[tuple[str, Callable[[dict[str, Any], dict[str, torch.Tensor]], A
     ("payload", lambda _, tensors: tensors.update(payload=torch.zeros(1000)), "unknown tensors payload"),
     ("scales", lambda _, tensors: tensors.update({"scales.smell": torch.zeros(1)}), "unknown tensors scales.smell"),
     ("no start", lambda _, tensors: tensors.pop("start"), "no tensors start"),
+    ("texts not finite", lambda _, tensors: tensors["side.text"][3].fill_(float("inf")), "finite"),
+    ("texts as float64", lambda _, tensors: tensors.update({"side.text": tensors["side.text"].double()}), "float64"),
+    ("texts as whole numbers", lambda _, tensors: tensors.update({"side.text": tensors["side.text"].long()}), "int64"),
+    (
+        "fewer texts",
+        lambda _, tensors: tensors.update({"side.text": tensors["side.text"][:7].clone()}),
+        "differ in length",
+    ),
+    ("larger pictures", lambda _, tensors: tensors.update({"side.image": torch.zeros(20, 3, 64, 64).byte()}), "items"),
+    ("float pictures", lambda _, tensors: tensors.update({"side.image": tensors["side.image"].float()}), "float32"),
+    ("twice the pairs", lambda _, tensors: twice(tensors), "holds 40"),
+    ("start of test", lambda _, tensors: tensors["start"].fill_(10**6), "index|train|pairs"),
+    ("start one pair", lambda _, tensors: tensors["start"].fill_(3), "twice|repeat|differ|more than once"),
+    ("endless scale", lambda _, tensors: tensors.update({"scales.text": torch.full((20, 2), 1e38)}), "scale"),
+    ("targets not finite", lambda _, tensors: tensors["targets.left"].fill_(float("nan")), "finite"),
+    ("space of another", lambda about, _: about["spaces"].update(text="features:mine"), "features:mine"),
+    ("side of another", lambda about, _: about["spaces"].update(smell="items"), "no tensors side.smell"),
+    ("rate of no branch", lambda about, _: about.update(rates={"\u202ex": 1.0}), "U+202E"),
+    ("another dataset", lambda about, _: about.update(fingerprint="0" * 64), "another dataset"),
 ]
+
+
+def twice(tensors: dict[str, torch.Tensor]) -> None:
+    """Each pair two times."""
+    for name in [name for name in tensors if name != "start"]:
+        tensors[name] = torch.cat([tensors[name], tensors[name]])
 
 
 @pytest.mark.parametrize(("change", "reason"), [case[1:] for case in ARTIFACTS], ids=[case[0] for case in ARTIFACTS])
@@ -140,7 +236,8 @@ def test_an_artifact_with_anything_that_vlbench_does_not_write_is_refused(
     change(about, tensors)
     save_file(tensors, run / "artifact.safetensors")
     (run / "artifact.json").write_text(json.dumps(about))
-    assert reason in told(repack(run, tmp_path / "lie.zip"), claims)
+    found = told(repack(run, tmp_path / "lie.zip"), claims)
+    assert any(part in found for part in reason.split("|")), found
 
 
 def test_an_unpacked_claim_leaves_the_run_of_the_same_name_alone(claims: Claims, tmp_path: Path) -> None:
