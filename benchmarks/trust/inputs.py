@@ -30,6 +30,7 @@ from typing import Any
 import click
 
 sys.path.insert(0, str(Path(__file__).parent))
+import inputs_surroundings as place
 from inputs_files import SUITE, damaged_files, odd_files, pictures, texts, wrong_leaves
 from inputs_plugins import PLUGINS
 
@@ -161,7 +162,10 @@ def wrong(trial: Try, code: int, out: str, err: str, seconds: float) -> str:
         "dies": code < 0,
         "done, and should be refused": trial.right is False and code == 0,
         "refused, and should be done": trial.right is True and code != 0,
-        "says nothing": code != 0 and not (out + err).strip(),
+        "says nothing": code != 0
+        and not (out + err).strip()
+        and "files of 0" not in trial.name
+        and "closed" not in trial.name,
         "too long": len(said) > LONGEST or said.count("\n") > MOST_LINES,
         "control characters": bool(re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e]", out + err)),
     }
@@ -272,17 +276,29 @@ def plugins() -> Iterator[Try]:
             )
 
 
+WRITES = {
+    "run": ("--out", "small/runs"), "prepare": (), "submit": ("--out", "small/claim.zip"),
+    "leaderboard": ("--format", "html", "--out", "small/board.html"), "export": ("--out", "small/made"),
+    "site": ("--to", "small/pages"), "plot": ("--to", "small/plot.png"), "data mock": (),
+    "plugins new": ("--out", "small"),
+}  # fmt: skip
+"""Commands that write, each with words by which it writes into ``small``."""
+
+
 def surroundings() -> Iterator[Try]:
-    """Variables of the environment, folders that are gone or belong to others, outputs that are closed."""
-    gone, other = lambda: (os.mkdir("gone"), os.chdir("gone"), os.rmdir("../gone")), lambda: os.setuid(65534)  # noqa: PTH102, PTH106
-    closed = lambda: then(os.close(1), os.close(2))  # noqa: E731
+    """Folders that are gone or belong to others, outputs that are closed, disks that are full, signals that come."""
+    mounts = place.can_mount()
     for name, (arguments, more) in COMMANDS.items():
         words = (*name.split(), *arguments, *more)
-        yield Try(f"{name}: the current folder is gone", words, None, gone)  # type: ignore[arg-type]
-        yield Try(f"{name}: as another user", words, None, other)
+        yield Try(f"{name}: the current folder is gone", words, None, place.gone)
         yield Try(f"{name}: no home", words, None, variables={"HOME": None, "VLBENCH_CACHE": None})
         yield Try(f"{name}: the home is a file", words, None, variables={"HOME": "empty", "VLBENCH_CACHE": None})
         yield Try(f"{name}: the cache is a loop", words, None, variables={"VLBENCH_CACHE": "loop"})
+        if place.others_can_read():
+            yield Try(f"{name}: as another user", words, None, place.other_user)
+        if mounts:
+            here = {"HOME": ".", "VLBENCH_CACHE": None}
+            yield Try(f"{name}: the folder is read-only", words, None, place.read_only, here)
     for name in (
         "TMPDIR",
         "COLUMNS",
@@ -295,7 +311,22 @@ def surroundings() -> Iterator[Try]:
         for value in ("", "-1", "nan", "/dev/null/x", "9" * 400, "\udcff"):
             words = ("run", "--method", "random", *QUICK)
             yield Try(f"run: {name}={value[:20]!r}", words, None, variables={name: value})
-    yield Try("leaderboard: outputs closed", ("leaderboard", "runs"), None, closed)
+    yield Try("leaderboard: outputs closed", ("leaderboard", "runs"), None, place.closed)
+    yield from limits(mounts=mounts)
+
+
+def limits(*, mounts: bool) -> Iterator[Try]:
+    """Commands that write, where the disk is full at one of their writes, or SIGTERM comes."""
+    cache = {"VLBENCH_CACHE": "small/cache"}
+    for name, into in WRITES.items():
+        arguments, more = COMMANDS[name]
+        words = (*name.split(), *arguments, *more, *into)  # of an option that is given twice the last one counts
+        for size in place.DISKS if mounts else ():
+            yield Try(f"{name}: a disk of {size:,} bytes", words, None, place.small_disk(size), cache)
+        for size in place.FILE_SIZES:
+            yield Try(f"{name}: files of {size:,} bytes", words, None, place.small_files(size), cache)
+        for delay_s in place.DELAYS_S:
+            yield Try(f"{name}: SIGTERM after {delay_s} s", words, None, place.signalled(delay_s), cache)
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Try]]] = {

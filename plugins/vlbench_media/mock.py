@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from vlbench.errors import DataError
 from vlbench_media.annotations import MOCK
 from vlbench_media.needs import media_library
+from vlbench_media.wav import RATE, wav
 
-RATE, FRAME_RATE, SIDE = 16_000, 4, 64
+FRAME_RATE, SIDE = 4, 64
 LARGEST = 400
 """Clips of a mock: fewer than any of the real sets has."""
 COLOURS = {"red": (210, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (235, 215, 40)}
@@ -146,11 +147,5 @@ def write_video(path: Path, pictures: NDArray[np.uint8], samples: NDArray[np.flo
 
 def write_sound(path: Path, samples: NDArray[np.float32]) -> None:
     """A WAV file, mono, 16 bit, 16 kHz."""
-    import wave
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
+    path.write_bytes(wav(samples))

@@ -9,8 +9,8 @@ from typing import Any
 
 from vlbench.errors import ProtocolError
 from vlbench_media.options import TransformersOptions
+from vlbench_media.wav import RATE
 
-RATE = 16_000
 FRAMES, SPECTROGRAMS, WAVEFORMS = "frames", "spectrograms", "waveforms"
 _FILES = ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json")
 _NESTED = ("video_processor", "image_processor", "feature_extractor")

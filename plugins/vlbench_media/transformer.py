@@ -13,7 +13,8 @@ from torch import Tensor, nn
 import vlbench
 from vlbench.errors import DataError, ProtocolError
 from vlbench_media.options import TransformersOptions
-from vlbench_media.preprocessing import FRAMES, RATE, SPECTROGRAMS, WAVEFORMS, Normalisation, normalisation
+from vlbench_media.preprocessing import FRAMES, SPECTROGRAMS, WAVEFORMS, Normalisation, normalisation
+from vlbench_media.wav import RATE, wav
 
 _PART = 16
 """Items of a pass without a graph: bounded memory."""
@@ -102,6 +103,12 @@ class Transformers(vlbench.Encoder):
         if misfit := self._misfit(list(items.shape[1:])):
             raise DataError(f"model {self._name!r} reads {misfit}.")
         return items.float() / 255 if items.dtype == torch.uint8 else items
+
+    def file_of(self, item: Tensor) -> tuple[str, bytes] | None:
+        """A WAV file of a sound."""
+        if self._form == WAVEFORMS:
+            return "wav", wav(item.numpy())
+        return ("wav", vlbench.data.listen(item)) if self._form == SPECTROGRAMS else None
 
     def _misfit(self, shape: list[int]) -> str:
         """What the model reads, what the data have, and which option of the data changes that."""

@@ -17,7 +17,7 @@ from vlbench_pairs.files import existing_paths, lines, read_text, text_suffix
 from vlbench_pairs.foreign import foreign
 from vlbench_pairs.forms import FORMS, SUFFIXES, TABLES, detect_format, is_log
 from vlbench_pairs.options import PairsOptions
-from vlbench_pairs.reader import Reading, read_records
+from vlbench_pairs.reader import Reading, read_records, read_rows
 from vlbench_pairs.rows import split_of_path
 from vlbench_pairs.samples import METADATA
 from vlbench_pairs.sources import is_archive, is_aside
@@ -201,7 +201,24 @@ def _annotation_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path], 
         if kind in ORDER:
             by_kind.setdefault(kind, []).append(path)
             nearest = len(path.relative_to(folder).parts)
-    return by_kind, lists, unread
+    return _with_pairs(by_kind), lists, unread
+
+
+def _with_pairs(by_kind: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    """Of several files those that hold pairs: settings, labels and the like lie beside them. All where none does."""
+    if sum(map(len, by_kind.values())) < 2:
+        return by_kind
+    kept = {kind: [path for path in paths if _holds_pairs(path, kind)] for kind, paths in by_kind.items()}
+    return {kind: paths for kind, paths in kept.items() if paths} or by_kind
+
+
+def _holds_pairs(path: Path, kind: str) -> bool:
+    options = PairsOptions(annotations=(str(path),), format=kind, skip_bad=True)
+    with ExitStack() as stack:
+        try:
+            return any(True for _ in read_rows(Reading.of(options, stack)))
+        except DataError:
+            return False
 
 
 def _candidates(folder: Path) -> Iterator[Path]:

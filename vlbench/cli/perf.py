@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,7 @@ import click
 from vlbench.cli.shared import echo_json, echo_rows, load
 
 if TYPE_CHECKING:
-    from vlbench.perf.clock import Line
+    from vlbench.perf.clock import Clock, Line
     from vlbench.registry.registry import Registry
 
 
@@ -23,8 +24,13 @@ def command(context: click.Context, device: str, quick: bool, as_json: bool) -> 
     """Time the parts of a run beside what they cannot do without.
 
     On a CPU the seconds are those of the processor, which do not depend on what else the machine does. A ratio is the
-    median over rounds in which both take turns.
+    median over rounds in which both take turns. A GPU is also timed at the published scale, on 100 and 500 pairs.
+
+    --device meta makes no measurement: it counts the operations and the memory of that scale, on any machine.
     """
+    if device == "meta":
+        _plan(as_json)
+        return
     lines = []
     for line in _lines(load(context), device, quick=quick):
         click.echo(line.what, err=True)
@@ -47,13 +53,48 @@ def _lines(registry: Registry, device: str, *, quick: bool) -> Iterator[Line]:
     yield from parts.ranks(clock, sizes)
     yield from parts.selectors(clock, sizes, registry)
     yield from parts.augmentation(clock, sizes)
-    if not quick or clock.device != "cpu":  # minutes on a CPU
-        yield from parts.encoder_steps(clock, sizes)
+    if not quick and clock.device != "cpu":  # an hour on a CPU
+        yield from _at_paper_scale(clock)
+
+
+def _at_paper_scale(clock: Clock) -> Iterator[Line]:
+    """Each case as often as :data:`vlbench.perf.paper.ROUNDS` says; one that does not fit is a line, too."""
+    import torch
+
+    from vlbench.perf import paper
+    from vlbench.perf.clock import Clock, Line
+
+    for case in paper.cases(clock.device):
+        try:
+            yield Clock(clock.device, paper.ROUNDS).line(case.what, partial(case.work, case.steps))
+        except torch.OutOfMemoryError:
+            yield Line(case.what, None, note="more memory than the GPU has")
+
+
+def _plan(as_json: bool) -> None:
+    """Operations and memory of each case, and how fast a GPU must be for all of them."""
+    from vlbench.perf import paper
+
+    found = {}
+    for case in paper.cases("meta"):
+        click.echo(case.what, err=True)
+        found[case.what] = case.plan()
+    total = (paper.ROUNDS + 1) * sum(one.flop for one in found.values())
+    if as_json:
+        lines = [{"what": what, "flop": one.flop, "peak_bytes": one.peak_bytes} for what, one in found.items()]
+        echo_json({"cases": lines, "flop": total, "flop_per_s": total / paper.LIMIT_S})
+        return
+    rows = [(what, f"{one.flop / 1e12:.1f}", f"{one.peak_bytes / 1e9:.1f}") for what, one in found.items()]
+    echo_rows(rows, header=("part", "TFLOP", "GB"))
+    click.echo(
+        f"'vlbench perf --device cuda' makes each {paper.ROUNDS + 1} times, {total / 1e15:.2f} PFLOP together: "
+        f"{paper.LIMIT_S // 60} minutes on a GPU that does {total / paper.LIMIT_S / 1e12:.1f} TFLOP a second on them."
+    )
 
 
 def _figures(line: Line) -> tuple[str, str, str]:
-    bare = _seconds(line.bare_s) if line.bare_s is not None else "-"
-    return _seconds(line.seconds), bare, f"{line.ratio:.2f}" if line.ratio is not None else "-"
+    ours, bare = (_seconds(value) if value is not None else "-" for value in (line.seconds, line.bare_s))
+    return ours, bare, f"{line.ratio:.2f}" if line.ratio is not None else "-"
 
 
 def _seconds(value: float) -> str:

@@ -8,6 +8,9 @@ square image that is stored, not of the original one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -16,12 +19,12 @@ from torch.nn import functional as F
 
 LEAST_AREA = 0.5
 LARGEST_RATIO = 4 / 3
-SHEAR, SHIFT_PIXELS, TURN = 0.15, 5.0, math.radians(15)
+SHEAR, SHIFT_PIXELS, TURN = 0.15, 5, math.radians(15)
 GREY = 128 / 255
 IDENTITY, AUTOCONTRAST, BRIGHTNESS, SHARPNESS, EQUALIZE, SHEAR_X, SHEAR_Y, SHIFT_X, SHIFT_Y, ROTATE = range(10)
 ROUNDS, CHANCE = 2, 0.5
-TOGETHER = 1_200_000
-"""Values that are changed at a time on a CPU: so many stay in its cache."""
+TOGETHER = 600_000
+"""Values that are changed at a time on a CPU: so many stay in its cache, and in memory that is used again."""
 CUBIC = -0.75
 """Parameter of torch's bicubic kernel."""
 
@@ -30,38 +33,51 @@ Images = Float[Tensor, "image channel height width"]
 
 def augment(pixels: Images, generator: torch.Generator) -> Images:
     """Crop, flip and change images with values in [0, 1], each in its own way, by draws from ``generator`` alone."""
-    pixels = crop_and_flip(pixels, generator)
-    for _ in range(ROUNDS):
-        kinds = torch.randint(10, (len(pixels),), generator=generator)
-        kinds[torch.rand(len(pixels), generator=generator) >= CHANCE] = IDENTITY
-        signs = (torch.rand(len(pixels), generator=generator) < 0.5) * 2.0 - 1
-        parts = zip(*(values.split(_together(pixels)) for values in (pixels, kinds, signs)), strict=True)
-        pixels = torch.cat([change(*part) for part in parts])
-    return pixels
+    views = _draw_views(len(pixels), generator)
+    changes = [_draw_changes(len(pixels), generator) for _ in range(ROUNDS)]
+    out = torch.empty_like(pixels)
+    for part in _parts(pixels):
+        _show(pixels[part], *(of_view[part] for of_view in views), out=out[part])
+        for kinds, signs in changes:
+            _change(out[part], kinds[part], signs[part])
+    return out
 
 
-def _together(pixels: Images) -> int:
+def _parts(pixels: Images) -> Iterator[slice]:
     """Images that are changed at a time."""
-    if pixels.device.type != "cpu":
-        return max(1, len(pixels))
-    return max(1, TOGETHER // max(1, pixels[0].numel()))
+    of_image = max(1, pixels[0].numel()) if len(pixels) else 1
+    size = max(1, TOGETHER // of_image if pixels.device.type == "cpu" else len(pixels))
+    return (slice(at, at + size) for at in range(0, len(pixels), size))
+
+
+def _draw_changes(count: int, generator: torch.Generator) -> tuple[Int[Tensor, " image"], Float[Tensor, " image"]]:
+    kinds = torch.randint(10, (count,), generator=generator)
+    kinds[torch.rand(count, generator=generator) >= CHANCE] = IDENTITY
+    return kinds, (torch.rand(count, generator=generator) < 0.5) * 2.0 - 1
 
 
 def crop_and_flip(pixels: Images, generator: torch.Generator) -> Images:
     """A random part of each image, of at least half its area and of sides 3:4 to 4:3, scaled back bicubic; half of them
     are mirrored."""
-    count = len(pixels)
+    views, out = _draw_views(len(pixels), generator), torch.empty_like(pixels)
+    for part in _parts(pixels):
+        _show(pixels[part], *(of_view[part] for of_view in views), out=out[part])
+    return out
+
+
+def _draw_views(count: int, generator: torch.Generator) -> tuple[Float[Tensor, " image"], ...]:
+    """Height, width (negative: mirrored), place down and across, of the part of each image that is shown."""
     area = torch.rand(count, generator=generator) * (1 - LEAST_AREA) + LEAST_AREA
     ratio = ((torch.rand(count, generator=generator) * 2 - 1) * math.log(LARGEST_RATIO)).exp()
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     across, down = (torch.rand(2, count, generator=generator) * 2 - 1) * (1 - torch.stack([width, height]))
     mirror = (torch.rand(count, generator=generator) < 0.5) * 2.0 - 1
-    out, size = torch.empty_like(pixels), _together(pixels)
-    for at in range(0, count, size):
-        part = slice(at, at + size)
-        cropped = _rescaled(pixels[part], height[part], down[part]).mT
-        torch.clamp(_rescaled(cropped, (width * mirror)[part], across[part]).mT, 0, 1, out=out[part])
-    return out
+    return height, width * mirror, down, across
+
+
+def _show(pixels: Images, height: Tensor, width: Tensor, down: Tensor, across: Tensor, *, out: Images) -> None:
+    shown = _rescaled(_rescaled(pixels, height, down).mT, width, across).mT
+    torch.clamp(shown, 0, 1, out=out)
 
 
 def _rescaled(pixels: Images, scale: Float[Tensor, " image"], shift: Float[Tensor, " image"]) -> Images:
@@ -105,15 +121,29 @@ def change(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, " 
         signs: -1 or 1, the direction of those that have one.
     """
     out = pixels.clone()
-    for kind, function in ((AUTOCONTRAST, autocontrast), (EQUALIZE, equalize)):
-        chosen = (kinds == kind).nonzero()[:, 0].to(pixels.device)
-        if len(chosen):
-            out[chosen] = function(pixels[chosen])
-    moved = (kinds >= SHEAR_X).nonzero()[:, 0]
-    if len(moved):
-        at = moved.to(pixels.device)
-        out[at] = _move(pixels[at], kinds[moved], signs[moved])
+    _change(out, kinds, signs)
     return out
+
+
+def _change(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, " image"]) -> None:
+    """:func:`change`, in place."""
+    chosen: list[tuple[Tensor, Callable[[Images], Images]]] = [
+        (kinds == AUTOCONTRAST, autocontrast),
+        (kinds == EQUALIZE, equalize),
+        *(
+            ((kinds == kind) & (signs == sign), partial(_shifted, axis=axis, sign=sign))
+            for kind, axis in ((SHIFT_X, 3), (SHIFT_Y, 2))
+            for sign in (-1, 1)
+        ),
+    ]
+    for mask, function in chosen:
+        at = mask.nonzero()[:, 0].to(pixels.device)
+        if len(at):
+            pixels[at] = function(pixels[at])
+    turned = ((kinds == SHEAR_X) | (kinds == SHEAR_Y) | (kinds == ROTATE)).nonzero()[:, 0]
+    if len(turned):
+        at = turned.to(pixels.device)
+        pixels[at] = _turned(pixels[at], kinds[turned], signs[turned])
 
 
 def autocontrast(pixels: Images) -> Images:
@@ -135,18 +165,25 @@ def equalize(pixels: Images) -> Images:
     return (even.float() / 255).view_as(pixels)
 
 
-def _move(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, " image"]) -> Images:
-    """Sheared, shifted or turned, bilinear; grey comes in at the borders."""
+def _shifted(pixels: Images, *, axis: int, sign: int) -> Images:
+    """Shown from some pixels further on, or back; grey comes in at the border."""
+    size = pixels.shape[axis]
+    moved, border = pixels.roll(-sign * SHIFT_PIXELS, axis), min(SHIFT_PIXELS, size)
+    moved.narrow(axis, size - border if sign > 0 else 0, border).fill_(GREY)
+    return moved
+
+
+def _turned(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, " image"]) -> Images:
+    """Sheared or turned, bilinear; grey comes in at the borders. What is given is overwritten."""
     height, width = pixels.shape[2:]
     maps = torch.eye(2, 3).repeat(len(pixels), 1, 1)
     maps[:, 0, 1] += (kinds == SHEAR_X) * signs * SHEAR
     maps[:, 1, 0] += (kinds == SHEAR_Y) * signs * SHEAR
-    maps[:, 0, 2] += (kinds == SHIFT_X) * signs * SHIFT_PIXELS * 2 / width
-    maps[:, 1, 2] += (kinds == SHIFT_Y) * signs * SHIFT_PIXELS * 2 / height
     angle = (kinds == ROTATE) * signs * TURN
     maps[:, 0, 0] *= angle.cos()
     maps[:, 1, 1] *= angle.cos()
     maps[:, 0, 1] -= angle.sin() * height / width
     maps[:, 1, 0] += angle.sin() * width / height
     grid = F.affine_grid(maps.to(pixels.device), list(pixels.shape), align_corners=False)
-    return F.grid_sample(pixels - GREY, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + GREY
+    words: dict[str, Any] = {"mode": "bilinear", "padding_mode": "zeros", "align_corners": False}
+    return F.grid_sample(pixels.sub_(GREY), grid, **words).add_(GREY)

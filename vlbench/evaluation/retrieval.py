@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from math import comb
 from typing import Any
 
-import faiss
 import numpy as np
 import torch
 from torch import Tensor
 
 from vlbench.errors import NotFiniteError
+from vlbench.evaluation.nearest import nearest
 from vlbench.finite import which_not_finite
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
@@ -74,10 +74,7 @@ def _nearest(queries: Array, gallery: Array, known: Array) -> tuple[Array, Array
     """
     size = len(gallery)
     degree = np.bincount(known[0], minlength=len(queries))
-    faiss.omp_set_num_threads(torch.get_num_threads())  # of the calling thread alone
-    index = faiss.IndexFlatIP(gallery.shape[1])
-    index.add(gallery)
-    found, neighbours = index.search(queries, min(CUTS[-1] + int(degree.max()), size))
+    found, neighbours = nearest(queries, gallery, min(CUTS[-1] + int(degree.max()), size))
     matching = np.sort(known[0] * size + known[1])
     code = np.arange(len(queries))[:, None] * size + neighbours
     is_match = matching[np.searchsorted(matching, code).clip(max=len(matching) - 1)] == code

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import torch
@@ -124,6 +126,7 @@ class Context:
         self.curves: dict[str, list[float]] = {}
         self.resolved: dict[str, Setting] = {}
         self._began = time.monotonic()
+        self._ticks: list[float] = []
         # Built here, before a method's clock starts: features and statistics belong to no method.
         self.student_with()
 
@@ -259,6 +262,8 @@ class Context:
             step = len(self.curves.get(name, ()))
             raise DivergedError(f"curve {name!r} was given {value!r:.60} at step {step}: it takes finite numbers.")
         curve = self.curves.setdefault(name, [])
+        if name == next(iter(self.curves)):
+            self._ticks.append(time.monotonic())
         curve.append(number)
         report_step(self.observer, name, len(curve) - 1, number)
 
@@ -273,6 +278,17 @@ class Context:
             if not isinstance(value, Setting) or not finite:
                 raise ArtifactError(f"setting {name!r} is {value!r:.60}: give a text, a finite number, a bool or None.")
         self.resolved.update(values)
+
+    @property
+    def step_s(self) -> float | None:
+        """Median seconds between two values of the first curve; None where it has fewer.
+
+        Values that a method reads back from its checkpoint come at once, so that what is far below the longest does
+        not count.
+        """
+        between = [after - before for before, after in pairwise(self._ticks)]
+        steps = [seconds for seconds in between if seconds > max(between) / 100]
+        return median(steps) if steps else None
 
     @property
     def spent_s(self) -> float:

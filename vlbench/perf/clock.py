@@ -16,14 +16,14 @@ class Line:
 
     Attributes:
         what: was timed.
-        seconds: of it, the median.
+        seconds: of it, the median; None where it did not fit.
         bare_s: of what it cannot do without; None where there is nothing to compare with.
         ratio: the median of the ratios of all rounds.
         note: about it.
     """
 
     what: str
-    seconds: float
+    seconds: float | None
     bare_s: float | None = None
     ratio: float | None = None
     note: str = ""

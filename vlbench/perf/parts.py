@@ -23,7 +23,6 @@ from vlbench.registry.invoke import construct
 from vlbench.registry.specs import resolve
 from vlbench.seeds import SeedTree
 from vlbench.students.heads import HeadConfig, build_head
-from vlbench.students.lora import LoraConfig
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 from vlbench.students.training import Recipe, TrainingSet, train
 
@@ -43,13 +42,12 @@ class Sizes:
     candidates: int = 20_000
     picks: int = 50
     pictures: int = 64
-    pairs: int = 100
 
 
 QUICK = Sizes(steps=20, images=500, candidates=2_000, picks=20, pictures=8)
 
 
-class _Ready(Encoder):
+class Ready(Encoder):
     """An encoder whose features are there already, or a module of one's own."""
 
     def __init__(self, width: int, module: nn.Module | None = None) -> None:
@@ -62,7 +60,7 @@ class _Ready(Encoder):
 
 def student_steps(clock: Clock, sizes: Sizes) -> Iterator[Line]:
     """Whole training steps of two heads beside their matrix products."""
-    heads = _student({side: _Ready(width) for side, width in WIDTHS.items()}, clock.device, "frozen")
+    heads = _student({side: Ready(width) for side, width in WIDTHS.items()}, clock.device)
     drawn = {side: torch.randn(500, width, device=clock.device) for side, width in WIDTHS.items()}
     numbers = torch.arange(500)
     data = TrainingSet(
@@ -135,30 +133,11 @@ def augmentation(clock: Clock, sizes: Sizes) -> Iterator[Line]:
     )  # fmt: skip
 
 
-def encoder_steps(clock: Clock, sizes: Sizes) -> Iterator[Line]:
-    """A gradient of the published students at 224 pixels, of random weights."""
-    import timm
-
-    pixels = torch.rand(sizes.pairs, 3, 224, 224, device=clock.device)
-    for model, kind in (("nfnet_l0", "all"), ("vit_base_patch16_224", "lora")):
-        module = timm.create_model(model, num_classes=0)
-        width = int(getattr(module, "head_hidden_size", None) or module.num_features)
-        student = _student({"image": _Ready(width, module), "text": _Ready(width)}, clock.device, kind)
-        batch = {"image": pixels, "text": torch.randn(sizes.pairs, width, device=clock.device)}
-        parameters = student.start(SeedTree(0))
-        yield clock.line(
-            f"{model}, {kind}, a gradient of {sizes.pairs} pairs at 224 x 224",
-            partial(student.gradient, batch, parameters),
-        )
-
-
-def _student(encoders: dict[str, Encoder], device: str, train: str) -> Student:
-    lora = LoraConfig(rank=4, alpha=8, targets=("qkv", "proj", "fc1", "fc2"))
+def _student(encoders: dict[str, Encoder], device: str) -> Student:
+    """Two linear heads on frozen features."""
     towers = {}
     for side, encoder in encoders.items():
-        kind = train if side == "image" else "frozen"
-        width = EMBEDDING if train == "frozen" else encoder.width
-        config = TowerConfig("ready", train=kind, head=HeadConfig(width=width), lora=lora)
+        config = TowerConfig("ready", head=HeadConfig(width=EMBEDDING))
         statistics = Standardise.fit(torch.zeros(1, encoder.width), "none")
         towers[side] = Tower(side, config, encoder, statistics, head=build_head(config.head, encoder.width))
     return Student("measured", towers, temperature=0.07, device=device)

@@ -29,6 +29,7 @@ FILE_NAME = "record.json"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Spread = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
@@ -83,6 +84,9 @@ class Cost(_Form, frozen=True, kw_only=True):
     step_s: Annotated[Seconds | None, Meta(description="Median seconds of an outer step of the method.")] = None
     peak_rss_bytes: Annotated[Natural | None, Meta(description="Peak of resident memory while condensing.")] = None
     device_peak_bytes: Annotated[Natural | None, Meta(description="Peak of device memory while condensing.")] = None
+    device_busy: Annotated[
+        Share | None, Meta(description="Mean share of the time in which the device worked, condensing.")
+    ] = None
 
 
 class StartRecord(_Form, frozen=True, kw_only=True):

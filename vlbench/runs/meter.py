@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 _STATUS = Path("/proc/self/status")
+EVERY_S = 1.0
+"""Seconds between two looks at a GPU."""
 _CLEAR = Path("/proc/self/clear_refs")
 
 
@@ -21,12 +24,15 @@ class Meter:
 
     Attributes:
         device_peak_bytes: of a GPU's memory that torch allocated in the block; None where there is no GPU.
+        device_busy: mean share of the time in which a GPU worked, asked for every second; None without a GPU or without
+            nvidia-ml-py.
         before_s: seconds that earlier parts of the same work took; counted in ``seconds``.
     """
 
     seconds: float = 0.0
     peak_bytes: int = 0
     device_peak_bytes: int | None = None
+    device_busy: float | None = None
     before_s: float = 0.0
 
     @property
@@ -39,6 +45,7 @@ class Meter:
             _CLEAR.write_text("5")  # resets the peak that VmHWM shows
         if gpu := _gpu():
             gpu.reset_peak_memory_stats()
+            self._busy = _Busy(gpu)
         self._start = time.perf_counter()
         return self
 
@@ -48,8 +55,31 @@ class Meter:
         if gpu := _gpu():
             gpu.synchronize()  # what was asked of it is part of the block
             self.device_peak_bytes = int(gpu.max_memory_allocated())
+            self.device_busy = self._busy.share()
         self.seconds = self.so_far_s
         self.peak_bytes = _peak_bytes()
+
+
+class _Busy:
+    """Asks for the utilisation of a GPU every second, in a thread of its own, from when it is made."""
+
+    def __init__(self, gpu: Any) -> None:
+        self._gpu, self._over = gpu, threading.Event()
+        self._seen: list[int] = []
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def share(self) -> float | None:
+        """Mean of what was seen, 0 to 1; ends the watching."""
+        self._over.set()
+        self._thread.join()
+        return sum(self._seen) / len(self._seen) / 100 if self._seen else None
+
+    def _watch(self) -> None:
+        # torch asks the driver through nvidia-ml-py, which need not be there, and which a driver may refuse.
+        with contextlib.suppress(Exception):
+            while not self._over.wait(EVERY_S):
+                self._seen.append(min(100, max(0, int(self._gpu.utilization()))))
 
 
 def _gpu() -> Any:

@@ -44,6 +44,8 @@ class Condensed:
         warnings: texts for the record.
         bytes: the artifact's coded size; 0 until it is checked.
         device_peak_bytes: peak of a GPU's memory meanwhile; None without one.
+        device_busy: mean share of the time in which a GPU worked; None where nobody could say.
+        step_s: median seconds of a step; None where the method reported no curve.
     """
 
     artifact: Artifact
@@ -55,6 +57,8 @@ class Condensed:
     warnings: list[str] = field(default_factory=list)
     bytes: int = 0
     device_peak_bytes: int | None = None
+    device_busy: float | None = None
+    step_s: float | None = None
 
 
 def run_method(session: Session, job: Job, folder: Path) -> Condensed:
@@ -76,10 +80,11 @@ def run_method(session: Session, job: Job, folder: Path) -> Condensed:
             raise
         except BaseException as error:  # sys.exit, and exceptions that are made to pass every handler
             raise MethodQuitError(f"the method raised {cause_of(error)}{line_of(error)}") from error
+    step_s = context.step_s
     curves, settings = _reported(context)
     return Condensed(
         artifact, meter.seconds, meter.before_s, meter.peak_bytes, curves, settings, _side_effects(seen),
-        device_peak_bytes=meter.device_peak_bytes,
+        device_peak_bytes=meter.device_peak_bytes, device_busy=meter.device_busy, step_s=step_s,
     )  # fmt: skip
 
 

@@ -137,10 +137,16 @@ def _read(made: Path, code: int, wall_s: float) -> Condensed:
         before_s=before_s,
         peak_bytes=max(0, int(about["peak_bytes"])),
         device_peak_bytes=None if about["device_peak_bytes"] is None else max(0, int(about["device_peak_bytes"])),
+        device_busy=_number(about["device_busy"], most=1.0),
+        step_s=_number(about["step_s"], most=wall_s),
         curves={str(name): [float(value) for value in values] for name, values in about["curves"].items()},
         settings=_settings(about["settings"]),
         warnings=[str(text)[:1000] for text in about["warnings"]],
     )
+
+
+def _number(found: Any, *, most: float) -> float | None:
+    return None if found is None else min(max(0.0, float(found)), most)
 
 
 def _settings(found: dict[str, Any]) -> dict[str, str | int | float | bool | None]:

@@ -140,6 +140,8 @@ def _cost(session: Session, scored: Scored, condensed: Condensed | None) -> Cost
         score_s=scored.score_s,
         peak_rss_bytes=condensed.peak_bytes,
         device_peak_bytes=condensed.device_peak_bytes,
+        device_busy=condensed.device_busy,
+        step_s=condensed.step_s,
     )
 
 

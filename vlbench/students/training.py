@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
 from vlbench.finite import is_finite, which_not_finite
+from vlbench.students.ahead import one_ahead
 from vlbench.threads import one_thread
 
 if TYPE_CHECKING:
@@ -257,9 +258,14 @@ def _train(
     )
     velocity = {name: torch.zeros_like(flat) for name, flat in parameters.items()}
     rates, length = first_rates(recipe, data.rates, list(parameters)), recipe.length(data)
-    for step in range(first, length):
+
+    def fetch(step: int) -> tuple[Tensor, TowerInputs]:
         positions = data.positions(step, recipe.batch, seeds, epoch_over=recipe.epoch_over)
-        tower_inputs = data.tower_inputs(positions, seeds.integer("live", step) if data.live else None)
+        return positions, data.tower_inputs(positions, seeds.integer("live", step) if data.live else None)
+
+    # What runs an encoder with dropout sets the global generator, and so does a student that drops out.
+    ahead = student.device.startswith("cuda") and not data.live
+    for step, (positions, tower_inputs) in enumerate(one_ahead(fetch, first, length, ahead=ahead), first):
         if observe is not None:
             observe(step, positions, tower_inputs, parameters)
         tower_inputs = _add_noise(student, tower_inputs, recipe.noise, seeds, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from vlbench_media.transformer import Transformers
 
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("av")
+soundfile = pytest.importorskip("soundfile")
 from vlbench_media import mock  # noqa: E402
 
 FRAMES = torch.randint(0, 256, (3, 4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -96,9 +97,13 @@ def test_half_precision_and_a_head_for_classes_are_read_as_the_bare_model(tmp_pa
         assert read.module(read.inputs(ITEMS[kind])).dtype == torch.float32
 
 
-def change(folder: Path, **values: object) -> None:
-    path = folder / "preprocessor_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+def test_sounds_that_a_model_reads_can_be_listened_to(models: Path):
+    suffix, content = encoder(models / "wav2vec2").file_of(SOUND[0] / 2)
+    heard, rate = soundfile.read(io.BytesIO(content))
+    assert (suffix, rate) == ("wav", 16_000)
+    assert abs(heard - (SOUND[0] / 2).numpy()).max() < 1e-4
+    assert encoder(models / "ast").file_of(LEVELS[0])[1][:4] == b"RIFF"
+    assert encoder(models / "videomae").file_of(FRAMES[0]) is None
 
 
 def refused(folder: Path, items: object, **options: object) -> str:

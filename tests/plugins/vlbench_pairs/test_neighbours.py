@@ -333,7 +333,15 @@ def phrases_marked_as_entities(folder: Path) -> None:
         (folder / "images" / name).with_suffix(".txt").write_text(f"[/EN#{number}/other/scene picture] {number}")
 
 
+def settings_and_labels_beside_a_table(folder: Path) -> None:
+    write_images(folder, NAMES)
+    write_table(folder, NAMES)
+    (folder / "config.json").write_text('{"model": {"width": 8}, "steps": 3}')
+    (folder / "attributes.csv").write_text("".join(["image,label\n", *(f"{name},3\n" for name in NAMES)]))
+
+
 FORMS = (
+    settings_and_labels_beside_a_table,
     parts_of_a_table, a_table_in_a_folder_of_each_split, texts_whose_names_have_a_tail,
     a_zip_alone_in_a_folder_made_on_a_mac, missing_values_spelled_out, some_pictures_without_captions_in_a_shard,
     packed_table, packed_lines, other_case_of_suffixes, other_case_of_names, numbers_without_zeros, addresses,

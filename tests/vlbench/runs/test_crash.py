@@ -17,8 +17,8 @@ from .rolled import Listener, contents, run, write_plugin
 
 WRITES = ("replace", "rename", "fsync", "mkdir", "unlink")
 """Functions of ``os`` by which anything becomes durable, appears, or goes."""
-EVERY = bool(os.environ.get("VLBENCH_EVERY_WRITE"))
-"""Every write, which takes minutes, and not each sixth or thirteenth."""
+EVERY = int(os.environ.get("VLBENCH_EVERY_WRITE", "0"))
+"""Every write from this one on, which takes many minutes, and not each sixth or thirteenth."""
 
 
 class Killed(BaseException):
@@ -82,7 +82,7 @@ def test_a_run_that_dies_at_its_nth_write_comes_out_the_same(
     writes = counter.count + (60 if kind == "cold cache" else 0)
     assert counter.count > 20
     step = 1 if EVERY else 6 if kind == "warm cache" else 13
-    for number in range(1, writes + 1, step):
+    for number in range(max(EVERY, 1), writes + 1, step):
         out = tmp_path / f"out-{number}"
         if kind == "cold cache":
             shutil.copytree(data, tmp_path / f"cache-{number}" / "data")
@@ -100,5 +100,8 @@ def test_a_run_that_dies_at_its_nth_write_comes_out_the_same(
         assert run(plugin, out, observer=listener).status == "finished"
         assert not [line for line in listener.lines if "damaged" in line]
         assert contents(next(out.glob("rolled-*"))) == reference
-        assert cache_contents(Path(os.environ["VLBENCH_CACHE"])) == cached
+        left = cache_contents(Path(os.environ["VLBENCH_CACHE"]))
+        assert {name: cached[name] for name in left} == left
+        # A run is finished though one entry could not be written; then nobody has asked for that one since.
+        assert left.keys() == cached.keys() or (record is not None and record.status == "finished")
         shutil.rmtree(out)
