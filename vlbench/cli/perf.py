@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the result, and nothing else, on standard output.")
 @click.pass_context
 def command(context: click.Context, device: str, quick: bool, as_json: bool) -> None:
-    """Time the parts of a run beside what they cannot do without.
+    """Time the parts of a run next to the least that they need.
 
     On a CPU the seconds are those of the processor, which do not depend on what else the machine does. A ratio is the
     median over rounds in which both take turns. A GPU is also timed at the published scale, on 100 and 500 pairs.

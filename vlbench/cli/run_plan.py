@@ -42,7 +42,7 @@ def show_plan(
         for line in plan.lines():
             click.echo(line)
         echo_rows(plan.table(), header=HEADER)
-        if any(not row.estimate.complete for row in plan.rows):
+        if any(row.left_s and not row.estimate.complete for row in plan.rows):
             click.echo("+: no row of the method was timed before, so condensing is not in it.")
 
 
@@ -75,4 +75,5 @@ def _as_json(plan: RunPlan) -> dict[str, Any]:
         for row in plan.rows
     ]
     about = {"suite": plan.suite, "device": plan.device, "threads": plan.threads, "executor": plan.executor}
-    return {**about, "seconds": plan.left_s, "rows": rows}
+    longest = max((row.left_s for row in plan.rows if row.left_s is not None), default=None)
+    return {**about, "seconds": plan.left_s, "longest_s": longest, "rows": rows}

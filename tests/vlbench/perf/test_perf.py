@@ -54,7 +54,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(parts, "QUICK", TINY)
 
 
-def test_memory_that_is_counted_is_what_is_held_at_a_time_and_graphs_are_part_of_it():
+def test_memory_that_is_counted_is_what_is_held_with_graphs():
     def work(graph: bool) -> Footprint:
         def chain():
             values = torch.zeros(1000, device="meta", requires_grad=graph)
@@ -67,7 +67,7 @@ def test_memory_that_is_counted_is_what_is_held_at_a_time_and_graphs_are_part_of
     assert work(True).peak_bytes == 6 * 4000  # every result of exp is kept for the way back
 
 
-def test_operations_that_are_counted_are_those_of_the_products_of_a_second_derivative_too():
+def test_operations_of_a_second_derivative_are_counted():
     def twice():
         weight = torch.zeros(20, 20, device="meta", requires_grad=True)
         inputs = torch.zeros(10, 20, device="meta")
