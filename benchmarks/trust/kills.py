@@ -88,7 +88,9 @@ _OF_RUN = tuple(RUN)
 PHASES = {
     "data": Phase(_OF_RUN, "vlbench.runs.session:construct", kept=()),
     "features": Phase(_OF_RUN, "vlbench.students.build:encode", kept=("data", "survey")),
-    "experts": Phase(_OF_RUN, "vlbench.matching.experts:trajectory", kept=("data", "survey", "features", "warm-up")),
+    "experts": Phase(
+        _OF_RUN, "vlbench.matching.distiller:train_experts", kept=("data", "survey", "features", "warm-up")
+    ),
     "matching": Phase(_OF_RUN, "vlbench.matching.stage:outer_start"),
     "students": Phase(_OF_RUN, "vlbench.runs.pipeline:save_artifact"),
     "board": Phase(

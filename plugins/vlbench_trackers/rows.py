@@ -18,6 +18,7 @@ class TrackedRows(ABC, Generic[T]):
 
     def __init__(self) -> None:
         self._open: dict[Path, T] = {}
+        self._over: set[Path] = set()
 
     @abstractmethod
     def begin(self, folder: Path) -> T:
@@ -35,19 +36,30 @@ class TrackedRows(ABC, Generic[T]):
     def knows(self, folder: Path) -> bool:
         """Whether an earlier command logged this row."""
 
+    def phase(self, folder: Path | None) -> None:
+        """A row begins. Its run is opened before its method is called, whose time and side effects are measured."""
+        if folder is not None and folder not in self._over:
+            self._run(folder)
+
     def step(self, name: str, step: int, value: float, folder: Path) -> None:
         """A method reported a value."""
+        self.log(self._run(folder), f"curve/{name}", step, value)
+
+    def _run(self, folder: Path) -> T:
         if folder not in self._open:
             self._open[folder] = self.begin(folder)
-        self.log(self._open[folder], f"curve/{name}", step, value)
+        return self._open[folder]
 
     def record(self, record: vlbench.Record, folder: Path) -> None:
         """A row is written."""
-        run = self._open.pop(folder, None)
-        self.end(self.begin(folder) if run is None else run, record)
+        self._over.add(folder)
+        run = self._run(folder)
+        del self._open[folder]
+        self.end(run, record)
 
     def found(self, record: vlbench.Record, folder: Path) -> None:
         """A row was finished before: it is logged from its record, unless it was."""
+        self._over.add(folder)
         if not self.knows(folder):
             for name, values in record.curves.items():
                 for step, value in enumerate(values):

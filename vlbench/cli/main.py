@@ -52,7 +52,7 @@ SECTIONS = {
         "curve": "Show how students learn from more random pairs.",
         "strength": "Show how a lead depends on the student.",
         "leaks": "Check whether learned pairs look copied from test items.",
-        "perf": "Time the parts of a run beside what they cannot do without.",
+        "perf": "Time the parts of a run next to the least that they need.",
     },
 }
 COMMANDS = {name: summary for commands in SECTIONS.values() for name, summary in commands.items()}

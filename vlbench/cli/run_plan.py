@@ -42,7 +42,7 @@ def show_plan(
         for line in plan.lines():
             click.echo(line)
         echo_rows(plan.table(), header=HEADER)
-        if any(not row.estimate.complete for row in plan.rows):
+        if any(row.left_s and not row.estimate.complete for row in plan.rows):
             click.echo("+: no row of the method was timed before, so condensing is not in it.")
 
 

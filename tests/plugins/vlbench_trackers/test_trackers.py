@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -106,10 +107,24 @@ def test_wandb_offline_writes_a_run_with_the_id_of_the_row(tmp_path: Path, monke
         result = run(tmp_path, "--log", "wandb")
         assert result.exit_code == 0
         assert "gets no more reports" not in result.output
+        assert "left changed" not in result.output  # what the tracker starts is not said of the method
     (folder,) = (tmp_path / "runs" / "wandb").glob("offline-run-*-falling-5-*")
     content = b"".join(path.read_bytes() for path in folder.glob("*.wandb"))
     assert content.count(b"curve/loss") >= 4
     assert b"convnet/mean_recall" in content
+
+
+def test_a_tracker_that_starts_slowly_takes_nothing_of_the_method_s_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("tensorboard", reason="pip install 'vlbench[tensorboard]'")
+    from vlbench_trackers.to_tensorboard import TensorBoard
+
+    begin = TensorBoard.begin
+    monkeypatch.setattr(TensorBoard, "begin", lambda self, folder: (time.sleep(2), begin(self, folder))[1])
+    assert run(tmp_path, "--log", "tensorboard").exit_code == 0
+    (record,) = (tmp_path / "runs").glob("falling-*/record.json")
+    assert json.loads(record.read_text())["cost"]["condense_s"] < 2
 
 
 def test_without_its_library_a_tracker_ends_the_command_with_what_to_install(

@@ -35,7 +35,15 @@ def test_the_command_times_every_part_and_every_selector_that_reads_features():
     done = CliRunner().invoke(vlbench.cli.main.main, ["perf", "--device", "cpu", "--quick", "--json"])
     assert done.exit_code == 0, done.output
     lines = {line["what"]: line for line in json.loads(done.stdout)}
-    for what in ("a student's step, batch 100", "ranks both ways, 20 x 100", "k-center, a pick out of 50 x 512"):
+    parts_of_a_run = (
+        "a student's step, batch 100",
+        "a student's step, batch 100, wBCE",
+        "a segment of two heads, 8 inner steps of 250 pairs",
+        "ranks both ways, 20 x 100",
+        "k-center, a pick out of 50 x 512",
+        "augmentation, an image of 224 x 224",
+    )
+    for what in parts_of_a_run:
         assert lines[what]["seconds"] > 0
         assert lines[what]["ratio"] > 0
     assert not [what for what in lines if what.startswith("random,")]
