@@ -61,7 +61,17 @@ def vlbench_suites():
 OPTIONS = {"experts": 2, "expert_steps": 60, "interval": 20, "outer_steps": 25}
 RUN = ["run", "--method", "vldd", "--budget", "20", "--suite", "kills", "--device", "cpu"]
 RUN += [word for name, value in OPTIONS.items() for word in ("-o", f"{name}={value}")]
-CLOCK = ("created", "resumed", "command", "train_s", "score_s", "condense_s", "peak_rss_bytes", "device_peak_bytes")
+CLOCK = (
+    "created",
+    "resumed",
+    "command",
+    "train_s",
+    "score_s",
+    "condense_s",
+    "step_s",
+    "peak_rss_bytes",
+    "device_peak_bytes",
+)
 """Fields of records and evidence that the clock and the machine decide."""
 
 
@@ -88,7 +98,9 @@ _OF_RUN = tuple(RUN)
 PHASES = {
     "data": Phase(_OF_RUN, "vlbench.runs.session:construct", kept=()),
     "features": Phase(_OF_RUN, "vlbench.students.build:encode", kept=("data", "survey")),
-    "experts": Phase(_OF_RUN, "vlbench.matching.experts:trajectory", kept=("data", "survey", "features", "warm-up")),
+    "experts": Phase(
+        _OF_RUN, "vlbench.matching.distiller:train_experts", kept=("data", "survey", "features", "warm-up")
+    ),
     "matching": Phase(_OF_RUN, "vlbench.matching.stage:outer_start"),
     "students": Phase(_OF_RUN, "vlbench.runs.pipeline:save_artifact"),
     "board": Phase(
@@ -189,7 +201,9 @@ def files(folder: Path, makes: str) -> Iterator[tuple[str, Path]]:
     for root in (folder / makes, folder / "cache"):
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
             parts = path.relative_to(folder).parts
-            if path.is_file() and not any(part.startswith((".new-", ".locks")) for part in parts):
+            # Of the clock and the folder alone: how long rows took, and what was asked where, for vlbench status.
+            about = path.name == "timings.jsonl" or ".grids" in parts
+            if path.is_file() and not about and not any(part.startswith((".new-", ".locks")) for part in parts):
                 yield "/".join(parts), path
 
 
@@ -258,7 +272,9 @@ def one(name: str, number: int, work: Path, length: float) -> Counter[str]:
     counts["files trusted that are not whole"] += len(trusted_in_part(folder, phase.makes, whole))
     moments(phase.words, folder)
     again = contents(folder, phase.makes)
-    counts["files that differ"] += len({name for name in whole | again if whole.get(name) != again.get(name)})
+    differ = sorted(name for name in whole | again if whole.get(name) != again.get(name))
+    print(*(f"differs: {name}" for name in differ), sep="\n", end="\n" if differ else "", file=sys.stderr)
+    counts["files that differ"] += len(differ)
     counts["called damaged"] += "damaged" in (folder / "stderr.txt").read_text()
     counts["left half-written"] += len(list(folder.rglob(".new-*")))
     return counts

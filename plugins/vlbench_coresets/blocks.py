@@ -11,16 +11,20 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 BLOCK = 65_536
 """Pairs that are looked at together."""
+FEW = 1024
+_on_shared_file = WeakIdKeyDictionary()
+"""Tensor -> what was found; every pass asks, and the list of all that is mapped is long."""
 _DONTNEED = 4
 """Of Linux: pages leave this process; those of a shared file stay in the file and in the system's cache."""
 
 
 def squared_norms(features: Float[Tensor, "n dim"]) -> Float[Tensor, " n"]:
-    """Squared length of each row."""
-    return torch.cat([part.square().sum(1) for part in blocks(features)])
+    """Squared length of each row; a few rows at a time, whose squares stay in the processor's cache."""
+    return torch.cat([rows.square().sum(1) for part in blocks(features) for rows in part.split(FEW)])
 
 
 def blocks(features: Float[Tensor, "n dim"]) -> Iterator[Tensor]:
@@ -39,6 +43,12 @@ def whole_or_blocks(features: Float[Tensor, "n dim"]) -> Iterator[Tensor]:
 
 def on_shared_file(features: Tensor) -> bool:
     """Whether a tensor lies on a file that the process shares with the system (Linux; elsewhere no)."""
+    if features not in _on_shared_file:
+        _on_shared_file[features] = _lies_on_shared_file(features)
+    return bool(_on_shared_file[features])
+
+
+def _lies_on_shared_file(features: Tensor) -> bool:
     if not sys.platform.startswith("linux") or not features.numel() or features.device.type != "cpu":
         return False
     at = features.data_ptr()

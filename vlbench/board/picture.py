@@ -55,7 +55,7 @@ def picture(run_folder: Path) -> Image.Image:
     top = MARGIN + 62
     canvas = sheet.canvas(top, (PLOT_HEIGHT + GAP if curve else 0) + MARGIN // 2)
     pen = ImageDraw.Draw(canvas)
-    _draw_title(pen, record, len(pixels), _captions_text(source, start))
+    _draw_title(pen, record, len(pixels), _captions_text(source, start) if any(captions) else "")
     sheet.draw(canvas, pen, top)
     if curve:
         title = f"{name.replace('_', ' ')} by step"
@@ -250,7 +250,7 @@ def _draw_title(pen: ImageDraw.ImageDraw, record: Record, shown: int, captions: 
     pen.text((start, MARGIN), "   ·   ".join(parts), fill=INK, font=_font(17))
     total = record.cost.pairs
     count = f"The first {shown} of {total} pairs" if total and total > shown else f"All {shown} pairs"
-    pen.text((MARGIN, MARGIN + 28), f"{count}, {captions}.", fill=FAINT, font=_font(14))
+    pen.text((MARGIN, MARGIN + 28), f"{count}{', ' * bool(captions)}{captions}.", fill=FAINT, font=_font(14))
 
 
 def _draw_image(canvas: Image.Image, pen: ImageDraw.ImageDraw, corner: tuple[int, int], image: Image.Image) -> None:

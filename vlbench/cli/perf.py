@@ -43,13 +43,16 @@ def command(context: click.Context, device: str, quick: bool, as_json: bool) -> 
 
 
 def _lines(registry: Registry, device: str, *, quick: bool) -> Iterator[Line]:
-    from vlbench.perf import parts
+    from vlbench.memory import keep_freed_memory
+    from vlbench.perf import heads, parts
     from vlbench.perf.clock import Clock
     from vlbench.runs.session import choose_device
 
+    keep_freed_memory()  # as a run does
     clock = Clock(choose_device(device), 3 if quick else 9)
     sizes = parts.QUICK if quick else parts.Sizes()
-    yield from parts.student_steps(clock, sizes)
+    yield from heads.student_steps(clock, sizes.steps)
+    yield heads.segment(clock)
     yield from parts.ranks(clock, sizes)
     yield from parts.selectors(clock, sizes, registry)
     yield from parts.augmentation(clock, sizes)

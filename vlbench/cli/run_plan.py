@@ -75,4 +75,5 @@ def _as_json(plan: RunPlan) -> dict[str, Any]:
         for row in plan.rows
     ]
     about = {"suite": plan.suite, "device": plan.device, "threads": plan.threads, "executor": plan.executor}
-    return {**about, "seconds": plan.left_s, "rows": rows}
+    longest = max((row.left_s for row in plan.rows if row.left_s is not None), default=None)
+    return {**about, "seconds": plan.left_s, "longest_s": longest, "rows": rows}

@@ -96,7 +96,7 @@ def _rescaled(pixels: Images, scale: Float[Tensor, " image"], shift: Float[Tenso
     own = size * torch.arange(count * channels).view(count, channels, 1, 1)  # where an image's channel begins
     weights = _cubic(place - first)[:, None].expand(-1, channels, -1, -1)
     rows = F.embedding_bag(
-        (own + taken[:, None]).reshape(-1, 4).to(pixels.device),
+        (own + taken[:, None]).reshape(-1, 4).int().to(pixels.device),
         pixels.reshape(-1, pixels.shape[3]),
         per_sample_weights=weights.reshape(-1, 4).to(pixels),
         mode="sum",
@@ -184,6 +184,16 @@ def _turned(pixels: Images, kinds: Int[Tensor, " image"], signs: Float[Tensor, "
     maps[:, 1, 1] *= angle.cos()
     maps[:, 0, 1] -= angle.sin() * height / width
     maps[:, 1, 0] += angle.sin() * width / height
-    grid = F.affine_grid(maps.to(pixels.device), list(pixels.shape), align_corners=False)
+    grid = _grid(maps.to(pixels.device), height, width)
     words: dict[str, Any] = {"mode": "bilinear", "padding_mode": "zeros", "align_corners": False}
     return F.grid_sample(pixels.sub_(GREY), grid, **words).add_(GREY)
+
+
+def _grid(maps: Float[Tensor, "image 2 3"], height: int, width: int) -> Float[Tensor, "image height width 2"]:
+    """``torch.nn.functional.affine_grid`` without its product of matrices."""
+    across, down = ((2 * torch.arange(size, device=maps.device) + 1) / size - 1 for size in (width, height))
+    grid = maps.new_empty(len(maps), height, width, 2)
+    for axis in (0, 1):
+        by_row = maps[:, axis, 1, None] * down + maps[:, axis, 2, None]  # [image, height]
+        torch.add(by_row[:, :, None], maps[:, axis, 0, None, None] * across, out=grid[..., axis])
+    return grid

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vlbench.encoders.base import Encoder
 from vlbench.matching.gradient import Segment, match
 from vlbench.perf.footprint import Footprint, footprint
-from vlbench.perf.parts import Ready
+from vlbench.perf.heads import Ready
 from vlbench.seeds import SeedTree
 from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.lora import LoraConfig

@@ -116,7 +116,8 @@ class RunPlan:
             return "How long is not known yet: no row of this protocol was timed on this machine before."
         longest = max(known, key=lambda row: row.left_s or 0.0)
         text = f"About {about_text(self.left_s or 0.0)} for "
-        text += f"{len(open_rows)} rows one after the other" if len(open_rows) > 1 else "one row"
+        together = "one after the other" if self.executor == "serial" else f"of the machines of {self.executor} in all"
+        text += f"{len(open_rows)} rows {together}" if len(open_rows) > 1 else "one row"
         if len(open_rows) > 1:
             text += f"; the longest, {longest.job}, about {about_text(longest.left_s or 0.0)}"
         untimed = {row.job.method for row in open_rows if not row.estimate.complete}

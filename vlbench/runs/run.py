@@ -11,6 +11,7 @@ from vlbench.board.notebook import RunRecord
 from vlbench.budget import Budget
 from vlbench.progress import Observer, PlainObserver, SilentObserver
 from vlbench.runs.request import RunRequest
+from vlbench.threads import wait_passively
 
 if TYPE_CHECKING:
     from vlbench.registry.registry import Registry
@@ -70,6 +71,7 @@ def run(
         >>> 0 < record.scores["convnet"].mean_recall.mean < 100
         True
     """
+    wait_passively()
     from vlbench.runs.pipeline import run_many
 
     registry = _registry(plugins)
@@ -126,6 +128,7 @@ def score(
         >>> vlbench.score(record.folder).scores == record.scores
         True
     """
+    wait_passively()
     from vlbench.runs.rescoring import score_artifact
 
     request = RunRequest(suite=str(suite), device=device, data=_folder(data), students=_names(students))

@@ -23,6 +23,7 @@ from vlbench.disk.sums import short_hash
 from vlbench.encoders.local import located
 from vlbench.errors import DataError, ProtocolError
 from vlbench.evaluation.evaluate import Evaluator
+from vlbench.memory import keep_freed_memory
 from vlbench.methods.context import Context, JobState, Reference
 from vlbench.protocol.load import load_protocol
 from vlbench.protocol.protocol import parse_student
@@ -61,6 +62,7 @@ class Session:
     """
 
     def __init__(self, registry: Registry, request: RunRequest, observer: Observer) -> None:
+        keep_freed_memory()
         self.registry, self.request = registry, request
         self.beating = Beating(observer)
         self.observer = ObserverGroup(registry, self.beating, request.log)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import vlbench
 from vlbench.errors import DataError
@@ -166,6 +167,20 @@ def test_stamps_have_pictures_and_captions_of_the_installed_package(tmp_path: Pa
     assert sum(counts.values()) > 700
     assert counts["test"] > 150
     assert found.split("train").items["image"].dtype == torch.uint8
+
+
+def test_a_recording_that_stamps_share_is_one_item_in_one_split(tmp_path: Path):
+    for number in range(80):  # two pictures of each letter, spoken once
+        stamp = tmp_path / "stamps" / f"{number:02}.png"
+        mock.write_sound(stamp.with_name(f"{number:02}_desc.wav"), mock.sound(("red", "up", "low", number // 2), 0.2))
+        Image.new("RGB", (8, 8), (3 * number, 90, 20)).save(stamp)
+        stamp.with_suffix(".txt").write_text(f"letter {number // 2}")
+    options = StampsOptions(root=str(tmp_path / "stamps"), sides=("image", "speech"), size=8, seconds=0.25)
+    found = load_stamps(options, tmp_path / "store")
+    heard = [{item.numpy().tobytes() for item in split.items["speech"]} for split in found.splits.values()]
+    assert list(map(len, heard)) == [split.count("speech") for split in found.splits.values()] == [24, 6, 10]
+    assert len(set.union(*heard)) == 40
+    assert found.split("test").pairs.tolist() == [[at, at // 2] for at in range(20)]
 
 
 def test_a_package_that_is_not_installed_is_named(tmp_path: Path):

@@ -35,7 +35,15 @@ def test_the_command_times_every_part_and_every_selector_that_reads_features():
     done = CliRunner().invoke(vlbench.cli.main.main, ["perf", "--device", "cpu", "--quick", "--json"])
     assert done.exit_code == 0, done.output
     lines = {line["what"]: line for line in json.loads(done.stdout)}
-    for what in ("a student's step, batch 100", "ranks both ways, 20 x 100", "k-center, a pick out of 50 x 512"):
+    parts_of_a_run = (
+        "a student's step, batch 100",
+        "a student's step, batch 100, wBCE",
+        "a segment of two heads, 8 inner steps of 250 pairs",
+        "ranks both ways, 20 x 100",
+        "k-center, a pick out of 50 x 512",
+        "augmentation, an image of 224 x 224",
+    )
+    for what in parts_of_a_run:
         assert lines[what]["seconds"] > 0
         assert lines[what]["ratio"] > 0
     assert not [what for what in lines if what.startswith("random,")]
@@ -46,7 +54,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(parts, "QUICK", TINY)
 
 
-def test_memory_that_is_counted_is_what_is_held_at_a_time_and_graphs_are_part_of_it():
+def test_memory_that_is_counted_is_what_is_held_with_graphs():
     def work(graph: bool) -> Footprint:
         def chain():
             values = torch.zeros(1000, device="meta", requires_grad=graph)
@@ -59,7 +67,7 @@ def test_memory_that_is_counted_is_what_is_held_at_a_time_and_graphs_are_part_of
     assert work(True).peak_bytes == 6 * 4000  # every result of exp is kept for the way back
 
 
-def test_operations_that_are_counted_are_those_of_the_products_of_a_second_derivative_too():
+def test_operations_of_a_second_derivative_are_counted():
     def twice():
         weight = torch.zeros(20, 20, device="meta", requires_grad=True)
         inputs = torch.zeros(10, 20, device="meta")

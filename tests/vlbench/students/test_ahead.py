@@ -4,11 +4,12 @@ import threading
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vlbench.seeds import SeedTree
 from vlbench.students.ahead import one_ahead
 from vlbench.students.training import Recipe, train
-from vlbench.testing import toy_context, toy_dataset
+from vlbench.testing import toy_context, toy_dataset, toy_student
 
 
 def test_the_next_batch_is_begun_while_the_one_before_is_used():
@@ -48,3 +49,25 @@ def test_a_student_is_the_same_whoever_fetches_its_batches(tmp_path, monkeypatch
     )
     other = train(*words)
     assert all(torch.equal(flat, other[branch]) for branch, flat in here.items())
+
+
+class Waits(TorchDispatchMode):
+    """Counts where a GPU would have to finish before the program goes on."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        there = any(isinstance(value, torch.Tensor) and value.is_floating_point() for value in args)
+        self.count += there and func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("trained", ["frozen", "all"])
+def test_no_step_of_a_students_training_waits_for_a_number(trained, tmp_path):
+    _, context = toy_context(toy_dataset(), tmp_path, student=toy_student(train=trained))
+    data, counts = context.full_set(), []
+    for steps in (1, 6):
+        with Waits() as waits:
+            train(context.student, data, Recipe(steps, 10, 0.1, noise=0.5), SeedTree(0))
+        counts.append(waits.count)
+    assert counts[0] == counts[1]
