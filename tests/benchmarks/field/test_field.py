@@ -10,8 +10,10 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
+from vlbench.matching import Task
 from vlbench.registry.loader import load_registry
 from vlbench.seeds import SeedTree
+from vlbench_trajectory.settings import automatic
 
 FIELD = Path(__file__).parents[3] / "benchmarks" / "field"
 
@@ -60,9 +62,15 @@ def test_a_stopped_search_goes_on_and_gives_as_many_tries(tmp_path: Path, method
 
 
 def test_every_rung_differs_from_another_one_in_one_thing():
-    rungs = {rung.name: rung for rung in load("ladder").RUNGS}
+    ladder = load("ladder")
+    rungs = {rung.name: rung for rung in ladder.RUNGS}
+    literal, experts, loop = list(rungs.values())[:3]  # of these, in one group of settings
+    assert {**literal.options, **ladder.EXPERTS} == experts.options
+    settings = automatic(Task("heads", pairs=100, items=29_000, captions=145_000))
+    assert all(getattr(settings, name) == value for name, value in ladder.EXPERTS.items())
+    assert loop.options == {"captions": "one", "pixels": "free"}
     defaults = load_registry().get("method", "vldd").options()
-    for rung in list(rungs.values())[2:]:
+    for rung in list(rungs.values())[3:]:
         other = rungs[rung.against]
         options = {**vars(defaults), **rung.options}, {**vars(defaults), **other.options}
         changed = [name for name in options[0] if options[0][name] != options[1][name]]

@@ -252,9 +252,13 @@ def test_a_run_with_a_process_that_waits_for_it_stops_as_any_other(
     suite, plugin = toy_suite
     bad = write_evil(tmp_path, "evil_sleeps", {"sleeps": "open('begun', 'w').close(); time.sleep(60)"})
     words = ["--plugin", plugin, "--plugin", bad, "run", "--suite", suite, "--method", "evil-sleeps", "--budget", "5"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "vlbench", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    try:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "vlbench", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
