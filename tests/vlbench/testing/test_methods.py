@@ -410,8 +410,9 @@ def test_a_cost_that_is_declared_is_no_fault(method):
 def test_a_method_may_refuse_a_student_whose_encoder_is_trained():
     results = {result.check: result for result in check_method(spec(RefusesTrainedEncoders))}
     trained = results.pop("result_is_valid_where_the_encoder_is_trained")
-    assert (trained.status, {result.status for result in results.values()}) == ("skipped", {"passed"})
+    assert trained.status == "skipped"
     assert "frozen encoders only" in trained.message
+    assert [result for result in results.values() if result.status != "passed"] == []
 
 
 def test_a_method_that_refuses_bytes_by_name_is_told_so_and_does_not_fail():
