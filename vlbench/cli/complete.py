@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +14,21 @@ from click.shell_completion import CompletionItem
 RUNS = Path("runs")
 
 
-class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
-    """The name of something declared. The command itself checks that it exists, and suggests the closest one.
-
-    Args:
-        kind: as in :data:`vlbench.registry.registry.KINDS`.
-        or_file: a path may stand in its place.
-        several: names may be joined by commas.
-    """
-
-    name = "name"
-
-    def __init__(self, kind: str, *, or_file: bool = False, several: bool = False) -> None:
-        self._kind, self._or_file, self._several = kind, or_file, several
-
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Declared names with their summaries; files where nothing declared fits."""
-        from vlbench.registry.listing import listed
-
-        summaries = listed(self._kind, ctx.find_root().params.get("plugins", ()))
-        before, comma, last = incomplete.rpartition(",") if self._several else ("", "", incomplete)
-        fitting = _fitting(summaries, last)
-        found = [CompletionItem(f"{before}{comma}{name}", help=summaries[name]) for name in fitting]
-        return found or ([CompletionItem(incomplete, type="file")] if self._or_file else [])
-
-
-class Word(click.ParamType):  # type: ignore[type-arg]
+class Word(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
     """One of some words that are looked up when they are completed; the command itself checks it.
 
     Args:
-        words: asked with plugin files that the command names.
+        words: asked with plugin files that the command names; what each word means, where it is a mapping.
+        or_file: a path may stand in its place.
         several: words may be joined by commas.
     """
 
     name = "name"
 
-    def __init__(self, words: Callable[[Sequence[str]], Iterable[str]], *, several: bool = False) -> None:
-        self._words, self._several = words, several
+    def __init__(
+        self, words: Callable[[Sequence[str]], Iterable[str]], *, or_file: bool = False, several: bool = False
+    ) -> None:
+        self._words, self._or_file, self._several = words, or_file, several
 
     def shell_complete(
         self,
@@ -62,10 +36,35 @@ class Word(click.ParamType):  # type: ignore[type-arg]
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Words that begin as the one that is written."""
+        """Words that begin as the one that is written, with what they mean; files where none does."""
         before, comma, last = incomplete.rpartition(",") if self._several else ("", "", incomplete)
-        words = self._words([str(path) for path in ctx.find_root().params.get("plugins", ())])
-        return [CompletionItem(f"{before}{comma}{word}") for word in _fitting(words, last)]
+        words = self._words(_plugin_files(ctx))
+        meanings = words if isinstance(words, Mapping) else {}
+        found = [CompletionItem(f"{before}{comma}{word}", help=meanings.get(word)) for word in _fitting(words, last)]
+        return found or ([CompletionItem(incomplete, type="file")] if self._or_file else [])
+
+
+class Name(Word):
+    """The name of something declared, with its summary. The command itself suggests the closest one.
+
+    Args:
+        kind: as in :data:`vlbench.registry.registry.KINDS`.
+        or_file, several: as of a :class:`Word`.
+    """
+
+    def __init__(self, kind: str, *, or_file: bool = False, several: bool = False) -> None:
+        super().__init__(partial(_summaries, kind), or_file=or_file, several=several)
+
+
+def _summaries(kind: str, plugins: Sequence[str]) -> Mapping[str, str]:
+    from vlbench.registry.listing import listed
+
+    return listed(kind, plugins)
+
+
+def _plugin_files(ctx: click.Context) -> list[str]:
+    """Those that the command names."""
+    return [str(path) for path in ctx.find_root().params.get("plugins", ())]
 
 
 def panels(plugins: Sequence[str]) -> Iterable[str]:  # noqa: ARG001
@@ -133,8 +132,7 @@ def _declared(ctx: click.Context, kind: str) -> Mapping[str, Any]:
     """Name -> declaration, of what is installed and of the plugin files that the command names."""
     from vlbench.registry.loader import try_plugins
 
-    files = [str(path) for path in ctx.find_root().params.get("plugins", ())]
-    found: Mapping[str, Any] = try_plugins(files).all(kind)
+    found: Mapping[str, Any] = try_plugins(_plugin_files(ctx)).all(kind)
     return found
 
 
