@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 
 from vlbench.errors import DataError
 from vlbench_media.needs import media_library
-from vlbench_media.wav import RATE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+RATE = 16_000
 LOUDEST = 4.0
 """Largest sample that is clipped to 1; beyond it, a file holds integers as floats, or something else."""
 _EXACT = ("pcm", "flac", "alac")

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import vlbench
 from vlbench.errors import DataError
 from vlbench_media.annotations import MOCK
+from vlbench_media.decode import RATE
 from vlbench_media.needs import media_library
-from vlbench_media.wav import RATE, wav
 
 FRAME_RATE, SIDE = 4, 64
 LARGEST = 400
@@ -148,4 +149,6 @@ def write_video(path: Path, pictures: NDArray[np.uint8], samples: NDArray[np.flo
 def write_sound(path: Path, samples: NDArray[np.float32]) -> None:
     """A WAV file, mono, 16 bit, 16 kHz."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(wav(samples))
+    import torch
+
+    path.write_bytes(vlbench.data.wav(torch.from_numpy(samples)))

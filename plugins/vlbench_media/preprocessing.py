@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.errors import ProtocolError
+from vlbench_media.decode import RATE
 from vlbench_media.options import TransformersOptions
-from vlbench_media.wav import RATE
 
 FRAMES, SPECTROGRAMS, WAVEFORMS = "frames", "spectrograms", "waveforms"
 _FILES = ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json")

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 import vlbench
 from vlbench.errors import DataError, ProtocolError
+from vlbench_media.decode import RATE
 from vlbench_media.options import TransformersOptions
 from vlbench_media.preprocessing import FRAMES, SPECTROGRAMS, WAVEFORMS, Normalisation, normalisation
-from vlbench_media.wav import RATE, wav
 
 _PART = 16
 """Items of a pass without a graph: bounded memory."""
@@ -107,7 +107,7 @@ class Transformers(vlbench.Encoder):
     def file_of(self, item: Tensor) -> tuple[str, bytes] | None:
         """A WAV file of a sound."""
         if self._form == WAVEFORMS:
-            return "wav", wav(item.numpy())
+            return "wav", vlbench.data.wav(item)
         return ("wav", vlbench.data.listen(item)) if self._form == SPECTROGRAMS else None
 
     def _misfit(self, shape: list[int]) -> str:

@@ -16,7 +16,7 @@ from vlbench.lazy import lazy_name
 if TYPE_CHECKING:
     from vlbench.data.images import EncodedImage, cached_images, read_images
     from vlbench.data.pictures import open_picture
-    from vlbench.data.sounds import listen, log_mel
+    from vlbench.data.sounds import listen, log_mel, wav
     from vlbench.disk.made import made_once
     from vlbench.registry.drafts import Draft, Suggestion
     from vlbench.registry.specs import NeededFile
@@ -32,12 +32,13 @@ __all__ = [
     "made_once",
     "open_picture",
     "read_images",
+    "wav",
 ]
 
 _MODULES = {
     "vlbench.data.images": ("EncodedImage", "cached_images", "read_images"),
     "vlbench.data.pictures": ("open_picture",),
-    "vlbench.data.sounds": ("listen", "log_mel"),
+    "vlbench.data.sounds": ("listen", "log_mel", "wav"),
     "vlbench.disk.made": ("made_once",),
     "vlbench.registry.drafts": ("Draft", "Suggestion"),
     "vlbench.registry.specs": ("NeededFile",),

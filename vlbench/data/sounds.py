@@ -64,13 +64,23 @@ def listen(levels: UInt8[Tensor, "band frame"], rounds: int = 32) -> bytes:
     levels = levels.flip(0)
     bands = 10 ** ((levels.double() / 255 - 1) * RANGE / 10) * FULL * (levels > 0)
     samples = _griffin_lim(_powers(bands).sqrt(), rounds)
-    samples = samples / max(1.0, float(samples.abs().max()))
+    return wav(samples / max(1.0, float(samples.abs().max())))
+
+
+def wav(samples: Float[Tensor, " sample"]) -> bytes:
+    """A WAV file (mono, 16 bit, 16 kHz) of samples, those beyond -1 to 1 clipped.
+
+    Examples:
+        >>> import torch, vlbench
+        >>> len(vlbench.data.wav(torch.zeros(16_000)))  # a header of 44 bytes
+        32044
+    """
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((samples * 32767).round().to(torch.int16).numpy().astype("<i2").tobytes())
+        file.writeframes((samples.clamp(-1, 1) * 32767).round().to(torch.int16).numpy().astype("<i2").tobytes())
     return buffer.getvalue()
 
 
