@@ -243,7 +243,14 @@ def trusted_in_part(folder: Path, makes: str, whole: dict[str, str]) -> list[str
             continue  # without a hash it is made again
         elif content(path) != whole.get(name, content(path) if name.endswith("CACHEDIR.TAG") else ""):
             bad.append(name)
-    return bad
+    return bad + (claims_as_own(folder / makes) if makes == "claims" else [])
+
+
+def claims_as_own(claims: Path) -> list[str]:
+    """Folders of claims that a board would show as runs of one's own."""
+    from vlbench.board.gather import gather
+
+    return [str(run.folder) for run in gather([claims]).records if not run.origin] if claims.exists() else []
 
 
 def prepare(phase: Phase, folder: Path, first: Path) -> Path:
