@@ -102,8 +102,7 @@ class Main(LazyGroup):
         except VlbenchError as error:
             raise click.ClickException(visible(shortened(text_of(error)))) from error
         except click.UsageError as error:  # click says back the value that it was given
-            error.message = visible(shortened(error.message))
-            raise
+            raise click.UsageError(visible(shortened(error.format_message())), error.ctx) from error
         except RecursionError as error:
             raise click.ClickException("a file or a value is nested too deeply to be read.") from error
         except ValueError as error:
