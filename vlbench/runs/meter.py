@@ -6,8 +6,8 @@ import contextlib
 import resource
 import sys
 import threading
-import time
 from pathlib import Path
+from time import perf_counter  # bound here: a method may replace what stands in ``time``
 from types import TracebackType
 from typing import Any
 
@@ -38,7 +38,7 @@ class Meter:
     @property
     def so_far_s(self) -> float:
         """Seconds until now, earlier parts included."""
-        return self.before_s + time.perf_counter() - self._start
+        return self.before_s + perf_counter() - self._start
 
     def __enter__(self) -> Meter:
         with contextlib.suppress(OSError):
@@ -46,7 +46,7 @@ class Meter:
         if gpu := _gpu():
             gpu.reset_peak_memory_stats()
             self._busy = _Busy(gpu)
-        self._start = time.perf_counter()
+        self._start = perf_counter()
         return self
 
     def __exit__(

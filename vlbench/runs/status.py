@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.errors import DataError, VlbenchError
+from vlbench.files import read_plain
 from vlbench.progress import about_text
 from vlbench.records.record import FILE_NAME as RECORD
 from vlbench.records.record import read_record
@@ -79,7 +80,7 @@ def _row(folder: Path, name: str) -> RowStatus:
 
 def _beat(file: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_plain(file))
         age_s = time.time() - file.stat().st_mtime
     except (OSError, ValueError):
         return None
