@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,16 @@ class Meter:
     device_peak_bytes: int | None = None
     device_busy: float | None = None
     before_s: float = 0.0
+    _start: float = 0.0
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within, no seconds are counted."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._start += time.perf_counter() - begin
 
     @property
     def so_far_s(self) -> float:
