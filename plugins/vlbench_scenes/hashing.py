@@ -49,8 +49,8 @@ class HashedProjection:
 
     Terms are its words and the pairs of neighbouring content words, which count 0.7; function words count 0.15 and make
     no pairs. Hashing and projection are linear, so each distinct term is projected once and kept. They are those of
-    scikit-learn (``FeatureHasher``, ``SparseRandomProjection``), whose import takes a second: as long as all students of
-    a row of a small suite.
+    scikit-learn (``FeatureHasher``, ``SparseRandomProjection``), whose import takes a second, as all students of a row
+    of a small suite do.
     """
 
     width = WIDTH
