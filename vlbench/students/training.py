@@ -325,7 +325,7 @@ def _add_noise(student: Student, tower_inputs: TowerInputs, scale: float, seeds:
     for index, (side, values) in enumerate(tower_inputs.items()):
         if student.towers[side].frozen:
             generator = seeds.generator("noise", step * len(tower_inputs) + index)
-            values = values + scale * torch.randn(values.shape, generator=generator).to(values.device)
+            values = torch.randn(values.shape, generator=generator).to(values.device).mul_(scale).add_(values)
         noisy[side] = values
     return noisy
 
