@@ -70,6 +70,7 @@ class StudentBuilder:
         cache: keeps features of frozen encoders.
         device: where students live.
         make_head: a head's description and the features it reads -> the head, with unset weights.
+        report: is given a line before features are computed, which may take long.
     """
 
     dataset: PairDataset
@@ -77,6 +78,7 @@ class StudentBuilder:
     cache: Cache
     device: str = "cpu"
     make_head: Callable[[HeadConfig, int], nn.Module] = build_head
+    report: Callable[[str], None] = lambda _: None
     _fitted: dict[tuple[str, str, str], Standardise] = field(default_factory=dict, compare=False, repr=False)
 
     def student(self, name: str, config: StudentConfig) -> Student:
@@ -128,11 +130,12 @@ class StudentBuilder:
             4 * encoder.width * len(items[side])
             for side, encoder in encoders.items()
             if not is_given(encoder, items[side])
-            and not self.cache.folder("features", self._key(encoder, "train", side)).exists()
+            and not self.cache.folder("features", self.features_key(encoder, "train", side)).exists()
         )
         check_space(self.cache.root, needed, f"features of student {name!r}")
 
-    def _key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
+    def features_key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
+        """Under which an encoder's features of a split are cached."""
         return {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
 
     def _tower(self, side: str, config: TowerConfig, encoder: Encoder, micro_batch: int) -> Tower:
@@ -156,7 +159,7 @@ class StudentBuilder:
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
         items = self.dataset.split("train").items[side]
-        key = self._key(encoder, "train", side)
+        key = self.features_key(encoder, "train", side)
 
         def compute() -> dict[str, Tensor]:
             self._check_stored("train", side, encoder)
@@ -189,11 +192,12 @@ class StudentBuilder:
             return features
 
         def compute() -> dict[str, Tensor]:
+            self.report(f"{side} of {split}, {len(items):,} items")
             return {"features": checked(encode(encoder, items, self.device))}
 
         if is_given(encoder, items):
             return checked(encoder.inputs(items))  # features that are there need no second copy on disk
-        return checked(self.cache.get("features", self._key(encoder, split, side), compute)["features"])
+        return checked(self.cache.get("features", self.features_key(encoder, split, side), compute)["features"])
 
     def tower_inputs(self, student: Student, split: str) -> TowerInputs:
         """Both sides of a split as a student's trained parts read them.
