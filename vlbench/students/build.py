@@ -18,6 +18,7 @@ from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
 from vlbench.students.stored import is_given, is_stored, stored_not_finite, stored_standardise, stored_statistics
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
+from vlbench.transfer import on_device
 
 if TYPE_CHECKING:
     from vlbench.cache import Cache
@@ -224,11 +225,13 @@ class StudentBuilder:
             if split != "train" or tower.config.standardise == "none":  # else its statistics were taken: it is finite
                 self._check_stored(split, tower.side, tower.encoder)
             device = tower.standardise.mean.device
-            return lambda index: tower.from_features(tower.encoder.inputs(items[index.cpu()]).to(device))
+            return lambda index: tower.from_features(on_device(tower.encoder.inputs(items[index.cpu()]), device))
         if tower.frozen:
             raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
             kept = tower.from_features(raw)
-            return lambda index: kept.index_select(0, index.to(kept.device))  # a fifth of the time of kept[index]
+            return lambda index: kept.index_select(
+                0, on_device(index, kept.device)
+            )  # a fifth of the time of kept[index]
         if isinstance(items, list):
             tokens = tower.encoder.inputs(items)
             return lambda index: tokens[index.cpu()]
@@ -282,7 +285,7 @@ class TowerInputs:
 
     def take(self, side: str, index: Tensor) -> Tensor:
         """Entries of the items at positions ``index`` [n] of a side -> [n, ...]."""
-        return self._takers[side](index).to(self._device)
+        return on_device(self._takers[side](index), self._device)
 
 
 def take(items: Items, index: Tensor) -> Items:
@@ -293,9 +296,8 @@ def take(items: Items, index: Tensor) -> Items:
 def inputs_on(encoder: Encoder, items: Items, device: str) -> Tensor:
     """What an encoder reads of items [item, ...], on a device."""
     if isinstance(items, Tensor) and encoder.inputs_on_device and device != "cpu":
-        pinned = items.pin_memory() if device.startswith("cuda") else items
-        items = pinned.to(device, non_blocking=True)
-    return encoder.inputs(items).to(device)
+        items = on_device(items, device)
+    return on_device(encoder.inputs(items), device)
 
 
 @torch.no_grad()

@@ -44,6 +44,9 @@ SUITES = (
 )  # fmt: skip
 """One of each student: those of the other suites are built alike."""
 OTHERS = tuple(name for name in load_registry().all("method") if name not in METHODS)
+KINDS = ("scenes", "scenes-encoder", "scenes-vit", "clips-audio-video")
+"""Suites on which they are tried: of heads alone, of a trained ConvNet, of LoRA, of media; the first one always, all
+where VLBENCH_EVERY_SUITE is set: minutes."""
 SMALLEST = {
     "experts": "2", "outer_steps": "2", "expert_steps": "4", "interval": "1", "segment_length": "1",
     "inner_steps": "2", "phases": "2",
@@ -204,11 +207,12 @@ def test_methods_learn_and_choose_on_a_gpu_what_they_do_on_the_cpu(
     compare(suite, gpu, METHODS)
 
 
+@pytest.mark.parametrize("suite", KINDS if os.environ.get("VLBENCH_EVERY_SUITE") else KINDS[:1])
 @GPUS
 def test_every_other_method_gives_on_a_gpu_what_it_gives_on_the_cpu(
-    gpu: Callable[[], Any], compare: Callable[..., None]
+    suite: str, gpu: Callable[[], Any], compare: Callable[..., None]
 ) -> None:
-    compare("scenes", gpu, OTHERS)
+    compare(suite, gpu, OTHERS if suite in SUITES else (*METHODS, *OTHERS))
 
 
 @pytest.mark.parametrize("suite", MORE if os.environ.get("VLBENCH_EVERY_SUITE") else FEW)
