@@ -33,7 +33,7 @@ def _settings(torch: Any) -> list[tuple[str, Read, Write]]:
         ("torch mkldnn", torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled),
         ("cudnn flags", lambda: _flags(cudnn), lambda before: _set_flags(cudnn, before)),
         ("cuda TF32", lambda: cuda.allow_tf32, lambda before: setattr(cuda, "allow_tf32", before)),
-        ("torch operators", lambda: set(torch.library._impls), lambda before: _drop_operators(torch, before)),
+        ("torch operators", lambda: _operators(torch), lambda before: _drop_operators(torch, before)),
         ("torch saved tensor hooks", lambda: _saved_hooks(torch), lambda before: _pop_saved_hooks(torch, before)),
         ("torch global module hooks", lambda: _hooks(torch), lambda before: _set_hooks(torch, before)),
     ]
@@ -89,13 +89,19 @@ def _set_hooks(torch: Any, before: dict[str, dict[Any, Any]]) -> None:
         held.update(hooks)
 
 
+def _operators(torch: Any) -> set[str]:
+    """What stands in the place of torch's own operators: libraries that a row imports bring others, of their own."""
+    return {key for key in torch.library._impls if key.startswith(("aten/", "prims/"))}
+
+
 def _drop_operators(torch: Any, before: set[str]) -> None:
     """Take away what a plugin put in the place of torch's operators; the library's own handle does it."""
+    new = _operators(torch) - before
     libraries = [one for one in gc.get_objects() if type(one) is torch.library.Library]
     for library in libraries:
-        if not set(library._op_impls) <= before:
+        if not new.isdisjoint(library._op_impls):
             library._destroy()
-    torch.library._impls.intersection_update(before)
+    torch.library._impls.difference_update(new)
 
 
 def _saved_hooks(torch: Any) -> Any:
