@@ -1,6 +1,6 @@
 """Selection from shards, as its script does it: two rounds, found again, and near the selection from all at once."""
 
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -29,9 +29,13 @@ def shards(tmp_path):
     return files
 
 
-def select(method, out, files):
-    words = [sys.executable, SCRIPT, method, str(SIZE), out, *files]
-    return subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True).stdout
+@pytest.fixture
+def select(monkeypatch):
+    def run(method, out, files):
+        monkeypatch.setattr(sys, "argv", list(map(str, [SCRIPT, method, SIZE, out, *files])))
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+
+    return run
 
 
 def radius(features, picks):
@@ -42,7 +46,7 @@ def value(features, picks):
     return float((1 + features @ picks.T).max(1).values.sum())
 
 
-def test_picks_from_shards_are_near_those_from_all_rows_and_are_found_again(shards, tmp_path):
+def test_picks_from_shards_are_near_those_from_all_rows_and_are_found_again(shards, select, tmp_path):
     everything = torch.from_numpy(np.concatenate([np.load(file) for file in shards]).astype(np.float32))
     found = {}
     for method in ("k-center", "facility-location"):

@@ -37,8 +37,7 @@ def waited(work):
         return Counter(waits()[before:])
 
 
-@pytest.mark.parametrize("trained", ["frozen", "all"])
-@pytest.mark.parametrize("method", PATHS)
+@pytest.mark.parametrize(("method", "trained"), [*((method, "frozen") for method in PATHS), ("vldd", "all")])
 def test_no_inner_step_waits_for_a_gpu(method, trained, tmp_path):
     registry = load_registry()
     kind = registry.get("method", method).options
