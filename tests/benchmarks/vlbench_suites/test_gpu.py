@@ -47,8 +47,8 @@ OTHERS = tuple(name for name in load_registry().all("method") if name not in MET
 KINDS = ("scenes", "scenes-encoder", "scenes-vit", "clips-audio-video")
 """Suites on which they are tried: of heads alone, of a trained ConvNet, of LoRA, of media; the first one always, all
 where VLBENCH_EVERY_SUITE is set: minutes."""
-OF_TEXT = ("length",)
-"""Methods that refuse media without text."""
+OF_TEXT = ("length", "ridge-meta")
+"""Methods that refuse media without text, as they are by default."""
 SMALLEST = {
     "experts": "2", "outer_steps": "2", "expert_steps": "4", "interval": "1", "segment_length": "1",
     "inner_steps": "2", "phases": "2",
