@@ -121,6 +121,15 @@ def test_a_row_that_runs_says_its_phase_and_one_that_fell_silent_is_not_running(
     assert not (tmp_path / "a" / FILE_NAME).exists()
 
 
+def test_a_row_runs_whatever_the_clock_of_the_machine_that_asks(tmp_path: Path, monkeypatch) -> None:
+    now, beating = time.time(), Beating(SilentObserver())
+    with beating.row(tmp_path / "a", "vldd at budget 5"):
+        monkeypatch.setattr("vlbench.runs.status.time.time", lambda: now + 3600)
+        (row,) = status_of(tmp_path)
+        assert row.state == "running"
+    assert not [path for path in tmp_path.iterdir() if path.name != "a"]
+
+
 def test_a_worker_names_a_row_or_a_file_that_does_not_exist(invoke, tmp_path: Path) -> None:
     words = shlex.split(invoke("--print-commands").stdout.splitlines()[0], comments=True)
     for changed, text in (([*words[:-1], "7"], "row 7 does not exist"), ([*words[:3], "no.json", "0"], "'no.json'")):
@@ -141,3 +150,4 @@ def test_a_run_begins_with_its_plan_and_says_after_each_row_what_is_left(invoke)
     said = invoke().stderr.splitlines()
     assert "Plan: 2 requested rows on toys." in said
     assert any(line.startswith("1 of 2 rows") for line in said)
+    assert "features: image of train, 60 items" in said  # which may take long
