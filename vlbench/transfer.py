@@ -21,7 +21,9 @@ def on_device(values: Tensor, device: str | torch.device) -> Tensor:
         >>> on_device(torch.ones(2), "cpu")
         tensor([1., 1.])
     """
-    kind = str(device).partition(":")[0]
-    if kind == "cuda" and values.device.type == "cpu":
+    kind = device.partition(":")[0] if isinstance(device, str) else device.type
+    if kind == "cpu":  # who reads on the CPU has to wait
+        return values if values.is_cpu else values.cpu()
+    if kind == "cuda" and values.is_cpu:
         values = values.pin_memory()
-    return values.to(device, non_blocking=kind != "cpu")  # who reads on the CPU has to wait
+    return values.to(device, non_blocking=True)
