@@ -18,8 +18,8 @@ _QUICK_PATHS: Mapping[str, float] = {
 }
 _QUICK: Mapping[str, float] = {"outer_steps": 8}
 _TRIES = 20
-"""Settings that were compared: while ``vldd`` was written (docs/vldd.md), whose defaults those that follow experts have,
-and by a search for each of the others (docs/field.md)."""
+"""Settings that were compared: while ``vldd`` was written (docs/vldd.md), whose defaults those that follow experts
+have, and by a search for each of the others (docs/field.md)."""
 _ADVICE = "Try lower item_rate and vector_rate, or more outer_steps."
 _VLDD = "Wu, Zhang, Deng and Russakovsky: Vision-Language Dataset Distillation. TMLR 2024."
 
@@ -66,7 +66,8 @@ def _minimisers() -> list[MethodSpec]:
 
 
 def _noise() -> MethodSpec:
-    return _spec("noise", "noise:Noise", options.NoiseOptions, {}, _VLDD, "Pairs of Gaussian noise: nothing is learned.")
+    summary = "Pairs of Gaussian noise: nothing is learned."
+    return _spec("noise", "noise:Noise", options.NoiseOptions, {}, _VLDD, summary)
 
 
 def _spec(name: str, target: str, kind: type, quick: Mapping[str, float], paper: str, summary: str) -> MethodSpec:
