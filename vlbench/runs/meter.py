@@ -6,6 +6,7 @@ import contextlib
 import resource
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter  # bound here: a method may replace what stands in ``time``
 from types import TracebackType
@@ -34,6 +35,16 @@ class Meter:
     device_peak_bytes: int | None = None
     device_busy: float | None = None
     before_s: float = 0.0
+    _start: float = 0.0
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within, no seconds are counted."""
+        begin = perf_counter()
+        try:
+            yield
+        finally:
+            self._start += perf_counter() - begin
 
     @property
     def so_far_s(self) -> float:

@@ -90,11 +90,10 @@ class Timings:
         if not near:
             return TimeEstimate(self._median(self._rows, "score_s"), complete=False)
         seconds = statistics.median(row["condense_s"] + row["score_s"] for row in near)
-        exact = [row for row in near if row["budget"] == job.budget_text]
         return TimeEstimate(
             seconds,
             memory_bytes=max((row["memory_bytes"] or 0 for row in near), default=0) or None,
-            artifact_bytes=exact[-1]["bytes"] if exact else None,
+            artifact_bytes=_bytes(near[-1], job.budget),
         )
 
     def _median(self, rows: Iterable[dict[str, Any]], field: str) -> float | None:
@@ -128,6 +127,19 @@ def _is_row(row: dict[str, Any]) -> bool:
     if row["budget"] not in UNBUDGETED:
         Budget.parse(row["budget"])
     return all(one is None or isinstance(one, int) for one in sizes)
+
+
+def _bytes(row: dict[str, Any], budget: Budget | None) -> int | None:
+    """Coded size of what a row makes, as much a pair as in another row; at most what a budget in bytes allows."""
+    size: int | None = row["bytes"]
+    if budget is None or size is None:
+        return size
+    made = Budget.parse(row["budget"])
+    if made == budget:
+        return size
+    if budget.unit == "bytes":
+        return budget.amount
+    return round(size * budget.amount / made.amount) if made.unit == budget.unit else None
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
