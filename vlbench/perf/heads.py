@@ -65,8 +65,10 @@ def student_steps(clock: Clock, steps: int) -> Iterator[Line]:
     for case in _CASES:
         one, two = (values[: case.batch] for values in drawn.values())
 
-        def bare(one: Tensor = one, two: Tensor = two) -> None:
+        def bare(one: Tensor = one, two: Tensor = two, noise: float = case.noise) -> None:
             for _ in range(steps):
+                if noise:
+                    torch.randn(one.shape), torch.randn(two.shape)
                 u, v = one @ weights[0].T, two @ weights[1].T
                 pull = u @ v.T
                 (pull @ v).T @ one, (pull.T @ u).T @ two  # only their time counts
@@ -74,7 +76,8 @@ def student_steps(clock: Clock, steps: int) -> Iterator[Line]:
         student = _student(clock.device, case.objective)
         recipe = Recipe(steps, case.batch, 0.1, weight_decay=1e-3, noise=case.noise)
         work = partial(train, student, _training_set(drawn, clock.device, soft=case.soft), recipe, SeedTree(0))
-        yield clock.line(f"a student's step, {case.what}", work, bare, per=steps, note="beside its matrix products")
+        note = f"beside its matrix products{' and draws' if case.noise else ''}"
+        yield clock.line(f"a student's step, {case.what}", work, bare, per=steps, note=note)
 
 
 def segment(clock: Clock) -> Line:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.errors import DataError, VlbenchError
+from vlbench.files import read_plain
 from vlbench.progress import about_text
 from vlbench.records.record import FILE_NAME as RECORD
 from vlbench.records.record import read_record
@@ -90,7 +91,7 @@ def _row(folder: Path, name: str, now: float) -> RowStatus:
 
 def _beat(file: Path, now: float) -> dict[str, Any] | None:
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_plain(file))
         age_s = now - file.stat().st_mtime
     except (OSError, ValueError):
         return None

@@ -326,7 +326,8 @@ def _add_noise(student: Student, tower_inputs: TowerInputs, scale: float, seeds:
     for index, (side, values) in enumerate(tower_inputs.items()):
         if student.towers[side].frozen:
             generator = seeds.generator("noise", step * len(tower_inputs) + index)
-            values = values + scale * on_device(torch.randn(values.shape, generator=generator), values.device)
+            drawn = on_device(torch.randn(values.shape, generator=generator), values.device)
+            values = drawn.mul_(scale).add_(values)
         noisy[side] = values
     return noisy
 
