@@ -1,6 +1,9 @@
 """The matching gradient beside full unrolling by autograd: processor seconds, memory added, largest difference.
 
-OMP_NUM_THREADS=1 python benchmarks/perf/matching.py --steps 8 --steps 32
+OMP_NUM_THREADS=1 python benchmarks/perf/matching.py --steps 8 --steps 32 [--keep]
+
+By default every inner step's graph is made a second time on the way back, and only one is held: what is done where an
+encoder is trained. With --keep all of them are held, as they are for heads.
 
 Each measurement has a process of its own, and the two ways take turns. A process takes one step first; memory is the
 peak of the measured run beyond what the process held before it, and time is the processor's.
@@ -45,7 +48,7 @@ def unrolled(loss: Callable[..., Tensor], tower_inputs: Inputs, segment: Segment
     return torch.autograd.grad(total, images)[0]
 
 
-def problem(pairs: int, micro_batch: int) -> dict[str, Callable[[int], Tensor]]:
+def problem(pairs: int, micro_batch: int, keep: bool = False) -> dict[str, Callable[[int], Tensor]]:
     """Way -> inner steps -> gradient, on a ConvNet of `scenes` that is trained whole, with a linear head."""
     torch.manual_seed(0)
     network = nn.Sequential(convnet(), nn.Linear(512, 64))
@@ -66,14 +69,15 @@ def problem(pairs: int, micro_batch: int) -> dict[str, Callable[[int], Tensor]]:
 
     def ours(steps: int) -> Tensor:
         batches = [torch.arange(pairs)] * steps
-        return match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=("image",)).tower_inputs["image"]
+        found = match(loss, tower_inputs, segment, rates=rates, batches=batches, sides=("image",), keep=keep)
+        return found.tower_inputs["image"]
 
     return {"ours": ours, "unrolled": lambda steps: unrolled(loss, tower_inputs, segment, rates["image"], steps)}
 
 
-def measure(way: str, pairs: int, steps: int, *, micro_batch: int, out: Path) -> dict[str, float]:
+def measure(way: str, pairs: int, steps: int, *, micro_batch: int, keep: bool, out: Path) -> dict[str, float]:
     """One measurement in this process; the gradient goes to a file."""
-    work = problem(pairs, micro_batch if way == "ours" else 0)[way]
+    work = problem(pairs, micro_batch if way == "ours" else 0, keep)[way]
     work(1)
     held = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
     begin = time.process_time()
@@ -84,20 +88,20 @@ def measure(way: str, pairs: int, steps: int, *, micro_batch: int, out: Path) ->
     return {"cpu_s": cpu_s, "added_mb": (meter.peak_bytes - held) / 1e6}
 
 
-def in_a_process(way: str, pairs: int, steps: int, *, micro_batch: int, out: Path) -> dict[str, float]:
+def in_a_process(way: str, pairs: int, steps: int, *, micro_batch: int, keep: bool, out: Path) -> dict[str, float]:
     """:func:`measure` in a process of its own."""
     words = [sys.executable, __file__, "--pairs", str(pairs), "--steps", str(steps), "--only", way, "--out", str(out)]
-    words += ["--micro-batch", str(micro_batch)]
+    words += ["--micro-batch", str(micro_batch), *["--keep"] * keep]
     found: dict[str, float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     return found
 
 
-def compare(pairs: int, steps: int, repeats: int, *, micro_batch: int) -> str:
+def compare(pairs: int, steps: int, repeats: int, *, micro_batch: int, keep: bool) -> str:
     """Both ways in turn, and a line that says how they compare."""
     with tempfile.TemporaryDirectory() as folder:
         files = {way: Path(folder) / way for way in WAYS}
         rounds = [
-            {way: in_a_process(way, pairs, steps, micro_batch=micro_batch, out=files[way]) for way in WAYS}
+            {way: in_a_process(way, pairs, steps, micro_batch=micro_batch, keep=keep, out=files[way]) for way in WAYS}
             for _ in range(repeats)
         ]
         one, other = (torch.load(files[way]) for way in WAYS)
@@ -117,15 +121,18 @@ def compare(pairs: int, steps: int, repeats: int, *, micro_batch: int) -> str:
 @click.option("--steps", "counts", multiple=True, type=int, default=(8, 32), show_default=True, help="Inner steps.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--micro-batch", default=0, show_default=True, help="Items in a graph at a time, in ours; 0: all.")
+@click.option("--keep", is_flag=True, help="Hold the graphs of all inner steps, in ours.")
 @click.option("--only", type=click.Choice(WAYS), hidden=True)
 @click.option("--out", type=click.Path(path_type=Path), hidden=True)
-def main(pairs: int, counts: tuple[int, ...], repeats: int, micro_batch: int, only: str | None, out: Path) -> None:
+def main(
+    pairs: int, counts: tuple[int, ...], repeats: int, micro_batch: int, keep: bool, only: str | None, out: Path
+) -> None:
     """Compare both ways at each number of inner steps."""
     if only is not None:
-        click.echo(json.dumps(measure(only, pairs, counts[0], micro_batch=micro_batch, out=out)))
+        click.echo(json.dumps(measure(only, pairs, counts[0], micro_batch=micro_batch, keep=keep, out=out)))
         return
     for steps in counts:
-        click.echo(compare(pairs, steps, repeats, micro_batch=micro_batch))
+        click.echo(compare(pairs, steps, repeats, micro_batch=micro_batch, keep=keep))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Pretrain the image encoders of `scenes` on naming single objects, and write their weights.
+"""Pretrain the image encoders of `scenes` on naming single objects, draw its captions' projection, and write them.
 
-    python benchmarks/scenes/pretrain.py                 # all three
+    python benchmarks/scenes/pretrain.py                 # all four
     python benchmarks/scenes/pretrain.py scenes-vit      # one
 
 The images show one object each and come from a seed that no scene uses; the classes are colour x shape x size. What
@@ -15,15 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import numpy as np
 import torch
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
+from scipy.sparse import csr_matrix
+from sklearn.random_projection import SparseRandomProjection
 from torch import Tensor, nn
 
 from vlbench_scenes.encoders import WEIGHTS, TokenViT, convnet
 from vlbench_scenes.generate import generate_singles
+from vlbench_scenes.hashing import BUCKETS, PROJECTION, WIDTH
 
 CLASSES = 192
 HELD_OUT = 2_000
+PROJECTION_SEED = 20_240_229
 BATCH = 128
 
 
@@ -95,14 +101,24 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     return float((predicted == labels).float().mean())
 
 
+def draw_projection() -> dict[str, np.ndarray]:
+    """The sparse random projection [256, buckets] of hashed terms, in compressed rows; nothing in it is trained."""
+    projection = SparseRandomProjection(WIDTH, random_state=PROJECTION_SEED)
+    drawn = projection.fit(csr_matrix((1, BUCKETS), dtype=np.float32)).components_
+    return {"indptr": drawn.indptr, "indices": drawn.indices, "data": drawn.data}
+
+
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(list(RECIPES)))
+@click.argument("names", nargs=-1, type=click.Choice([*RECIPES, PROJECTION.stem]))
 @click.option("--out", type=click.Path(path_type=Path), default=WEIGHTS, help="folder for the weights")
 def main(names: tuple[str, ...], out: Path) -> None:
-    """Pretrain the encoders NAMES (default: all) and write one safetensors file each."""
+    """Make the encoders NAMES (default: all) and write one safetensors file each."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    for name in names or RECIPES:
+    if not names or PROJECTION.stem in names:
+        save_arrays(draw_projection(), out / PROJECTION.name)
+        (out / PROJECTION.name).chmod(0o644)
+    for name in [name for name in names or RECIPES if name in RECIPES]:
         click.echo(name)
         start = time.perf_counter()
         encoder, held_out = pretrain(RECIPES[name])

@@ -8,11 +8,12 @@ Content-Security-Policy, every script but its own and every request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from itertools import groupby
 from string import Template
 
-from vlbench.board import Group, Table
+from vlbench.board import Group, Table, with_joined_starts
 from vlbench.board import format as wording
 from vlbench.board import published as papers
 from vlbench_html.details import details_scripts
@@ -41,6 +42,7 @@ def render_html(
         home: address of the page that leads here, on a site.
         bundles: folder of a run -> address of its bundle, on a site.
     """
+    table = replace(table, groups=tuple(map(with_joined_starts, table.groups)))
     style, script = _file("board.css"), _file("board.js")
     policy = (
         f"default-src 'none'; img-src data:; media-src data:; style-src {csp_hash(style)}; "

@@ -6,18 +6,18 @@ import hashlib
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction import FeatureHasher
-from sklearn.random_projection import SparseRandomProjection
 
 from vlbench.errors import DataError
 
 WIDTH = 256
-_BUCKETS = 2**14
-_PROJECTION_SEED = 20_240_229
+BUCKETS = 2**14
+PROJECTION = Path(__file__).parent / "weights" / "scenes-text.safetensors"
 _FUNCTION_WEIGHT = 0.15
 _PAIR_WEIGHT = 0.7
 _FUNCTION_WORDS = frozenset(
@@ -41,24 +41,27 @@ _FUNCTION_WORDS = frozenset(
     ]
 )
 _WORD = re.compile(r"[^\W_]+")
+_BITS = 0xFFFFFFFF
 
 
 class HashedProjection:
     """Sum over a caption's terms of weight x (hash, then projection), scaled to unit root mean square.
 
     Terms are its words and the pairs of neighbouring content words, which count 0.7; function words count 0.15 and make
-    no pairs. Hashing and projection are linear, so each distinct term is projected once and kept.
+    no pairs. Hashing and projection are linear, so each distinct term is projected once and kept. They are those of
+    scikit-learn (``FeatureHasher``, ``SparseRandomProjection``), whose import takes a second, as all students of a row
+    of a small suite do.
     """
 
     width = WIDTH
 
     def __init__(self) -> None:
-        self._hasher = FeatureHasher(_BUCKETS, input_type="pair", dtype=np.float32)
-        self._projection = SparseRandomProjection(WIDTH, random_state=_PROJECTION_SEED)
-        self._projection.fit(csr_matrix((1, _BUCKETS), dtype=np.float32))
+        stored = load_file(PROJECTION)
+        parts = (stored["data"], stored["indices"], stored["indptr"])
+        self._projection = csr_matrix(parts, shape=(WIDTH, BUCKETS))
         self._ids: dict[str, int] = {}
         self._rows: NDArray[np.float32] = np.empty((0, WIDTH), dtype=np.float32)
-        self.digest = _digest(self._projection.components_)
+        self.digest = _digest(self._projection)
 
     def transform(self, captions: Sequence[str]) -> NDArray[np.float32]:
         """Vectors [n, 256], float32.
@@ -84,9 +87,27 @@ class HashedProjection:
     def _project_new_terms(self) -> None:
         new = list(self._ids)[len(self._rows) :]
         if new:
-            weighted = [[(term, _weight(term))] for term in new]
-            rows = self._projection.transform(self._hasher.transform(weighted)).toarray()
-            self._rows = np.concatenate([self._rows, rows.astype(np.float32)])
+            hashes = [murmur(term.encode()) for term in new]
+            buckets = [abs(value) % BUCKETS for value in hashes]
+            weights = [_weight(term) * (1 if value >= 0 else -1) for term, value in zip(new, hashes, strict=True)]
+            hashed = csr_matrix(
+                (np.array(weights, dtype=np.float32), buckets, range(len(new) + 1)), shape=(len(new), BUCKETS)
+            )
+            self._rows = np.concatenate([self._rows, (hashed @ self._projection.T).toarray()])
+
+
+def murmur(content: bytes) -> int:
+    """MurmurHash3 of 32 bits (Appleby 2011, public domain) with seed 0, as a signed number."""
+    end, state = len(content) & ~3, 0
+    for at in range(0, len(content), 4):
+        word = int.from_bytes(content[at : at + 4], "little") * 0xCC9E2D51 & _BITS
+        state ^= (word << 15 | word >> 17) * 0x1B873593 & _BITS
+        if at < end:
+            state = ((state << 13 | state >> 19) & _BITS) * 5 + 0xE6546B64 & _BITS
+    state ^= len(content)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        state = (state ^ state >> shift) * factor & _BITS
+    return state - (state >> 31 << 32)
 
 
 def _terms(caption: str) -> list[str]:
@@ -103,7 +124,7 @@ def _weight(term: str) -> float:
 
 def _digest(matrix: csr_matrix) -> str:
     """SHA-256 of everything a vector depends on: the settings and the projection itself."""
-    settings = repr((WIDTH, _BUCKETS, _FUNCTION_WEIGHT, _PAIR_WEIGHT, sorted(_FUNCTION_WORDS), _WORD.pattern))
+    settings = repr((WIDTH, BUCKETS, _FUNCTION_WEIGHT, _PAIR_WEIGHT, sorted(_FUNCTION_WORDS), _WORD.pattern))
     state = hashlib.sha256(settings.encode())
     for part in (matrix.indptr.astype("<i8"), matrix.indices.astype("<i8"), matrix.data.astype("<f4")):
         state.update(part.tobytes())

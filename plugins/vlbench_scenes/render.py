@@ -51,11 +51,15 @@ def _render_chunk(layout: Layout, rows: NDArray[np.int64], rng: np.random.Genera
     canvas = _backgrounds(len(rows), rng)  # [n, side + 2 pad, side + 2 pad, 3]
     for slot in range(layout.slots):
         _paste(canvas, layout, rows, slot, rng)
-    scene = canvas[:, _PAD:-_PAD, _PAD:-_PAD]
     brightness = rng.uniform(0.75, 1.1, (len(rows), 1, 1, 1)).astype(np.float32)
-    noise = rng.standard_normal(scene.shape, dtype=np.float32) * np.float32(_NOISE_SD)
-    finished = np.clip(scene * brightness + noise, 0, 1) * np.float32(255) + np.float32(0.5)
-    return finished.astype(np.uint8)
+    scene = canvas[:, _PAD:-_PAD, _PAD:-_PAD] * brightness
+    noise = rng.standard_normal(scene.shape, dtype=np.float32)
+    noise *= np.float32(_NOISE_SD)
+    scene += noise
+    np.clip(scene, 0, 1, out=scene)
+    scene *= np.float32(255)
+    scene += np.float32(0.5)
+    return scene.astype(np.uint8)
 
 
 def _backgrounds(n: int, rng: np.random.Generator) -> Floats:
@@ -81,7 +85,9 @@ def _paste(canvas: Floats, layout: Layout, rows: NDArray[np.int64], slot: int, r
     xs = (centre[1, :, None] + np.arange(_STAMP))[:, None, :]
     where = (here[:, None, None], ys, xs)
     cover = _stamps()[layout.shape[scenes, slot], layout.size[scenes, slot], variant[here]][..., None]
-    canvas[where] += cover * (colour[here, None, None] - canvas[where])
+    patch = canvas[where]
+    patch += cover * (colour[here, None, None] - patch)
+    canvas[where] = patch
 
 
 def _cell_centres() -> NDArray[np.int64]:

@@ -147,16 +147,20 @@ class RidgeOptions(StepOptions):
     """Of ``ridge-meta``, which learns text vectors alone unless told otherwise."""
 
     learn: str = option("text", help="'both', or the one side that is learned; with images it overfits")
-    outer_steps: int = option(300, minimum=1, help="updates of the learned pairs")
+    outer_steps: int = option(330, minimum=1, help="updates of the learned pairs")
+    vector_rate: float = option(0.065, minimum=0, help="outer learning rate of text vectors, at unit RMS")
     batch: int = option(500, minimum=2, help="real pairs in an update")
-    ridge: float = option(3.0, above=0, help="ridge penalty, in units of the kernel's mean diagonal")
+    ridge: float = option(0.91, above=0, help="ridge penalty, in units of the kernel's mean diagonal")
 
 
 @dataclass(frozen=True)
 class ProjectorOptions(StepOptions):
     """Of ``projector``."""
 
-    ridge: float = option(1.0, above=0, help="ridge penalty, in units of the features' mean variance")
+    outer_steps: int = option(380, minimum=1, help="updates of the learned pairs")
+    item_rate: float = option(0.47, minimum=0, help="outer learning rate of pixels, at unit RMS")
+    vector_rate: float = option(0.063, minimum=0, help="outer learning rate of text vectors, at unit RMS")
+    ridge: float = option(1.85, above=0, help="ridge penalty, in units of the features' mean variance")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vlbench.errors import ArtifactError
+from vlbench.transfer import on_device
 
 PARTS = ("diagonal", "left", "right")
 _DTYPES = (torch.float32, torch.float16)
@@ -54,10 +55,15 @@ class Targets:
 
     def matrix(self, at: Tensor) -> Tensor:
         """Targets float32 [n, n] of the pairs at positions ``at`` [n], first side by second; differentiable."""
-        at = at.to(self.diagonal.device)
+        at = on_device(at, self.diagonal.device)
         half = self.diagonal.dtype == torch.float16
-        diagonal, left, right = (part[at].float() if half else part[at] for part in self.tensors.values())
-        matrix = left @ right.T + torch.diag_embed(diagonal)
+        chosen = (part.index_select(0, at) for part in self.tensors.values())
+        diagonal, left, right = (part.float() if half else part for part in chosen)
+        matrix = left @ right.T
+        if not (matrix.requires_grad or diagonal.requires_grad):
+            matrix.diagonal().add_(diagonal)
+            return matrix.clamp_(0, 1)
+        matrix = matrix + torch.diag_embed(diagonal)
         # At 0 and 1 themselves, where learning starts, the gradient passes; that of clamp does not in every version.
         return torch.where(matrix < 0, 0, torch.where(matrix > 1, 1, matrix))
 

@@ -17,6 +17,7 @@ from vlbench.lazy import lazy_name
 
 if TYPE_CHECKING:
     from vlbench.board import format, published
+    from vlbench.board.joined import with_joined_starts
     from vlbench.board.picture import read_preview, read_sounds, read_start
     from vlbench.board.table import Group, Row, Score, Table
     from vlbench.data.pictures import to_pil
@@ -43,9 +44,11 @@ __all__ = [
     "read_start",
     "submit",
     "to_pil",
+    "with_joined_starts",
 ]
 
 _MODULES = {
+    "vlbench.board.joined": ("with_joined_starts",),
     "vlbench.board.table": ("Group", "Row", "Score", "Table"),
     "vlbench.board.picture": ("read_preview", "read_sounds", "read_start"),
     "vlbench.data.pictures": ("to_pil",),

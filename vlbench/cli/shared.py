@@ -38,10 +38,9 @@ def load(context: click.Context, *, needed: tuple[str, str] | None = None) -> Re
         needed: the one declaration that the command needs, as kind and name; where the core declares it and every
             plugin can be used, none is imported.
     """
-    from vlbench.registry.listing import all_usable
     from vlbench.registry.loader import load_registry
 
-    if needed and not context.obj and all_usable():
+    if needed and without_plugins(context):
         core = load_registry(installed=False)
         if needed[1] in core.all(needed[0]):
             return core
@@ -51,6 +50,13 @@ def load(context: click.Context, *, needed: tuple[str, str] | None = None) -> Re
             reason = " ".join(f"{plugin.status}: {plugin.detail}".split()).rstrip(":")
             click.echo(f"Plugin {plugin.name} is not used ({reason[:160]}). Details: vlbench plugins", err=True)
     return registry
+
+
+def without_plugins(context: click.Context) -> bool:
+    """Whether a command that needs nothing but the core may leave plugins alone: there is nothing to say of any."""
+    from vlbench.registry.listing import all_usable
+
+    return not context.obj and all_usable()
 
 
 @contextmanager

@@ -127,8 +127,6 @@ class Context:
         self.resolved: dict[str, Setting] = {}
         self._began = time.monotonic()
         self._ticks: list[float] = []
-        # Built here, before a method's clock starts: features and statistics belong to no method.
-        self.student_with()
 
     @property
     def student(self) -> Student:
@@ -152,7 +150,10 @@ class Context:
             if train:
                 towers = {side: replace(tower, train=train) for side, tower in config.towers.items()}
                 config = replace(config, towers=towers)
-            self._variants[train] = self._fresh(config)
+            # Features and statistics of the reference student belong to no method: its clock stands still.
+            clock = self._job.clock
+            with clock.paused() if clock is not None and not train else nullcontext():
+                self._variants[train] = self._fresh(config)
         return self._variants[train]
 
     def _fresh(self, config: StudentConfig) -> tuple[Student, TowerInputs]:

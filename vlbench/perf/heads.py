@@ -19,6 +19,7 @@ from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 from vlbench.students.training import Recipe, TrainingSet, train
+from vlbench.transfer import on_device
 
 WIDTHS = {"image": 512, "text": 256}
 EMBEDDING = 256
@@ -64,8 +65,10 @@ def student_steps(clock: Clock, steps: int) -> Iterator[Line]:
     for case in _CASES:
         one, two = (values[: case.batch] for values in drawn.values())
 
-        def bare(one: Tensor = one, two: Tensor = two) -> None:
+        def bare(one: Tensor = one, two: Tensor = two, noise: float = case.noise) -> None:
             for _ in range(steps):
+                if noise:
+                    torch.randn(one.shape), torch.randn(two.shape)
                 u, v = one @ weights[0].T, two @ weights[1].T
                 pull = u @ v.T
                 (pull @ v).T @ one, (pull.T @ u).T @ two  # only their time counts
@@ -73,7 +76,8 @@ def student_steps(clock: Clock, steps: int) -> Iterator[Line]:
         student = _student(clock.device, case.objective)
         recipe = Recipe(steps, case.batch, 0.1, weight_decay=1e-3, noise=case.noise)
         work = partial(train, student, _training_set(drawn, clock.device, soft=case.soft), recipe, SeedTree(0))
-        yield clock.line(f"a student's step, {case.what}", work, bare, per=steps, note="beside its matrix products")
+        note = f"beside its matrix products{' and draws' if case.noise else ''}"
+        yield clock.line(f"a student's step, {case.what}", work, bare, per=steps, note=note)
 
 
 def segment(clock: Clock) -> Line:
@@ -115,7 +119,7 @@ def _training_set(drawn: dict[str, Tensor], device: str, *, soft: bool) -> Train
     numbers = torch.arange(PAIRS)
     near = torch.rand(PAIRS, 10, device=device) / 10
     return TrainingSet(
-        lambda side, at: drawn[side].index_select(0, at.to(device)),
+        lambda side, at: drawn[side].index_select(0, on_device(at, device)),
         torch.stack([numbers] * 2, 1),
         ("image", "text"),
         targets=Targets(torch.ones(PAIRS, device=device), near, near) if soft else None,

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from vlbench.errors import PluginError
 from vlbench.registry.invoke import call
@@ -126,17 +126,17 @@ class _Wave(Generic[T]):
             unit = self._units[index]
             try:
                 self.done[index] = unit.make() if ended is None or unit.take is None else unit.take(ended)
-                _say([what for what in self._state.disturbed() if self._foreign or what != _OF_THE_HOST], index)
+                _say([what for what in self._state.disturbed() if self._foreign or what != _OF_THE_HOST], unit)
             except BaseException as error:
                 self.raised.append(error)
                 raise
 
 
-def _say(changed: list[str], index: int) -> None:
+def _say(changed: list[str], unit: Unit[Any]) -> None:
     """A row puts back what its method changed, so this was done by something that outlived its own call."""
     if changed:
         print(
-            f"While row {index} was made, a thread of a plugin changed {', '.join(changed)}. It was put back; do not "
-            f"trust that row. Run it again without the plugin, or with --isolate.",
+            f"While {unit.needs.name} was made, a thread of a plugin changed {', '.join(changed)}. It was put back; do "
+            f"not trust that row. Run it again without the plugin, or with --isolate.",
             file=sys.stderr,
         )

@@ -87,11 +87,10 @@ class Timings:
         if not near:
             return TimeEstimate(self._median(self._rows, "score_s"), complete=False)
         seconds = statistics.median(row["condense_s"] + row["score_s"] for row in near)
-        exact = [row for row in near if row["budget"] == job.budget_text]
         return TimeEstimate(
             seconds,
             memory_bytes=max((row["memory_bytes"] or 0 for row in near), default=0) or None,
-            artifact_bytes=exact[-1]["bytes"] if exact else None,
+            artifact_bytes=_bytes(near[-1], job.budget),
         )
 
     def _median(self, rows: Iterable[dict[str, Any]], field: str) -> float | None:
@@ -113,6 +112,19 @@ def _nearest(rows: list[dict[str, Any]], budget: Budget | None) -> list[dict[str
     unit = [pair for pair in parsed if pair[0].unit == budget.unit] or parsed
     away = [abs(one.amount - budget.amount) if one.unit == budget.unit else 0 for one, _ in unit]
     return [row for (_, row), distance in zip(unit, away, strict=True) if distance == min(away)]
+
+
+def _bytes(row: dict[str, Any], budget: Budget | None) -> int | None:
+    """Coded size of what a row makes, as much a pair as in another row; at most what a budget in bytes allows."""
+    size: int | None = row["bytes"]
+    if budget is None or size is None:
+        return size
+    made = Budget.parse(row["budget"])
+    if made == budget:
+        return size
+    if budget.unit == "bytes":
+        return budget.amount
+    return round(size * budget.amount / made.amount) if made.unit == budget.unit else None
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -88,11 +88,15 @@ def _log_sum(logits: Float[Tensor, "n n"], shares: Float[Tensor, "n n"], axis: i
 
 def wbce_gradient(logits: Float[Tensor, "n n"], targets: Float[Tensor, "n n"] | None = None) -> Float[Tensor, "n n"]:
     """Of :func:`wbce` by the logits: sigmoid(logits) - T, over twice the size of the entry's group."""
+    gradient, count = logits.sigmoid(), len(logits)
     if targets is None:
-        targets = torch.eye(len(logits), dtype=logits.dtype, device=logits.device)
-    matching = (targets > 0.5).to(logits.dtype)
-    shares = sum(group / group.sum().clamp_min(1) for group in (matching, 1 - matching)) / 2
-    return logits.sigmoid().sub_(targets).mul_(shares)
+        own = (gradient.diagonal() - 1) * (0.5 / count)
+        gradient.mul_(0.5 / max(count * count - count, 1)).diagonal().copy_(own)
+        return gradient
+    matching = targets > 0.5
+    many = matching.count_nonzero().to(logits.dtype)
+    share, others = (0.5 / group.clamp_min(1) for group in (many, count * count - many))
+    return gradient.sub_(targets).mul_(torch.where(matching, share, others))
 
 
 LOGIT_GRADIENTS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {

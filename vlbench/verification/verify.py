@@ -121,7 +121,7 @@ def _verify(
         record = found.read(folder, manifest["id"], registry)
         if record is not None and not _failed(found.checks):
             request = replace(request, suite=request.suite or record.suite)
-            others = _others(registry, record, keep)
+            others = _others(registry, record, keep, manifest)
             found.look(folder, record, registry, request, observer, retrain=retrain, others=others)
         result = Verification(
             id=record.id if record else "",
@@ -139,14 +139,17 @@ def _verify(
         return _unpacked(folder, keep, result, manifest, bundle)
 
 
-def _others(registry: Registry, record: Record, keep: Path | None) -> Sequence[FoundRecord]:
-    """Runs of other seeds that are here, where the claim's method draws."""
+def _others(
+    registry: Registry, record: Record, keep: Path | None, manifest: Mapping[str, Any]
+) -> Sequence[FoundRecord]:
+    """Runs here, where the claim's method draws; not the claim itself, unpacked before in whole or in part."""
     spec = registry.all("method").get(record.method)
     if keep is None or (spec is not None and spec.deterministic):
         return []
     from vlbench.board.gather import gather
 
-    return gather([keep]).records
+    own = _place(keep, record.id, manifest["sha256"])
+    return [run for run in gather([keep]).records if run.folder != own]
 
 
 def read_stranger(path: Path) -> tuple[Record, int]:
@@ -280,15 +283,20 @@ def _unpacked(
     folder: Path, keep: Path, result: Verification, manifest: Mapping[str, Any], bundle: Path
 ) -> Verification:
     """Put a claim that holds into a folder of its own among the runs; pictures only where they were checked."""
-    target = keep / f"{result.id}-{result.manifest_sha256[:12]}"
+    target = _place(keep, result.id, result.manifest_sha256)
     checked = any(check.name == "preview" and check.outcome == "ok" for check in result.checks)
     names = [path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST]
     names = [name for name in names if checked or not name.startswith("preview.")]
     drop_sums(target)
+    write_origin(target, manifest, bundle)  # first: where this ends early, the record is no run of one's own
     for name in names:
         write_whole(target / name, (folder / name).read_bytes())
     result = replace(result, folder=str(target))
-    write_origin(target, manifest, bundle)
     write_evidence(target, result.as_json())
     write_sums(target, [*names, ORIGIN])
     return result
+
+
+def _place(keep: Path, id: str, digest: str) -> Path:
+    """Where among the runs a claim lies: its manifest's hash keeps it apart from the run of the same name."""
+    return keep / f"{id}-{digest[:12]}"

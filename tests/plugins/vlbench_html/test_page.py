@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from vlbench.board.leaderboard import build_table
 from vlbench.cli.main import main
 from vlbench.records.ranks import write_ranks
-from vlbench.records.record import find_records, read_record, write_record
+from vlbench.records.record import StartRecord, find_records, read_record, write_record
 from vlbench_html.gallery import Pictures, tiles_per_row
 from vlbench_html.hits import hits
 from vlbench_html.markup import Html, data_script, element
@@ -222,6 +222,13 @@ def test_every_division_has_plots_of_its_own(make_record: MakeRecord) -> None:
     assert plots == ["pairs", "bytes"]
     ticks = re.findall(r'<text class="tick" x="([\d.]+)" y="[\d.]+" text-anchor="middle">(900kB|5MB)</text>', page)
     assert [text for _, text in sorted(ticks, key=lambda tick: float(tick[0]))] == ["900kB", "5MB"]
+
+
+def test_starts_of_equal_pairs_stand_once_on_the_page(make_record: MakeRecord) -> None:
+    start = make_record("start", 12.0)
+    first = StartRecord(scores=start.scores, chosen=start.chosen, cost=start.cost)
+    table = build_table([replace(make_record(name, 50.0), start=first) for name in ("vldd", "lors", "repblend")])
+    assert set(re.findall(r">(start of [\w ]+)<", render_html(table))) == {"start of 3 methods"}
 
 
 def test_more_rows_have_fewer_pictures_each() -> None:

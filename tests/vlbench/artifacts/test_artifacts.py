@@ -45,6 +45,17 @@ def soft(rank=2, dtype=torch.float32, **fields):
     return replace(Targets(*drawn), **fields)
 
 
+def test_targets_are_the_same_where_something_learns_from_them():
+    draw = torch.Generator().manual_seed(0)
+    drawn = (torch.tensor([1.4, -0.3, 0.5]), *(torch.randn(3, 2, generator=draw) for _ in range(2)))
+    plain, learned = Targets(*drawn), Targets(*(part.clone().requires_grad_() for part in drawn))
+    at = torch.tensor([2, 0])
+    expected = (drawn[1] @ drawn[2].T + torch.diag(drawn[0]))[at][:, at].clamp(0, 1)
+    torch.testing.assert_close(plain.matrix(at), expected)
+    assert torch.equal(plain.matrix(at), learned.matrix(at))
+    assert torch.autograd.grad(learned.matrix(at).sum(), learned.diagonal)[0][1] == 0
+
+
 def check(artifact):
     check_artifact(artifact, train=TRAIN, fingerprint=DATA.fingerprint)
 

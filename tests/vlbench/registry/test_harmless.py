@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,22 @@ def test_a_record_tells_the_plugins_and_the_code_of_its_method(files: list[str],
     assert run(tmp_path / "c", [str(moved)]).method_code != first.method_code
     chance = next((tmp_path / "a").glob("chance*/record.json"))
     assert read_record(chance).method_code == ""
+
+
+def test_operators_of_a_library_that_a_row_imports_are_no_disturbance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    library = tmp_path / "methods_of_harmless.py"
+    registered = """
+    import threading, torch
+    if not hasattr(threading, "lately"):
+        threading.lately = torch.library.Library("lately", "DEF")
+        threading.lately.define("twice(Tensor x) -> Tensor")
+        threading.lately.impl("twice", lambda x: 2 * x, "CompositeExplicitAutograd")
+"""
+    library.write_text(METHODS.replace("        import torch\n", textwrap.indent(registered, "    ")))
+    run(tmp_path / "out", [str(library)])
+    assert "torch operators" not in capsys.readouterr().err
+    assert torch.ops.lately.twice(torch.ones(())) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from vlbench.errors import BudgetError
 from vlbench.registry.loader import load_registry
-from vlbench.runs.executors import Unit, execute
+from vlbench.runs.executors import Needs, Unit, execute
 
 PLUGIN = """
 import vlbench
@@ -60,6 +60,6 @@ def test_what_changes_the_process_while_a_row_is_made_is_put_back_and_said(capsy
         torch.set_default_dtype(torch.float64)  # as a thread would, which an earlier row left running
         return torch.ones(1).dtype
 
-    found = execute(load_registry(), "serial", [Unit(disturbed), Unit(lambda: torch.ones(1).dtype)])
+    found = execute(load_registry(), "serial", [Unit(disturbed, Needs("mine 20")), Unit(lambda: torch.ones(1).dtype)])
     assert found == [torch.float64, torch.float32]
-    assert "While row 0 was made, a thread of a plugin changed torch default dtype" in capsys.readouterr().err
+    assert "While mine 20 was made, a thread of a plugin changed torch default dtype" in capsys.readouterr().err

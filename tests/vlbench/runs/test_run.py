@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy
@@ -15,6 +16,7 @@ from vlbench.board.leaderboard import build_table
 from vlbench.board.render_text import render_text
 from vlbench.budget import Budget
 from vlbench.errors import ArtifactError, BudgetError, OptionError, PluginError, UnknownNameError
+from vlbench.methods.context import Context
 from vlbench.progress import SilentObserver
 from vlbench.records.record import FoundRecord, find_records, record_table
 from vlbench.registry.loader import load_registry
@@ -313,4 +315,22 @@ def test_a_resumed_run_costs_the_sum_of_its_parts(plugin: str, tmp_path: Path, m
     resumed = quick(plugin, tmp_path, method="learned", options={"start": 1})
     whole = quick(plugin, tmp_path, method="learned")
     assert (resumed.resumed, whole.resumed) == (True, False)
-    assert resumed.cost.condense_s == whole.cost.condense_s + 100.0
+    assert resumed.cost.condense_s == whole.cost.condense_s + 200.0
+
+
+def test_the_reference_student_is_built_where_it_is_read_and_on_no_clock(
+    plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    built, build = [], Context._fresh
+
+    def slow(context, config):
+        built.append(config)
+        time.sleep(2)
+        return build(context, config)
+
+    monkeypatch.setattr(Context, "_fresh", slow)
+    quick(plugin, tmp_path)
+    assert not built
+    learned = quick(plugin, tmp_path, method="learned")
+    assert len(built) == 1
+    assert learned.cost.condense_s < 2
