@@ -23,7 +23,7 @@ SHEAR, SHIFT_PIXELS, TURN = 0.15, 5, math.radians(15)
 GREY = 128 / 255
 IDENTITY, AUTOCONTRAST, BRIGHTNESS, SHARPNESS, EQUALIZE, SHEAR_X, SHEAR_Y, SHIFT_X, SHIFT_Y, ROTATE = range(10)
 ROUNDS, CHANCE = 2, 0.5
-TOGETHER = 2_000_000
+TOGETHER = 1_200_000
 """Values that are changed at a time on a CPU: with fewer the calls take the time, with more the memory does."""
 CUBIC = -0.75
 """Parameter of torch's bicubic kernel."""
