@@ -41,7 +41,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_a_file_made_once_whose_writing_ends_anywhere_is_made_again_and_never_called_damaged(
+def test_a_file_whose_writing_ended_anywhere_is_made_again_and_not_called_damaged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     replaced, ends = [], iter(range(100))

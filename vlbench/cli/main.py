@@ -105,6 +105,11 @@ class Main(LazyGroup):
             raise click.UsageError(visible(shortened(error.format_message())), error.ctx) from error
         except RecursionError as error:
             raise click.ClickException("a file or a value is nested too deeply to be read.") from error
+        except UnicodeEncodeError as error:  # of a file's name, say, that is not UTF-8
+            half = ascii(error.object[error.start : error.end])
+            raise click.ClickException(
+                f"a text or a file's name holds half a character ({half[:40]}). Mend it."
+            ) from error
         except ValueError as error:
             if not str(error).startswith("embedded null"):
                 raise

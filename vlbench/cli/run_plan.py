@@ -60,8 +60,8 @@ def _looked_at(session: Session, plan: RunPlan) -> RunPlan:
 def _echo_plan(plan: RunPlan, price: float | None) -> None:
     for line in plan.lines():
         click.echo(line)
-    if price is not None:
-        click.echo(f"  At {price:g} an hour of what one row is given: {plan.cost(price):.3g} in all that is known.")
+    if price is not None and (cost := plan.cost(price)) is not None:
+        click.echo(f"  At {price:g} an hour of what one row is given: {cost:.3g} for what is known.")
     _echo_filled(plan.table(), HEADER)
     if any(row.left_s and not row.estimate.complete for row in plan.rows):
         click.echo("+: no row of the method was timed before, so condensing is not in it.")

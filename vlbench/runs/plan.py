@@ -104,10 +104,10 @@ class RunPlan:
         known = [row.left_s for row in self.rows if row.left_s is not None]
         return sum(known) if known or not self.rows else None
 
-    def cost(self, price: float) -> float:
-        """Of all that is known, at the price of an hour of what one row is given."""
+    def cost(self, price: float) -> float | None:
+        """Of all that is known, at the price of an hour of what one row is given; None where that is nothing."""
         once_s = sum(one.seconds or 0.0 for one in self.shared)
-        return price * ((self.left_s or 0.0) + once_s) / 3600
+        return None if self.left_s is None else price * (self.left_s + once_s) / 3600
 
     def lines(self) -> Iterator[str]:
         """Three lines for the beginning of a run."""

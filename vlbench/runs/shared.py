@@ -7,6 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from vlbench.students.student import TowerConfig
 
 FEATURES = "features"
-QUICK_S, MORE = 0.05, 64
-"""Where the first items take less, so many are timed."""
+QUICK_S, MORE = 0.5, (64, 512)
+"""Where the first items take less, so many are timed, and so many again: a call has a cost of its own."""
 
 
 def shared_of(session: Session) -> tuple[Shared, ...]:
@@ -51,6 +52,7 @@ def _features(session: Session, student: str, side: str, tower: TowerConfig) -> 
         yield what, Shared(what, ABSENT)
         return
     reads_train = tower.train == "frozen" or tower.standardise != "none"
+    item_s = cache(lambda: _encoding_s(session, encoder, side))
     splits = dict.fromkeys([*(["train"] if reads_train else []), "val", session.protocol.training.split])
     for split in splits:
         items = session.dataset.split(split).items[side]
@@ -58,7 +60,7 @@ def _features(session: Session, student: str, side: str, tower: TowerConfig) -> 
             continue
         folder = session.cache.folder(FEATURES, session.builder.features_key(encoder, split, side))
         there = folder.exists()
-        seconds = 0.0 if there else _encoding_s(session, encoder, side) * len(items)
+        seconds = 0.0 if there else item_s() * len(items)
         size = 4 * encoder.width * len(items)
         yield folder, Shared(f"{split} features of {student}, {side}", CACHED if there else TO_MAKE, seconds, size)
 
@@ -68,7 +70,7 @@ def _encoding_s(session: Session, encoder: Encoder, side: str) -> float:
     items = session.dataset.split("train").items[side]
     count = min(PROBED, len(items))
     encode(encoder, take(items, torch.arange(count)), session.device)  # the first time is longer
-    for most in (count, min(MORE, len(items))):
+    for most in (count, *(min(more, len(items)) for more in MORE)):
         begin = time.perf_counter()
         encode(encoder, take(items, torch.arange(most)), session.device)
         seconds = time.perf_counter() - begin

@@ -6,13 +6,14 @@ import contextlib
 import datetime
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
+from vlbench.disk.leftovers import remove_leftovers
 from vlbench.disk.sums import drop_sums, file_hash, write_sums
 from vlbench.errors import DataError, NotFiniteError, VlbenchError
 from vlbench.files import write_whole
@@ -118,10 +119,12 @@ def _verify(
         folder = Path(name)
         manifest = unpack(bundle, folder)
         found = _Findings([ClaimCheck("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")])
-        record = found.read(folder, manifest["id"], registry)
+        here = _here(keep, manifest)
+        record = found.read(folder, manifest["id"], registry, {run.method for run in here})
         if record is not None and not _failed(found.checks):
             request = replace(request, suite=request.suite or record.suite)
-            others = _others(registry, record, keep, manifest)
+            spec = registry.all("method").get(record.method)
+            others = here if spec is None or not spec.deterministic else []
             found.look(folder, record, registry, request, observer, retrain=retrain, others=others)
         result = Verification(
             id=record.id if record else "",
@@ -139,16 +142,13 @@ def _verify(
         return _unpacked(folder, keep, result, manifest, bundle)
 
 
-def _others(
-    registry: Registry, record: Record, keep: Path | None, manifest: Mapping[str, Any]
-) -> Sequence[FoundRecord]:
-    """Runs here, where the claim's method draws; not the claim itself, unpacked before in whole or in part."""
-    spec = registry.all("method").get(record.method)
-    if keep is None or (spec is not None and spec.deterministic):
+def _here(keep: Path | None, manifest: Mapping[str, Any]) -> Sequence[FoundRecord]:
+    """Runs in the folder to unpack into; not the claim itself, where it was unpacked before in whole or in part."""
+    if keep is None:
         return []
     from vlbench.board.gather import gather
 
-    own = _place(keep, record.id, manifest["sha256"])
+    own = _place(keep, manifest["id"], manifest["sha256"])
     return [run for run in gather([keep]).records if run.folder != own]
 
 
@@ -177,8 +177,8 @@ class _Findings:
         self.flags: list[str] = []
         self.version = SCHEMA
 
-    def read(self, folder: Path, claimed_id: str, registry: Registry) -> Record | None:
-        """The record, checked by itself and against its ranks; None where its form is wrong."""
+    def read(self, folder: Path, claimed_id: str, registry: Registry, methods: Collection[str]) -> Record | None:
+        """The record, checked by itself, the methods of runs here and its ranks; None where its form is wrong."""
         try:
             record, self.version = read_stranger(folder / FILE_NAME)
         except DataError as error:
@@ -186,7 +186,7 @@ class _Findings:
             return None
         self.checks += record_checks(record)
         if not _failed(self.checks):
-            self.checks += [*name_checks(record, registry), *method_checks(record, registry, self.version)]
+            self.checks += [*name_checks(record, registry, methods), *method_checks(record, registry, self.version)]
         if not _failed(self.checks) and claimed_id != record.id:
             self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
         if not _failed(self.checks):
@@ -294,6 +294,7 @@ def _unpacked(
     result = replace(result, folder=str(target))
     write_evidence(target, result.as_json())
     write_sums(target, [*names, ORIGIN])
+    remove_leftovers(keep, depth=1)
     return result
 
 

@@ -243,6 +243,17 @@ def test_an_image_id_of_coco_that_is_an_object_is_named(
     refuse(tmp_path, photographs, write("x.json", coco), f"field '{place}' is ")
 
 
+def test_half_a_character_is_no_caption(tmp_path: Path, photographs: Path) -> None:
+    rows = [{"image": "a.jpg", "caption": "a dog"}, {"image": "b.jpg", "caption": "half \ud83d of it"}]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    refuse(
+        tmp_path,
+        photographs,
+        str(tmp_path / "x.json"),
+        r"record 1: half a character in a caption \('half \\ud83d of it'\)",
+    )
+
+
 def test_a_pipe_or_a_device_is_refused_before_anything_is_read(tmp_path: Path, photographs: Path) -> None:
     pipe = tmp_path / "captions.csv"
     os.mkfifo(pipe)  # opening it would wait for a writer for ever
