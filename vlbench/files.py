@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -53,6 +54,26 @@ def host_name() -> str:
     import socket
 
     return re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname())[:40] or "host"
+
+
+def check_plain(path: Path) -> None:
+    """Refuse what is there and no plain file: a pipe is waited for without end, and a device read without end.
+
+    Raises:
+        OSError: it is none.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no plain file", str(path))
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a plain file, as of a folder that anyone may have made.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    check_plain(path)
+    return path.read_bytes()
 
 
 def set_aside(path: Path) -> Path:

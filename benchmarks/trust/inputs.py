@@ -3,9 +3,9 @@
     python benchmarks/trust/inputs.py                    # all of them, some minutes
     python benchmarks/trust/inputs.py options --show     # one part; also what was accepted
 
-A try is a command in a process forked from one that has imported torch, in a folder of its own. Wrong are: a traceback,
-a process that dies or hangs, exit code 0 for what is no input, a refusal of what is one, more than some lines, control
-characters on the terminal, no word at all. Nothing outside ``--work`` is written.
+A try is a command in a process forked from one that has imported the libraries, in a folder of its own. Wrong are: a
+traceback, a process that dies or hangs, exit code 0 for what is no input, a refusal of what is one, more than some
+lines, control characters on the terminal, no word at all. Nothing outside ``--work`` is written.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import inputs_surroundings as place
 from inputs_files import SUITE, damaged_files, odd_files, pictures, texts, wrong_leaves
 from inputs_plugins import PLUGINS
+from warm import import_libraries
 
 PATIENCE_S = 90
 LONGEST, MOST_LINES = 2600, 8
@@ -370,8 +371,7 @@ def main() -> None:
     work = given.work.resolve()
     shutil.rmtree(work, ignore_errors=True)
     os.environ |= {"OMP_NUM_THREADS": "1", "VLBENCH_CACHE": str(work / "cache")}
-    import torch  # noqa: F401  # before the forks
-
+    import_libraries()  # before the forks
     base(work / "base")
     counts = Counter[str]()
     for part in given.part or PARTS:

@@ -3,10 +3,11 @@
     python benchmarks/trust/kills.py --times 50            # of each phase; goes on where an earlier call stopped
     python benchmarks/trust/kills.py --times 5 --phase experts
 
-Each try is forked from a process that has imported torch, which saves seconds and changes nothing that is written. The
-moment is drawn from the whole length of the phase, as a first run without a kill measured it. Directly after the kill
-every file that vlbench would trust (its hash fits, or it carries none and stands under its final name) is compared with
-the file of the first run; after the second command everything is. Nothing outside ``--work`` is written.
+Each try is forked from a process that has imported the libraries, which saves seconds and changes nothing that is
+written. The moment is drawn from the whole length of the phase, as a first run without a kill measured it. Directly
+after the kill every file that vlbench would trust (its hash fits, or it carries none and stands under its final name)
+is compared with the file of the first run; after the second command everything is. Nothing outside ``--work`` is
+written.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from warm import import_libraries
 
 SUITE = """
 name = "kills"
@@ -243,7 +247,14 @@ def trusted_in_part(folder: Path, makes: str, whole: dict[str, str]) -> list[str
             continue  # without a hash it is made again
         elif content(path) != whole.get(name, content(path) if name.endswith("CACHEDIR.TAG") else ""):
             bad.append(name)
-    return bad
+    return bad + (claims_as_own(folder / makes) if makes == "claims" else [])
+
+
+def claims_as_own(claims: Path) -> list[str]:
+    """Folders of claims that a board would show as runs of one's own."""
+    from vlbench.board.gather import gather
+
+    return [str(run.folder) for run in gather([claims]).records if not run.origin] if claims.exists() else []
 
 
 def prepare(phase: Phase, folder: Path, first: Path) -> Path:
@@ -301,8 +312,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("kills"))
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    import torch  # noqa: F401  # before the forks
-
+    import_libraries()  # before the forks
     for target in ORDER:
         attributes(target)
     work = given.work.resolve()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -15,6 +19,8 @@ CANDIDATES_A_CENTRE = 256
 """Of more candidates, as many for each cluster are drawn to find the centres."""
 ROWS = 4096
 """Members of a cluster that are compared with those before them at a time."""
+MANY, SLOW = 100_000, 60.0
+"""Candidates from which, and seconds above which, it is said beforehand how long it takes."""
 
 
 class SemDeDup(vlbench.Selector):
@@ -25,14 +31,50 @@ class SemDeDup(vlbench.Selector):
     what leaves as many pairs as asked for.
     """
 
+    _say: Callable[[str], None] | None = None
+
+    def condense(self, train: vlbench.TrainView, budget: vlbench.Budget, context: vlbench.Context) -> vlbench.Selection:
+        """As every selector; what takes long is said before it begins."""
+        self._say = context.observer.message
+        return super().condense(train, budget, context)
+
     def select(self, features: Tensor, size: int, generator: Generator) -> Tensor:
         """Positions int64 [size] out of features float32 [candidate, dim], least redundant first."""
         count = self.options.clusters or clusters(len(features))
         some = features
         if len(features) > CANDIDATES_A_CENTRE * count:
             some = features[torch.randperm(len(features), generator=generator)[: CANDIDATES_A_CENTRE * count]]
+        self._announce(features, count, len(some))
         middle = centres(some, min(count, len(features)), self.options.iterations, generator)
         return redundance(features, middle).argsort(stable=True)[:size]
+
+    def _announce(self, features: Tensor, count: int, drawn: int) -> None:
+        if self._say is None or len(features) < MANY:
+            return
+        seconds = seconds_needed(features, count, drawn=drawn, iterations=self.options.iterations)
+        if seconds > SLOW:
+            self._say(
+                f"semdedup: {len(features):,} pairs in {count:,} clusters take at most about {seconds / 60:.0f} min at "
+                f"this machine's present speed. Fewer rounds of k-means (semdedup.iterations=N) take less."
+            )
+
+
+def seconds_needed(features: Float[Tensor, "n dim"], count: int, *, drawn: int, iterations: int) -> float:
+    """An estimate, from the time in which some pairs are compared with as many others as there are clusters.
+
+    k-means++ compares each drawn pair with some tries for each centre, every iteration with each centre.
+    """
+    rows, others = features[:ROWS], features[-count:]
+    of_pair = min(_seconds(rows, others) for _ in range(3)) / len(rows)
+    finding = drawn * (iterations + 2 + math.log(count))
+    within = len(features) ** 2 / (2 * count**2)  # members of a cluster with those before them
+    return of_pair * (finding + len(features) + within)
+
+
+def _seconds(rows: Float[Tensor, "some dim"], others: Float[Tensor, "others dim"]) -> float:
+    begin = time.perf_counter()
+    torch.cdist(rows, others).argmin(1)
+    return time.perf_counter() - begin
 
 
 def clusters(count: int) -> int:

@@ -186,6 +186,8 @@ def _texts(value: Any) -> list[str]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: no file, so no table. Name a table: CSV, TSV or JSONL.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _parsed(path, file)

@@ -28,8 +28,8 @@ IMAGE_NAMES = (
 )  # fmt: skip
 CAPTION_NAMES = (
     "caption", "captions", "sentences", "sentence", "text", "texts", "txt", "raw", "comment", "comments", "plot",
-    "title", "description", "descriptions", "report", "findings", "impression", "alt_text", "alt", "label_text",
-    "prompt", "utterance", "suffix",
+    "description", "descriptions", "title", "report", "findings", "impression", "alt_text", "alt", "label_text",
+    "prompt", "utterance", "suffix", "caption_str", "answer",
 )  # fmt: skip
 IN_STRUCT = ("raw", "caption", "captions", "text", "sentence", "sentences", "value", "txt", "content", "assistant")
 """Fields of a struct that are its caption."""
@@ -69,7 +69,8 @@ class Columns:
         if not self.image:
             self.guessed["image_column"] = image
         if not self.captions:
-            self.guessed["caption_columns"] = ", ".join(captions)
+            others = [name for name in _worded(present, sample) if name not in (image, *captions)]
+            self.guessed["caption_columns"] = ", ".join(captions) + (f", not {', '.join(others)}" if others else "")
         return Columns(image, tuple(captions), carried=self.carried)
 
     @staticmethod
@@ -77,6 +78,8 @@ class Columns:
         if column in present or column.split(".")[0] in present:
             return
         what = f"no column {column!r}" if column else f"no column of {option.split('_')[0]}s is known"
+        if option == "caption_columns" and any(map(_asks, present)):
+            what += " (a question is no caption)"
         raise DataError(
             f"{where}: {what}; its columns are {list(present)}. Name one with the option {option!r} (usual are "
             f"'image' and 'caption')."
@@ -142,13 +145,27 @@ def names_image(value: str) -> bool:
 
 def _longest(present: Sequence[str], sample: Sequence[Mapping[str, Any]], image: str) -> list[str]:
     """The column with the longest texts of several words, if there is one."""
+    words = _words([column for column in present if column != image and not _asks(column)], sample)
+    best = max(words, key=words.__getitem__, default="")
+    return [best] if best and words[best] >= 2 else []
 
-    def words(column: str) -> float:
-        return sum(len(str(row.get(column) or "").split()) for row in sample) / len(sample)
 
-    others = [column for column in present if column != image] if sample else []
-    best = max(others, key=words, default="")
-    return [best] if best and words(best) >= 2 else []
+def _asks(column: str) -> bool:
+    """Whether a column holds questions, or the answers of many to one."""
+    return column.lower().startswith(("question", "answers"))
+
+
+def _worded(present: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns whose cells are texts of several words."""
+    texts = [name for name in present if all(isinstance(row.get(name) or "", str) for row in sample)]
+    return [name for name, mean in _words(texts, sample).items() if mean >= 2]
+
+
+def _words(columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Column -> mean number of words in its cells, as they are printed."""
+    return {
+        name: sum(len(str(row.get(name) or "").split()) for row in sample) / len(sample) for name in columns if sample
+    }
 
 
 def is_image_name(name: str) -> bool:
@@ -193,10 +210,33 @@ def texts_of(value: Any, column: str, where: str) -> tuple[str, ...]:
 
 def _answers(turns: Sequence[Any]) -> Sequence[Any]:
     """Of a conversation the answers alone: a question that was put to a model is no caption."""
-    speakers = [str(turn.get("from") or turn.get("role") or "") if isinstance(turn, Mapping) else "" for turn in turns]
-    if not any(speaker in ANSWERING for speaker in speakers):
-        return turns
-    return [turn for turn, speaker in zip(turns, speakers, strict=True) if speaker in ANSWERING]
+    return [turn for turn in turns if _speaker(turn) in ANSWERING] if _is_conversation(turns) else turns
+
+
+def _is_conversation(turns: Sequence[Any]) -> bool:
+    return any(_speaker(turn) in ANSWERING for turn in turns)
+
+
+def _speaker(turn: Any) -> str:
+    return str(turn.get("from") or turn.get("role") or "") if isinstance(turn, Mapping) else ""
+
+
+def with_picture_of_turns(record: Any) -> Any:
+    """A record with the pictures that are named within the turns of its conversation, as a column ``image``.
+
+    ``{"type": "image_url", "image_url": {"url": ...}}`` and ``{"type": "image", "image": ...}``.
+    """
+    turns = record.get("messages") if isinstance(record, Mapping) and not usual_image_name(record) else None
+    if not isinstance(turns, list):
+        return record
+    said = [turn["content"] for turn in turns if isinstance(turn, Mapping) and isinstance(turn.get("content"), list)]
+    shown = [
+        part[part["type"]]
+        for content in said
+        for part in content
+        if isinstance(part, Mapping) and part.get("type") in ("image", "image_url") and part["type"] in part
+    ]
+    return {"image": [one.get("url") if isinstance(one, Mapping) else one for one in shown], **record}
 
 
 def _of_struct(value: Mapping[str, Any], column: str, where: str) -> tuple[str, ...]:
@@ -282,6 +322,6 @@ def named_row(name: str, record: Mapping[str, Any], columns: Columns, *, split: 
     values = [cell(record, column) for column in columns.captions]
     texts = [texts_of(value, column, where) for value, column in zip(values, columns.captions, strict=True)]
     own = record.get("split")
-    single = len(values) == 1 and not isinstance(values[0], list | tuple)
+    single = len(values) == 1 and (not isinstance(values[0], list | tuple) or _is_conversation(values[0]))
     captions = tuple(text for some in texts for text in some)
     return AnnotationRow(name, captions, own if isinstance(own, str) and own else split, where, partial=single)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from vlbench.errors import DataError
-from vlbench_pairs.columns import Columns, is_image_name, row_of, texts_of
+from vlbench_pairs.columns import Columns, is_image_name, row_of, texts_of, with_picture_of_turns
 from vlbench_pairs.files import lines, parsed_json, text_field
 from vlbench_pairs.rows import AnnotationRow, Skipped, each, is_split
 
@@ -109,6 +109,7 @@ def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skippe
         for name, inner in content.items():
             yield from _retrieval(inner, f"{where}, {name}", name, columns=columns, skipped=skipped)
         return
+    content = _by_rows(content)
     if isinstance(content, dict) and content and all(isinstance(value, dict) for value in content.values()):
         content = [{"key": name, **value} for name, value in content.items()]
     lists = [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
@@ -117,6 +118,21 @@ def _retrieval(content: Any, where: str, split: str, *, columns: Columns, skippe
         raise DataError(f"{where}: not a retrieval file, which is a list of objects with 'image' and 'caption'.")
     entries = [(f"{where}, record {index}", record) for index, record in enumerate(records)]
     yield from _objects(entries, where, split, columns=columns, skipped=skipped)
+
+
+def _by_rows(content: Any) -> Any:
+    """A table that pandas wrote by columns (``to_json()``) or split (``orient="split"``), as a list of its rows."""
+    if not isinstance(content, dict):
+        return content
+    names, rows = content.get("columns"), content.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        return [dict(zip(names, row, strict=False)) for row in rows]
+    columns = list(content.values())
+    if len(columns) < 2 or not all(isinstance(one, dict) and one.keys() == columns[0].keys() for one in columns):
+        return content
+    if not columns[0] or not all(number.isdigit() for number in columns[0]):
+        return content
+    return [{name: column[number] for name, column in content.items()} for number in columns[0]]
 
 
 def read_lines(text: str, where: str, split: str, *, columns: Columns, skipped: Skipped) -> Iterator[AnnotationRow]:
@@ -139,6 +155,7 @@ def read_lines(text: str, where: str, split: str, *, columns: Columns, skipped: 
 def _objects(
     entries: list[tuple[str, Any]], where: str, split: str, *, columns: Columns, skipped: Skipped
 ) -> Iterator[AnnotationRow]:
+    entries = [(place, with_picture_of_turns(record)) for place, record in entries]
     first = [record for _, record in islice(entries, SAMPLE) if isinstance(record, dict)]
     present = list(dict.fromkeys(name for record in first for name in record))
     if entries and not first:

@@ -97,7 +97,7 @@ def existing_paths(value: str | Sequence[str], option: str) -> list[Path]:
     """Paths of an option that lists files, folders, glob patterns or patterns in braces.
 
     Raises:
-        DataError: one does not exist, or a pattern matches nothing.
+        DataError: one does not exist, or is a pipe or a device; or a pattern matches nothing.
     """
     paths: list[Path] = []
     for entry in listed(value):
@@ -115,6 +115,8 @@ def _existing(entry: str, option: str) -> list[Path]:
             f"{option}: {entry!r} does not exist. Check the path. A relative one counts from the folder that "
             f"--data names, else from the current one."
         )
+    if odd := next((one for one in found if not (one.is_file() or one.is_dir())), None):
+        raise DataError(f"{option}: {str(odd)!r} is a pipe or a device. Save what comes from it to a file first.")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -96,9 +97,10 @@ def _refuse_table_within(archive: Path) -> None:
     stems = {Path(name).stem for name in names if is_image_name(name)}
     tables = [name for name in names if Path(name).suffix.lower() in SUFFIXES and Path(name).stem not in stems]
     if tables and stems and not any(Path(name).name in METADATA for name in tables):
+        here, table, taken = map(shlex.quote, (str(archive), tables[0], Path(tables[0]).name))
         raise DataError(
-            f"{archive}: captions stand in {tables[0]} within. Take it out, and name both: unzip -j {archive.name} "
-            f"{tables[0]!r}; vlbench init {archive.name} --captions {Path(tables[0]).name}"
+            f"{archive}: captions stand in {tables[0]} within. Take it out, and name both: unzip -j {here} {table} && "
+            f"vlbench init {here} --captions {taken}"
         )
 
 
@@ -131,10 +133,10 @@ def _in_folder(folder: Path) -> Guess | None:
         return _of_files(folder, by_kind, chosen, lists)
     if kind != "folder" or _first_image(folder):
         return Guess({"annotations": [str(folder)]}, unread=unread)
-    if unread:
-        raise unread[0]
     archives = sorted(str(path) for path in folder.glob("*") if is_archive(path))
-    return Guess({"annotations": archives}) if archives else None
+    if unread and not archives:
+        raise unread[0]
+    return Guess({"annotations": archives}, unread=unread) if archives else None
 
 
 def _of_files(folder: Path, by_kind: dict[str, list[Path]], kind: str, lists: list[Path]) -> Guess:

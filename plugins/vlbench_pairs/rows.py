@@ -11,6 +11,8 @@ from typing import TypeVar
 from vlbench.errors import DataError, OptionError
 from vlbench_pairs.files import existing_paths, listed, nfc
 
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a pair of surrogates: JSON can spell one alone, and no file can hold it."""
 SPLITS = ("train", "val", "test")
 LEAVE_OUT = " Or leave out what cannot be used: skip_bad = true."
 
@@ -179,14 +181,15 @@ def _add(
         )
     texts = [(clean(caption), caption) for caption in row.captions]
     for text, caption in texts:
-        if not text:
+        problem = "half a character in a" if HALF.search(text) else "" if text else "an empty"
+        if problem:
             skipped.add(
                 f"{row.where}: {row.image}",
-                f"{row.where}: an empty caption ({caption!r}) of image {row.image!r}. Write or remove it.",
+                f"{row.where}: {problem} caption ({caption!a}) of image {row.image!r}. Write or remove it.",
             )
     if not texts:
         skipped.add(row.image, f"{row.where}: image {row.image!r} has no captions. Add one, or remove the image.")
-    captions = [text for text, _ in texts if text]
+    captions = [text for text, _ in texts if text and not HALF.search(text)]
     if captions:
         record = records.setdefault(name, Fields(image=row.image, where=row.where, partial=row.partial))
         record.captions += captions

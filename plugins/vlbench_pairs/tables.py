@@ -138,9 +138,14 @@ def source_of(path: Path) -> TableSource:
     try:
         with path.open("rb") as file:
             whole = file.read(4) in (b"ARRO", b"FEA1")
-        if whole:
-            return ArrowSource(feather.read_table(path, memory_map=True))
-        return ArrowSource(ipc.open_stream(pyarrow.memory_map(str(path))).read_all())  # as datasets writes it
+        # The second as datasets writes it.
+        table = (
+            feather.read_table(path, memory_map=True)
+            if whole
+            else ipc.open_stream(pyarrow.memory_map(str(path))).read_all()
+        )
+        table.validate(full=True)  # offsets that point elsewhere would end the process when a cell is read
+        return ArrowSource(table)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: not a whole arrow file ({reason}). Get the file again.") from error

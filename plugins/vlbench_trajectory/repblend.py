@@ -53,7 +53,5 @@ def blended(tower_inputs: dict[str, Tensor], sides: tuple[str, ...], draw: SeedT
     generator = draw.generator("blend")
     share = float(torch.rand((), generator=generator))  # Beta(1, 1)
     order = torch.randperm(len(tower_inputs[sides[0]]), generator=generator)
-    return {
-        side: share * tower_inputs[side] + (1 - share) * tower_inputs[side][order.to(tower_inputs[side].device)]
-        for side in sides
-    }
+    order = order.to(tower_inputs[sides[0]].device, non_blocking=True)
+    return {side: share * tower_inputs[side] + (1 - share) * tower_inputs[side][order] for side in sides}

@@ -18,7 +18,7 @@ from vlbench.artifacts.quantise import unpack
 from vlbench.artifacts.soft_targets import PARTS, Targets, check_targets
 from vlbench.disk.sums import damage
 from vlbench.errors import ArtifactError
-from vlbench.files import write_whole
+from vlbench.files import check_plain, read_plain, write_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -260,7 +260,8 @@ def _read(folder: Path) -> Artifact:
     if bad := damage(folder, "artifact.json", "artifact.safetensors"):
         raise ArtifactError(f"{bad}. Run the command again.")
     try:
-        about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
+        about = json.loads(read_plain(folder / "artifact.json").decode())
+        check_plain(folder / "artifact.safetensors")
         tensors = load_file(folder / "artifact.safetensors")
         if about["kind"] == "selection":
             return Selection(tensors["indices"], about["fingerprint"], tuple(about["mean_sides"]))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vlbench.errors import ArtifactError
+from vlbench.transfer import on_device
 
 PARTS = ("diagonal", "left", "right")
 _DTYPES = (torch.float32, torch.float16)
@@ -54,7 +55,7 @@ class Targets:
 
     def matrix(self, at: Tensor) -> Tensor:
         """Targets float32 [n, n] of the pairs at positions ``at`` [n], first side by second; differentiable."""
-        at = at.to(self.diagonal.device)
+        at = on_device(at, self.diagonal.device)
         half = self.diagonal.dtype == torch.float16
         chosen = (part.index_select(0, at) for part in self.tensors.values())
         diagonal, left, right = (part.float() if half else part for part in chosen)

@@ -18,7 +18,7 @@ from vlbench.board.plain import plain
 from vlbench.board.table import LeftOut
 from vlbench.disk.sums import file_hash, read_sums
 from vlbench.errors import DataError
-from vlbench.files import DAMAGED
+from vlbench.files import DAMAGED, read_plain
 from vlbench.records.evidence import declared_deterministic, origin_of, read_evidence
 from vlbench.records.fit import record_problem
 from vlbench.records.record import FILE_NAME, FoundRecord, read_record, record_id
@@ -111,7 +111,7 @@ def _artifact_hash(folder: Path) -> str:
 def _flags(folder: Path) -> list[str]:
     """What the audit of an own artifact flagged."""
     with contextlib.suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
-        flags = json.decode((folder / "audit.json").read_bytes())["flags"]
+        flags = json.decode(read_plain(folder / "audit.json"))["flags"]
         return [plain(str(flag)) for flag in flags]
     return []
 

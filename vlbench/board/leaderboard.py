@@ -226,9 +226,13 @@ def _with_short_options(rows: Sequence[Row]) -> list[Row]:
 
 
 def _is_usual(name: str, value: object, siblings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether all rows have the option, and more than half of them this value: then nobody needs to read it."""
-    shared = sum(name in options and options[name] == value for options in siblings)
-    return all(name in options for options in siblings) and 2 * shared > len(siblings)
+    """Whether nobody needs to read it: all rows have the option, and most of them this value.
+
+    Where one leaves it to the method, that is the usual value."""
+    if not all(name in options for options in siblings):
+        return False
+    values = [options[name] for options in siblings]
+    return value is None if None in values else 2 * values.count(value) > len(values)
 
 
 def _with_recovered(rows: Sequence[Row], floor_method: str) -> list[Row]:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vlbench.data.pictures import to_pil
 from vlbench.disk.sums import damage
 from vlbench.errors import DataError
-from vlbench.files import write_whole
+from vlbench.files import check_plain, read_plain, write_whole
 from vlbench.records.record import Record, read_record
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -153,9 +153,10 @@ def read_preview(folder: Path, most: int) -> tuple[Any, list[str], str]:
     if bad := damage(folder, "preview.npy", "preview.json"):
         raise DataError(f"{bad}. Run the command again.")
     try:
+        check_plain(folder / "preview.npy")
         # Mapped, so that a file which claims to be huge is refused by its length and the rest is never read.
         pixels = numpy.load(folder / "preview.npy", mmap_mode="r", allow_pickle=False)
-        preview = json.loads((folder / "preview.json").read_text(encoding="utf-8"))
+        preview = json.loads(read_plain(folder / "preview.json").decode())
         captions = [str(caption) for caption in preview["captions"]]
         source = str(preview["caption_source"])
     except FileNotFoundError as error:
@@ -184,7 +185,7 @@ def read_sounds(folder: Path) -> list[str]:
         []
     """
     try:
-        sounds = json.loads((folder / "preview.json").read_text(encoding="utf-8")).get("sounds", [])
+        sounds = json.loads(read_plain(folder / "preview.json").decode()).get("sounds", [])
         return [text for text in sounds[:MOST_SOUNDS] if _is_wave(text)]
     except (OSError, ValueError, TypeError, AttributeError):
         return []
@@ -228,8 +229,9 @@ def read_start(folder: Path, count: int) -> StartPictures | None:
     if bad := damage(folder, "start.npy", "start.json"):
         raise DataError(f"{bad}. Run the command again.")
     try:
+        check_plain(folder / "start.npy")
         pixels = numpy.load(folder / "start.npy", mmap_mode="r", allow_pickle=False)
-        about = json.loads((folder / "start.json").read_text(encoding="utf-8"))
+        about = json.loads(read_plain(folder / "start.json").decode())
         captions, cosines = [str(text) for text in about["captions"]], [float(value) for value in about["cosines"]]
         fits = pixels.ndim == 4 and pixels.dtype == numpy.uint8 and pixels.shape[1] in (1, 3)
         if not fits or not min(len(pixels), len(captions), len(cosines)) >= count:

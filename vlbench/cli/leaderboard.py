@@ -70,10 +70,12 @@ def command(
     if out is None:
         click.echo(text)
         return
+    from vlbench.disk.leftovers import remove_leftovers
     from vlbench.files import write_whole
 
     # A stranger's record may hold half a character, which no encoding has.
     write_whole(out, f"{text}\n".encode(errors="replace"))
+    remove_leftovers(out.parent, depth=0)
     click.echo(f"Written to {readable_path(out)}")
 
 

@@ -101,8 +101,19 @@ class Main(LazyGroup):
             return super().invoke(ctx)
         except VlbenchError as error:
             raise click.ClickException(visible(shortened(text_of(error)))) from error
+        except click.UsageError as error:  # click says back the value that it was given
+            raise click.UsageError(visible(shortened(error.format_message())), error.ctx) from error
         except RecursionError as error:
             raise click.ClickException("a file or a value is nested too deeply to be read.") from error
+        except UnicodeEncodeError as error:  # of a file's name, say, that is not UTF-8
+            half = ascii(error.object[error.start : error.end])
+            raise click.ClickException(
+                f"a text or a file's name holds half a character ({half[:40]}). Mend it."
+            ) from error
+        except ValueError as error:
+            if not str(error).startswith("embedded null"):
+                raise
+            raise click.ClickException("a path holds the character NUL, which no path may. Leave it out.") from error
         except KeyboardInterrupt as error:
             click.echo("Stopped. What was finished is kept; give the same command again.", err=True)
             raise click.exceptions.Exit(stopped_code(error)) from None

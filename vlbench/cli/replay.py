@@ -11,6 +11,7 @@ import click
 from vlbench.cli.complete import Run
 from vlbench.cli.shared import echo_json, echo_rows, load, readable_path, run_path
 from vlbench.errors import DataError
+from vlbench.visible import visible
 
 if TYPE_CHECKING:
     from vlbench.verification.replay import Drift, Replayed
@@ -45,7 +46,7 @@ def command(
         words = claims.replay_words(source.record, registry, request)
         found: dict[str, Any] = {"command": words}
         if not as_json:
-            click.echo(shlex.join(words))
+            click.echo(visible(shlex.join(words)))
         drifts = list(claims.drifts(source.record, Session(registry, request, watching)))
         found["drift"] = [drift._asdict() for drift in drifts]
         if not as_json:

@@ -105,8 +105,14 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Stop a method after so long; implies --isolate.",
 )
-@click.option("--plan", is_flag=True, help="Show the rows, what is finished and how long the rest takes; make nothing.")
-@click.option("--print-commands", is_flag=True, help="Print a shell command for each row that is left; make nothing.")
+@click.option("--plan", is_flag=True, help="Show the rows, what is there and how long the rest takes; make no row.")
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="With --plan: of an hour of what one row is given, such as a GPU.",
+)
+@click.option("--print-commands", is_flag=True, help="Print a shell command for each row that is left; make no row.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, and nothing else, on standard output.")
 @click.pass_context
 def command(
@@ -127,6 +133,7 @@ def command(
     isolate: bool,
     time_limit_s: float,
     plan: bool,
+    price: float | None,
     print_commands: bool,
     as_json: bool,
 ) -> None:
@@ -137,6 +144,8 @@ def command(
     from vlbench.budget import Budget
     from vlbench.runs.request import RunRequest
 
+    if price is not None and not plan:
+        raise click.UsageError("--price is for --plan: give both.", context)
     registry = load(context)
     names, sizes = comma_list(methods), comma_list(budgets)
     if not names or not sizes:
@@ -163,7 +172,7 @@ def command(
     )
     with no_network(offline):
         if plan or print_commands:
-            show_plan(registry, names, parsed, request, as_commands=print_commands, as_json=as_json)
+            show_plan(registry, names, parsed, request, as_commands=print_commands, as_json=as_json, price=price)
             return
         records = _run(registry, methods=names, budgets=parsed, request=request)
     asked = asked_for(records, names, [str(budget) for budget in parsed], request.seeds)

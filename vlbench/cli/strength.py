@@ -9,6 +9,7 @@ import click
 
 from vlbench.cli.complete import Run
 from vlbench.cli.shared import echo_json, echo_rows, opened, readable_path
+from vlbench.errors import DataError
 
 
 @click.command("strength")
@@ -30,6 +31,9 @@ def command(
     from vlbench.analysis.strength import strength
 
     with opened(context, runs, suite) as finished:
+        protocol = finished[0].session.protocol
+        if target is not None and not protocol.rows.always:
+            raise DataError(f"suite {protocol.name!r} has no baselines (rows.always), so there is no lead to draw.")
         result = strength(finished, seeds=seeds)
     if target is not None:
         from vlbench.analysis.picture import draw_strength

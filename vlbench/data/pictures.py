@@ -36,6 +36,10 @@ _ORIENTATION = 0x0112
 """Of EXIF: how the picture lies."""
 _PLAIN = ("L", "RGB")
 """Modes of JPEGs that have one reading."""
+_UNUSUAL = (b"Exif", b"tiff:Orientation", b"MPF\0")
+"""What a JPEG holds that may be turned, or of several pictures."""
+_LARGE = 64_000_000
+"""Pixels from which Pillow decides whether a picture is too large."""
 _HEIF = tuple(f"ftyp{brand}".encode() for brand in ("heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"))
 """How a HEIC file goes on after four bytes."""
 LEVELS = (255.0, 65535.0)
@@ -70,6 +74,9 @@ def open_pixels(content: bytes, where: str) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image
 
+    found = _at_a_glance(content)
+    if found is not None:
+        return found
     with _opened(content, where) as picture:
         pixels = _of_plain_jpeg(content) if picture.format == "JPEG" and picture.mode in _PLAIN else None
         if pixels is None:
@@ -106,6 +113,20 @@ def _register_heif(where: str) -> None:
             f"{where}: a HEIC picture, which needs the package 'pillow-heif'. Install it: pip install 'vlbench[heic]'"
         ) from error
     register_heif_opener()
+
+
+def _at_a_glance(content: bytes) -> NDArray[np.uint8] | None:
+    """Pixels [height, width, 3] of a JPEG that needs no look by Pillow, which takes a fifth of the time of decoding."""
+    import simplejpeg
+
+    if not content.startswith(b"\xff\xd8\xff") or any(mark in content for mark in _UNUSUAL):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+    except Exception:
+        return None
+    plain = colours in ("Gray", "YCbCr", "RGB") and height * width < _LARGE
+    return _of_plain_jpeg(content) if plain else None
 
 
 def _of_plain_jpeg(content: bytes) -> NDArray[np.uint8] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +47,12 @@ def made_once(path: Path, write: Callable[[IO[bytes]], None], read: Callable[[Pa
             print(f"{path} is not what its hash says, or has none. Set aside as {aside.name}.", file=sys.stderr)
     with fresh_file(path) as file:
         write(file)
-    write_whole(_sum(path), f"{file_hash(path)}  {path.name}\n{_stat(path) if large else ''}".encode())
+        file.flush()
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
+        found = os.fstat(file.fileno())
+        # The hash first: whoever is killed in between leaves no whole file that lacks one.
+        write_whole(_sum(path), f"{digest}  {path.name}\n{_stat(found) if large else ''}".encode())
     return read(path)
 
 
@@ -68,11 +75,10 @@ def _is_whole(path: Path) -> bool:
 
 def _is_as_written(path: Path) -> bool:
     try:
-        return _sum(path).read_text(encoding="ascii").partition("\n")[2] == _stat(path)
+        return _sum(path).read_text(encoding="ascii").partition("\n")[2] == _stat(path.stat())
     except (OSError, ValueError):
         return False
 
 
-def _stat(path: Path) -> str:
-    found = path.stat()
+def _stat(found: os.stat_result) -> str:
     return f"# {found.st_size} bytes, {found.st_mtime_ns} ns\n"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from vlbench.files import write_whole
+from vlbench.files import check_plain, read_plain, write_whole
 
 FILE_NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^/\n]+)")
@@ -22,6 +22,7 @@ def short_hash(value: object, length: int = 16) -> str:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file."""
+    check_plain(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -44,7 +45,7 @@ def drop_sums(folder: Path) -> None:
 def read_sums(folder: Path) -> dict[str, str] | None:
     """File name -> SHA-256; None where a folder has no hashes, or none that can be read."""
     try:
-        lines = (folder / FILE_NAME).read_bytes().decode("ascii").split("\n")
+        lines = read_plain(folder / FILE_NAME).decode("ascii").split("\n")
     except (OSError, ValueError):
         return None
     found = [_LINE.fullmatch(line) for line in lines[:-1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlbench.errors import DataError
@@ -21,8 +22,11 @@ def recognised(registry: Registry, path: str, captions: str = "") -> tuple[Datas
         captions: annotation file, where the user names one.
 
     Raises:
-        DataError: none reads it.
+        DataError: none reads it, or it is a pipe or a device.
     """
+    for one in filter(None, (path, captions)):
+        if Path(one).exists() and not (Path(one).is_file() or Path(one).is_dir()):
+            raise DataError(f"{one}: neither a file nor a folder, but a pipe or a device. Save it to a file first.")
     able = [spec for spec in registry.all("dataset").values() if spec.recognise]
     for spec in able:
         draft: Draft | None = resolve(spec.recognise)(path, captions)

@@ -261,7 +261,7 @@ def batch_targets(tower_inputs: Inputs, scale: float = SCALE) -> Tensor | None:
         True
     """
     rows = tower_inputs.get(TARGETS)
-    return as_targets(rows, scale).matrix(torch.arange(len(rows))) if rows is not None else None
+    return as_targets(rows, scale).matrix(torch.arange(len(rows), device=rows.device)) if rows is not None else None
 
 
 def task_of(train: TrainView, student: Student, pairs: int) -> Task:

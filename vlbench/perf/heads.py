@@ -19,6 +19,7 @@ from vlbench.students.heads import HeadConfig, build_head
 from vlbench.students.losses import INFO_NCE
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
 from vlbench.students.training import Recipe, TrainingSet, train
+from vlbench.transfer import on_device
 
 WIDTHS = {"image": 512, "text": 256}
 EMBEDDING = 256
@@ -118,7 +119,7 @@ def _training_set(drawn: dict[str, Tensor], device: str, *, soft: bool) -> Train
     numbers = torch.arange(PAIRS)
     near = torch.rand(PAIRS, 10, device=device) / 10
     return TrainingSet(
-        lambda side, at: drawn[side].index_select(0, at.to(device)),
+        lambda side, at: drawn[side].index_select(0, on_device(at, device)),
         torch.stack([numbers] * 2, 1),
         ("image", "text"),
         targets=Targets(torch.ones(PAIRS, device=device), near, near) if soft else None,

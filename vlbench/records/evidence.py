@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlbench.files import write_whole
+from vlbench.files import read_plain, write_whole
 
 SELF_REPORTED, RE_EVALUATED, REBUILT = BADGES = ("self-reported", "re-evaluated", "rebuilt")
 """Weakest first."""
@@ -24,8 +24,8 @@ EVIDENCE, ORIGIN = "verification.json", "origin.json"
 def read_evidence(folder: Path) -> dict[str, Any]:
     """The evidence next to a record; empty if there is none, or if it is of another record than the one there."""
     try:
-        evidence = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
-        digest = hashlib.sha256((folder / "record.json").read_bytes()).hexdigest()
+        evidence = json.loads(read_plain(folder / EVIDENCE).decode())
+        digest = hashlib.sha256(read_plain(folder / "record.json")).hexdigest()
     except (OSError, ValueError, RecursionError):
         return {}
     fits = isinstance(evidence, dict) and evidence.get("record_sha256") == digest and evidence.get("badge") in BADGES
@@ -48,7 +48,7 @@ def origin_of(folder: Path) -> str:
     digest = read_evidence(folder).get("manifest_sha256", "")
     if (folder / ORIGIN).exists():
         try:
-            digest = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["manifest_sha256"]
+            digest = json.loads(read_plain(folder / ORIGIN).decode())["manifest_sha256"] or "unknown"
         except (OSError, ValueError, RecursionError, KeyError, TypeError):
             digest = digest or "unknown"
     return f"claim {str(digest)[:8]}" if digest else ""

@@ -13,6 +13,7 @@ from vlbench.records.record import Record, StudentScores
 TOLERANCE = 1e-6
 """Percent by which a mean may be off."""
 UNBUDGETED = ("full", "chance")
+NEAREST = ("readable", "nearest-real")
 
 
 def record_problem(record: Record) -> str:
@@ -34,6 +35,9 @@ def _problems(record: Record) -> Iterator[str]:
         yield f"there are no scores of the student that methods saw, {record.reference!r}"
     if set(starts) - set(record.scores):
         yield "its start was scored with other students"
+    for name, near in record.nearest.items():
+        if name not in NEAREST or set(near.scores) - set(record.scores):
+            yield f"rows of near items are {name!r} with students {', '.join(near.scores)}"
 
 
 def _budget(text: str) -> Iterator[str]:

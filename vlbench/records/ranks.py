@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.disk.sums import damage
 from vlbench.errors import DataError
-from vlbench.files import write_whole
+from vlbench.files import read_plain, write_whole
 
 if TYPE_CHECKING:
     import numpy
@@ -111,7 +111,7 @@ def _blocks(path: Path) -> Iterator[Block]:
     from pyarrow import parquet
 
     # Without threads and read ahead: a board opens thousands of these small files.
-    file = parquet.ParquetFile(pyarrow.BufferReader(path.read_bytes()), pre_buffer=False)
+    file = parquet.ParquetFile(pyarrow.BufferReader(read_plain(path)), pre_buffer=False)
     needed = [name for name in COLUMNS if name != "query"]
     table = file.read(columns=needed, use_threads=False).combine_chunks()
     _check_types(table)

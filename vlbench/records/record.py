@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from vlbench.disk.sums import damage, short_hash
 from vlbench.errors import DataError
-from vlbench.files import write_whole
+from vlbench.files import read_plain, write_whole
 from vlbench.records.evidence import read_evidence
 from vlbench.records.upgrade import upgrade
 
@@ -246,7 +246,7 @@ def read_record(path: Path) -> Record:
     if file.name == FILE_NAME and (bad := damage(file.parent, FILE_NAME)):
         raise DataError(f"{bad}. Run the command again to replace it.")
     try:
-        return parse_record(msgspec.json.decode(file.read_bytes()))
+        return parse_record(msgspec.json.decode(read_plain(file)))
     except (OSError, ValueError, RecursionError, DataError) as error:  # msgspec's own are of ValueError, too
         reason = str(error).rstrip(".")
         raise DataError(

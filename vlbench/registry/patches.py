@@ -14,7 +14,8 @@ from typing import Any
 _WATCHED = (
     "builtins", "sys", "os", "os.path", "io", "time", "math", random.__name__, "json", "hashlib", "copy", "tempfile",
     "pathlib", "functools", "itertools", "operator", "struct", "statistics", "subprocess", "threading", "warnings",
-    "contextlib", "collections", "dataclasses", "re", "shutil", "zipfile", "concurrent.futures", "numpy",
+    "contextlib", "collections", "dataclasses", "re", "shutil", "zipfile", "concurrent.futures",
+    "concurrent.futures._base", "concurrent.futures.thread", "numpy",
     "numpy.linalg", "numpy.random", "faiss", "msgspec", "msgspec.json", "safetensors", "safetensors.torch",
     "pyarrow.parquet", "torch", "torch.nn", "torch.nn.init", "torch.nn.utils", "torch.nn.functional", "torch.linalg",
     "torch.fft", "torch.optim", "torch.random", "torch.autograd", "torch.func", "torch.nn.modules.module",
@@ -25,6 +26,11 @@ _CLASSES = (
     ("torch.nn.modules.module", "Module"),
     (random.__name__, "Random"),
     ("pathlib", "Path"),
+    ("threading", "Thread"),
+    ("threading", "Event"),
+    ("concurrent.futures._base", "Executor"),
+    ("concurrent.futures._base", "Future"),
+    ("concurrent.futures.thread", "ThreadPoolExecutor"),
 )
 _LAYERS = "torch.nn"
 """Each class that stands in it is looked into."""

@@ -26,7 +26,8 @@ def _settings(torch: Any) -> list[tuple[str, Read, Write]]:
         ("torch default dtype", torch.get_default_dtype, torch.set_default_dtype),
         ("torch threads", torch.get_num_threads, torch.set_num_threads),
         ("torch deterministic algorithms", lambda: _deterministic(torch), lambda b: _set_deterministic(torch, b)),
-        ("torch matmul precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        ("torch precision of backends", lambda: _precisions(torch), lambda before: _set_precisions(torch, before)),
+        ("torch matmul precision", lambda: _matmul_precision(torch), torch.set_float32_matmul_precision),
         ("torch autocast", lambda: _autocast(torch), lambda before: _set_autocast(torch, before)),
         ("torch anomaly detection", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
         ("torch denormal numbers", lambda: _flushes(torch), torch.set_flush_denormal),
@@ -37,6 +38,29 @@ def _settings(torch: Any) -> list[tuple[str, Read, Write]]:
         ("torch saved tensor hooks", lambda: _saved_hooks(torch), lambda before: _pop_saved_hooks(torch, before)),
         ("torch global module hooks", lambda: _hooks(torch), lambda before: _set_hooks(torch, before)),
     ]
+
+
+_PARTS = ("all", "conv", "rnn", "matmul")
+_PRECISIONS = [("generic", "all"), *((backend, part) for backend in ("cuda", "mkldnn") for part in _PARTS)]
+"""Backends of torch, and the parts of each that may compute float32 with fewer bits."""
+
+
+def _precisions(torch: Any) -> dict[tuple[str, str], str]:
+    """What ``torch.backends.mkldnn.matmul.fp32_precision`` and its like say; empty before torch 2.9."""
+    read = getattr(torch._C, "_get_fp32_precision_getter", None)
+    return {one: read(*one) for one in _PRECISIONS} if read is not None else {}
+
+
+def _set_precisions(torch: Any, before: dict[tuple[str, str], str]) -> None:
+    for one, value in before.items():
+        torch._C._set_fp32_precision_setter(*one, value)
+
+
+def _matmul_precision(torch: Any) -> str:
+    try:
+        return str(torch.get_float32_matmul_precision())
+    except RuntimeError:  # a backend was given another one
+        return "mixed"
 
 
 def _deterministic(torch: Any) -> tuple[bool, bool]:

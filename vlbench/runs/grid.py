@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.disk.sums import short_hash
 from vlbench.errors import DataError
-from vlbench.files import write_whole
+from vlbench.files import read_plain, write_whole
 from vlbench.runs.child import asked_of_child
 from vlbench.runs.request import RunRequest
 
@@ -87,7 +87,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         DataError: it cannot be read, or another version wrote it.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(read_plain(path))
         if content["version"] == VERSION:
             return content
         reason = f"it has version {content['version']}, and this vlbench reads {VERSION}"

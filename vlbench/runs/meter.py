@@ -6,9 +6,9 @@ import contextlib
 import resource
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter  # bound here: a method may replace what stands in ``time``
 from types import TracebackType
 from typing import Any
 
@@ -40,16 +40,16 @@ class Meter:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Within, no seconds are counted."""
-        begin = time.perf_counter()
+        begin = perf_counter()
         try:
             yield
         finally:
-            self._start += time.perf_counter() - begin
+            self._start += perf_counter() - begin
 
     @property
     def so_far_s(self) -> float:
         """Seconds until now, earlier parts included."""
-        return self.before_s + time.perf_counter() - self._start
+        return self.before_s + perf_counter() - self._start
 
     def __enter__(self) -> Meter:
         with contextlib.suppress(OSError):
@@ -57,7 +57,7 @@ class Meter:
         if gpu := _gpu():
             gpu.reset_peak_memory_stats()
             self._busy = _Busy(gpu)
-        self._start = time.perf_counter()
+        self._start = perf_counter()
         return self
 
     def __exit__(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vlbench.runs.session import Session
 
 FINISHED, RESUMES, TO_MAKE = "finished", "resumes", "to make"
+CACHED, ABSENT = "cached", "weights not here"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,23 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Something that the rows of a command find in the cache, or make once.
+
+    Attributes:
+        what: it is.
+        state: ``cached``, ``to make`` or ``weights not here``.
+        seconds: to make it; 0 where it is cached, None where unknown.
+        bytes: on disk; None where unknown.
+    """
+
+    what: str
+    state: str
+    seconds: float | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """The rows of a command, and where they are made.
 
@@ -67,6 +85,8 @@ class RunPlan:
         threads: of torch.
         executor: how rows are run.
         out: folder of the runs.
+        shared: what the rows find in the cache, or make once.
+        tried: whether seconds are those of steps that were made for the plan.
     """
 
     suite: str
@@ -75,12 +95,19 @@ class RunPlan:
     threads: int = 1
     executor: str = "serial"
     out: Path = Path("runs")
+    shared: tuple[Shared, ...] = ()
+    tried: bool = False
 
     @property
     def left_s(self) -> float | None:
         """Seconds that the rows of which anything is known take together; None where that is none."""
         known = [row.left_s for row in self.rows if row.left_s is not None]
         return sum(known) if known or not self.rows else None
+
+    def cost(self, price: float) -> float | None:
+        """Of all that is known, at the price of an hour of what one row is given; None where that is nothing."""
+        once_s = sum(one.seconds or 0.0 for one in self.shared)
+        return None if self.left_s is None else price * (self.left_s + once_s) / 3600
 
     def lines(self) -> Iterator[str]:
         """Three lines for the beginning of a run."""
@@ -107,6 +134,13 @@ class RunPlan:
             for row in self.rows
         ]
 
+    def shared_table(self) -> list[tuple[str, str, str, str]]:
+        """A line for each thing that rows share: what, state, seconds, bytes on disk."""
+        return [
+            (one.what, one.state, about_text(one.seconds) if one.seconds else "", bytes_text(one.bytes))
+            for one in self.shared
+        ]
+
     def _how_long(self) -> str:
         open_rows = [row for row in self.rows if row.state != FINISHED]
         if not open_rows:
@@ -121,7 +155,8 @@ class RunPlan:
         if len(open_rows) > 1:
             text += f"; the longest, {longest.job}, about {about_text(longest.left_s or 0.0)}"
         untimed = {row.job.method for row in open_rows if not row.estimate.complete}
-        return text + (f". Not in it: condensing by {', '.join(sorted(untimed))}." if untimed else ".")
+        text += f". Not in it: condensing by {', '.join(sorted(untimed))}." if untimed else "."
+        return text + (" No row was timed before: a few steps of each student were timed now." if self.tried else "")
 
 
 def bytes_text(count: int | None) -> str:

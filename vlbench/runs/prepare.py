@@ -73,9 +73,8 @@ def prepare(registry: Registry, request: RunRequest, observer: Observer, *, weig
         remember_folder(session.cache.root, session.protocol.name, request.data)
     if not any(encoders.values()):
         for student in session.protocol.students:
-            observer.phase("features", None, f"the frozen side of {student}")
             session.evaluator(student)
-            observer.done()
+        observer.done()
     return replace(so_far, data=about)
 
 

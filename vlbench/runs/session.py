@@ -161,7 +161,8 @@ class Session:
     def builder(self) -> StudentBuilder:
         """Where students are built."""
         heads = partial(make_head, self.registry)
-        return StudentBuilder(self.dataset, self.make_encoder, self.cache, self.device, heads)
+        report = partial(self.observer.phase, "features", None)
+        return StudentBuilder(self.dataset, self.make_encoder, self.cache, self.device, heads, report)
 
     def make_encoder(self, config: TowerConfig) -> Encoder:
         """A tower's encoder, as its plugin makes it."""

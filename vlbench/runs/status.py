@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlbench.errors import DataError, VlbenchError
+from vlbench.files import read_plain
 from vlbench.progress import about_text
 from vlbench.records.record import FILE_NAME as RECORD
 from vlbench.records.record import read_record
@@ -46,10 +49,10 @@ def status_of(out: Path) -> list[RowStatus]:
     """
     if not out.is_dir():
         raise DataError(f"{str(out)!r} is no folder. Give the one that vlbench run --out named.")
-    names = dict(_asked(out))
+    names, now = dict(_asked(out)), _now(out)
     for run in sorted(file.parent for name in (RECORD, PROGRESS) for file in out.glob(f"*/{name}")):
         names.setdefault(run.name, run.name)
-    return [_row(out / run, name) for run, name in names.items()]
+    return [_row(out / run, name, now) for run, name in names.items()]
 
 
 def _asked(out: Path) -> Iterable[tuple[str, str]]:
@@ -60,8 +63,17 @@ def _asked(out: Path) -> Iterable[tuple[str, str]]:
             continue
 
 
-def _row(folder: Path, name: str) -> RowStatus:
-    beat = _beat(folder / PROGRESS)
+def _now(out: Path) -> float:
+    """By the clock that dates the files: machines' own clocks may differ by more than a run is silent."""
+    try:
+        with tempfile.TemporaryFile(dir=out) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:  # such as a folder that this user may read alone
+        return time.time()
+
+
+def _row(folder: Path, name: str, now: float) -> RowStatus:
+    beat = _beat(folder / PROGRESS, now)
     if beat is not None and beat["age_s"] < SILENT_S:
         return RowStatus(folder.name, name, RUNNING, _progress(beat))
     if (folder / RECORD).is_file():
@@ -77,10 +89,10 @@ def _row(folder: Path, name: str) -> RowStatus:
     return RowStatus(folder.name, name, WAITING)
 
 
-def _beat(file: Path) -> dict[str, Any] | None:
+def _beat(file: Path, now: float) -> dict[str, Any] | None:
     try:
-        found = json.loads(file.read_bytes())
-        age_s = time.time() - file.stat().st_mtime
+        found = json.loads(read_plain(file))
+        age_s = now - file.stat().st_mtime
     except (OSError, ValueError):
         return None
     return {**found, "age_s": max(0.0, age_s)} if isinstance(found, dict) else None

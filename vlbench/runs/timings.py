@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from vlbench.budget import Budget
 from vlbench.disk.sums import short_hash
+from vlbench.errors import BudgetError
+from vlbench.records.fit import UNBUDGETED
 from vlbench.runs.jobs import CHANCE, options_json
 
 if TYPE_CHECKING:
@@ -87,11 +90,10 @@ class Timings:
         if not near:
             return TimeEstimate(self._median(self._rows, "score_s"), complete=False)
         seconds = statistics.median(row["condense_s"] + row["score_s"] for row in near)
-        exact = [row for row in near if row["budget"] == job.budget_text]
         return TimeEstimate(
             seconds,
             memory_bytes=max((row["memory_bytes"] or 0 for row in near), default=0) or None,
-            artifact_bytes=exact[-1]["bytes"] if exact else None,
+            artifact_bytes=_bytes(near[-1], job.budget),
         )
 
     def _median(self, rows: Iterable[dict[str, Any]], field: str) -> float | None:
@@ -115,13 +117,38 @@ def _nearest(rows: list[dict[str, Any]], budget: Budget | None) -> list[dict[str
     return [row for (_, row), distance in zip(unit, away, strict=True) if distance == min(away)]
 
 
+def _is_row(row: dict[str, Any]) -> bool:
+    """Whether a line is one of those that are written here: a damaged one may not stop a run that only asks it."""
+    texts = all(isinstance(row.get(name), str) for name in ("method", "budget", "options"))
+    seconds = [row.get(name) for name in ("condense_s", "score_s")]
+    sizes = [row.get(name) for name in ("memory_bytes", "bytes")]
+    if not texts or not all(isinstance(one, int | float) and math.isfinite(one) for one in seconds):
+        return False
+    if row["budget"] not in UNBUDGETED:
+        Budget.parse(row["budget"])
+    return all(one is None or isinstance(one, int) for one in sizes)
+
+
+def _bytes(row: dict[str, Any], budget: Budget | None) -> int | None:
+    """Coded size of what a row makes, as much a pair as in another row; at most what a budget in bytes allows."""
+    size: int | None = row["bytes"]
+    if budget is None or size is None:
+        return size
+    made = Budget.parse(row["budget"])
+    if made == budget:
+        return size
+    if budget.unit == "bytes":
+        return budget.amount
+    return round(size * budget.amount / made.amount) if made.unit == budget.unit else None
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     """All lines that can be read: one that was cut off is left out."""
     rows = []
     with contextlib.suppress(OSError):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[-NEWEST:]:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError, BudgetError):
                 row = json.loads(line)
-                if isinstance(row, dict) and {"method", "budget", "options", "condense_s", "score_s"} <= row.keys():
+                if isinstance(row, dict) and _is_row(row):
                     rows.append(row)
     return rows

@@ -18,6 +18,7 @@ from vlbench.students.precision import FLOAT32, PRECISIONS, use_tf32
 from vlbench.students.probe import PROBED, Probed, probe
 from vlbench.students.stored import is_given, is_stored, stored_not_finite, stored_standardise, stored_statistics
 from vlbench.students.student import Standardise, Student, Tower, TowerConfig
+from vlbench.transfer import on_device
 
 if TYPE_CHECKING:
     from vlbench.cache import Cache
@@ -70,6 +71,7 @@ class StudentBuilder:
         cache: keeps features of frozen encoders.
         device: where students live.
         make_head: a head's description and the features it reads -> the head, with unset weights.
+        report: is given a line before features are computed, which may take long.
     """
 
     dataset: PairDataset
@@ -77,6 +79,7 @@ class StudentBuilder:
     cache: Cache
     device: str = "cpu"
     make_head: Callable[[HeadConfig, int], nn.Module] = build_head
+    report: Callable[[str], None] = lambda _: None
     _fitted: dict[tuple[str, str, str], Standardise] = field(default_factory=dict, compare=False, repr=False)
 
     def student(self, name: str, config: StudentConfig) -> Student:
@@ -128,11 +131,12 @@ class StudentBuilder:
             4 * encoder.width * len(items[side])
             for side, encoder in encoders.items()
             if not is_given(encoder, items[side])
-            and not self.cache.folder("features", self._key(encoder, "train", side)).exists()
+            and not self.cache.folder("features", self.features_key(encoder, "train", side)).exists()
         )
         check_space(self.cache.root, needed, f"features of student {name!r}")
 
-    def _key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
+    def features_key(self, encoder: Encoder, split: str, side: str) -> dict[str, str]:
+        """Under which an encoder's features of a split are cached."""
         return {"data": self.dataset.fingerprint, "split": split, "side": side, "encoder": encoder.identity}
 
     def _tower(self, side: str, config: TowerConfig, encoder: Encoder, micro_batch: int) -> Tower:
@@ -156,7 +160,7 @@ class StudentBuilder:
     def _of_stored(self, encoder: Encoder, side: str, mode: str) -> Standardise:
         """Statistics of train features on a memory map; stored, since a pass over them takes longer than all else."""
         items = self.dataset.split("train").items[side]
-        key = self._key(encoder, "train", side)
+        key = self.features_key(encoder, "train", side)
 
         def compute() -> dict[str, Tensor]:
             self._check_stored("train", side, encoder)
@@ -189,11 +193,12 @@ class StudentBuilder:
             return features
 
         def compute() -> dict[str, Tensor]:
+            self.report(f"{side} of {split}, {len(items):,} items")
             return {"features": checked(encode(encoder, items, self.device))}
 
         if is_given(encoder, items):
             return checked(encoder.inputs(items))  # features that are there need no second copy on disk
-        return checked(self.cache.get("features", self._key(encoder, split, side), compute)["features"])
+        return checked(self.cache.get("features", self.features_key(encoder, split, side), compute)["features"])
 
     def tower_inputs(self, student: Student, split: str) -> TowerInputs:
         """Both sides of a split as a student's trained parts read them.
@@ -220,11 +225,13 @@ class StudentBuilder:
             if split != "train" or tower.config.standardise == "none":  # else its statistics were taken: it is finite
                 self._check_stored(split, tower.side, tower.encoder)
             device = tower.standardise.mean.device
-            return lambda index: tower.from_features(tower.encoder.inputs(items[index.cpu()]).to(device))
+            return lambda index: tower.from_features(on_device(tower.encoder.inputs(items[index.cpu()]), device))
         if tower.frozen:
             raw = self.features(tower.encoder, split, tower.side).to(tower.standardise.mean.device)
             kept = tower.from_features(raw)
-            return lambda index: kept.index_select(0, index.to(kept.device))  # a fifth of the time of kept[index]
+            return lambda index: kept.index_select(
+                0, on_device(index, kept.device)
+            )  # a fifth of the time of kept[index]
         if isinstance(items, list):
             tokens = tower.encoder.inputs(items)
             return lambda index: tokens[index.cpu()]
@@ -278,7 +285,7 @@ class TowerInputs:
 
     def take(self, side: str, index: Tensor) -> Tensor:
         """Entries of the items at positions ``index`` [n] of a side -> [n, ...]."""
-        return self._takers[side](index).to(self._device)
+        return on_device(self._takers[side](index), self._device)
 
 
 def take(items: Items, index: Tensor) -> Items:
@@ -289,9 +296,8 @@ def take(items: Items, index: Tensor) -> Items:
 def inputs_on(encoder: Encoder, items: Items, device: str) -> Tensor:
     """What an encoder reads of items [item, ...], on a device."""
     if isinstance(items, Tensor) and encoder.inputs_on_device and device != "cpu":
-        pinned = items.pin_memory() if device.startswith("cuda") else items
-        items = pinned.to(device, non_blocking=True)
-    return encoder.inputs(items).to(device)
+        items = on_device(items, device)
+    return on_device(encoder.inputs(items), device)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from vlbench.errors import DivergedError, NotFiniteError, ProtocolError
 from vlbench.finite import is_finite, which_not_finite
 from vlbench.students.ahead import one_ahead
 from vlbench.threads import one_thread
+from vlbench.transfer import on_device
 
 if TYPE_CHECKING:
     from vlbench.artifacts.soft_targets import Targets
@@ -325,7 +326,8 @@ def _add_noise(student: Student, tower_inputs: TowerInputs, scale: float, seeds:
     for index, (side, values) in enumerate(tower_inputs.items()):
         if student.towers[side].frozen:
             generator = seeds.generator("noise", step * len(tower_inputs) + index)
-            values = torch.randn(values.shape, generator=generator).to(values.device).mul_(scale).add_(values)
+            drawn = on_device(torch.randn(values.shape, generator=generator), values.device)
+            values = drawn.mul_(scale).add_(values)
         noisy[side] = values
     return noisy
 

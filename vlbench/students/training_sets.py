@@ -12,6 +12,7 @@ from vlbench.errors import ArtifactError
 from vlbench.students.build import CHUNK, TowerInputs
 from vlbench.students.student import Student, Tower
 from vlbench.students.training import TrainingSet
+from vlbench.transfer import on_device
 
 
 def full_selection(pairs: Tensor, fingerprint: str) -> Selection:
@@ -43,7 +44,7 @@ def training_set(artifact: Artifact, student: Student, train: TowerInputs) -> Tr
     for column, side in enumerate(student.sides):
         if side in artifact.mean_sides:
             means = _mean_inputs(artifact, train, side=side, column=column)
-            takers[side] = lambda index, means=means: means.index_select(0, index.to(means.device))  # type: ignore[misc]
+            takers[side] = lambda index, means=means: means.index_select(0, on_device(index, means.device))  # type: ignore[misc]
             pairs = pairs.clone()
             pairs[:, column] = torch.arange(len(pairs))
         else:
@@ -75,7 +76,7 @@ def _distilled(artifact: DistilledPairs, student: Student) -> TrainingSet:
     tower_inputs = {side: side_inputs(artifact, student.towers[side]).to(student.device) for side in student.sides}
     pairs = torch.arange(len(artifact))[:, None].expand(-1, 2)
     return TrainingSet(
-        lambda side, index: tower_inputs[side].index_select(0, index.to(student.device)),
+        lambda side, index: tower_inputs[side].index_select(0, on_device(index, student.device)),
         pairs,
         student.sides,
         rates=artifact.rates,

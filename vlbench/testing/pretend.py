@@ -18,6 +18,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 DEVICE = "meta"
 """Name of the device while it is there."""
+_READ = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_consecutive", "unique_dim"}
+"""Operations whose result, or its size, the program cannot go on without."""
+_waited: list[str] = []
+"""Operations of this process for which a GPU would have had to finish all that was asked of it."""
 _MIXED = {"_to_copy", "copy_", "index", "index_put_", "index_put", "_index_put_impl_"}
 """Operations of CUDA that take tensors of both devices: copies, and indices."""
 
@@ -58,6 +62,7 @@ class _OnDevice(Tensor):
 
     def tolist(self) -> Any:
         """As of a tensor on a GPU, which torch allows."""
+        _waited.append("tolist")
         return self.held.tolist()
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -87,6 +92,8 @@ def _call(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     on_device = any(isinstance(leaf, _OnDevice) for leaf in leaves)
     wanted = kwargs.get("device")
     result_there = on_device if wanted is None else torch.device(wanted).type == DEVICE
+    if _waits(func, args, kwargs, on_device=on_device, result_there=result_there):
+        _waited.append(func._schema.name)
     _check(func, leaves, on_device=on_device, result_there=result_there)
     plain, plain_kwargs = tree_map(_values, (args, kwargs))
     if wanted is not None:
@@ -106,6 +113,40 @@ def _check(func: Any, leaves: Sequence[object], *, on_device: bool, result_there
     stray = [leaf for leaf in leaves if isinstance(leaf, Tensor) and not isinstance(leaf, _OnDevice) and leaf.ndim]
     if on_device and stray and name not in _MIXED:
         raise RuntimeError(f"{name}: tensors on a device and on the CPU, of shape {list(stray[0].shape)}")
+
+
+def _waits(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, on_device: bool, result_there: bool) -> bool:
+    """Whether a GPU finishes first: a number of it is read, or something is copied to or from it, unless that says not.
+
+    The CPU's scalars go with the call.
+    """
+    name = func._schema.name.removeprefix("aten::")
+    if name == "_to_copy":
+        return on_device != result_there and not kwargs.get("non_blocking", False)
+    if name == "copy_":
+        there = [isinstance(side, _OnDevice) for side in args[:2]]
+        return there[0] != there[1] and args[1].ndim > 0 and not (args[2] if len(args) > 2 else False)
+    stray = [leaf for leaf in tree_leaves(args[1:]) if isinstance(leaf, Tensor) and not isinstance(leaf, _OnDevice)]
+    by_index = name.startswith(("index", "_index_put")) and any(leaf.ndim for leaf in stray)
+    masks = name.startswith(("index", "_index_put")) and any(
+        isinstance(leaf, Tensor) and leaf.dtype == torch.bool for leaf in tree_leaves(args[1:2])
+    )
+    return on_device and (name in _READ or by_index or masks)
+
+
+def waits() -> list[str]:
+    """Operations so far for which a GPU would have had to finish what was asked of it: those of one that is pretended.
+
+    Examples:
+        >>> from vlbench.testing.pretend import pretend_gpu, waits
+        >>> import torch
+        >>> with pretend_gpu() as device:
+        ...     before = len(waits())
+        ...     number = float((torch.ones(2).to(device, non_blocking=True) * 2).sum())
+        ...     waits()[before:]
+        ['aten::_local_scalar_dense']
+    """
+    return list(_waited)
 
 
 def _values(value: object) -> object:

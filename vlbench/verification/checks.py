@@ -30,7 +30,7 @@ ROWS = ("rows.always", "rows.reference", "rows.full", "rows.nearest")
 TOLERANCE = 1e-9
 """Percent by which a mean may be off: rounding of a sum in another order."""
 CLAIMED = (
-    "created", "environment", "plugins", "method_code", "plugin_scores", "curves", "settings",
+    "created", "nearest", "environment", "plugins", "method_code", "plugin_scores", "curves", "settings",
     "warnings", "resumed", "cost: seconds and memory",
 )  # fmt: skip
 """Fields that nobody else can check."""

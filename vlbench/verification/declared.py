@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlbench.errors import VlbenchError
@@ -22,9 +22,9 @@ NAMES_TRIES = 5
 MOST_OPTIONS, MOST_VALUES, MOST_CHARACTERS = 64, 256, 2_000
 
 
-def name_checks(record: Record, registry: Registry) -> list[ClaimCheck]:
-    """Whether no name of a claim can be taken for another."""
-    problems = list(method_name_problems(record.method, registry.all("method")))
+def name_checks(record: Record, registry: Registry, methods: Collection[str] = ()) -> list[ClaimCheck]:
+    """Whether no name of a claim can be taken for another: one that is declared, or one of ``methods``."""
+    problems = list(method_name_problems(record.method, {*registry.all("method"), *methods}))
     problems += name_problems(record.suite, "suite")
     for student in record.scores:
         problems += name_problems(student, "student")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vlbench.disk.leftovers import remove_leftovers
 from vlbench.errors import DataError
 from vlbench.records.record import FILE_NAME, read_record
 from vlbench.verification.bundle import about_run, pack
@@ -40,4 +41,5 @@ def submit(folder: Path, target: Path | None = None) -> Path:
         raise DataError(f"{record.id} does not hold together. {' '.join(problems)} Run the command again.")
     path = target or Path(f"{record.id}.zip")
     pack(folder, path, about_run(record))
+    remove_leftovers(path.parent, depth=0)
     return path

@@ -6,13 +6,14 @@ import contextlib
 import datetime
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
+from vlbench.disk.leftovers import remove_leftovers
 from vlbench.disk.sums import drop_sums, file_hash, write_sums
 from vlbench.errors import DataError, NotFiniteError, VlbenchError
 from vlbench.files import write_whole
@@ -118,10 +119,12 @@ def _verify(
         folder = Path(name)
         manifest = unpack(bundle, folder)
         found = _Findings([ClaimCheck("bundle", "ok", f"{len(manifest['files'])} files, every byte under its hash")])
-        record = found.read(folder, manifest["id"], registry)
+        here = _here(keep, manifest)
+        record = found.read(folder, manifest["id"], registry, {run.method for run in here})
         if record is not None and not _failed(found.checks):
             request = replace(request, suite=request.suite or record.suite)
-            others = _others(registry, record, keep)
+            spec = registry.all("method").get(record.method)
+            others = here if spec is None or not spec.deterministic else []
             found.look(folder, record, registry, request, observer, retrain=retrain, others=others)
         result = Verification(
             id=record.id if record else "",
@@ -139,14 +142,14 @@ def _verify(
         return _unpacked(folder, keep, result, manifest, bundle)
 
 
-def _others(registry: Registry, record: Record, keep: Path | None) -> Sequence[FoundRecord]:
-    """Runs of other seeds that are here, where the claim's method draws."""
-    spec = registry.all("method").get(record.method)
-    if keep is None or (spec is not None and spec.deterministic):
+def _here(keep: Path | None, manifest: Mapping[str, Any]) -> Sequence[FoundRecord]:
+    """Runs in the folder to unpack into; not the claim itself, where it was unpacked before in whole or in part."""
+    if keep is None:
         return []
     from vlbench.board.gather import gather
 
-    return gather([keep]).records
+    own = _place(keep, manifest["id"], manifest["sha256"])
+    return [run for run in gather([keep]).records if run.folder != own]
 
 
 def read_stranger(path: Path) -> tuple[Record, int]:
@@ -174,8 +177,8 @@ class _Findings:
         self.flags: list[str] = []
         self.version = SCHEMA
 
-    def read(self, folder: Path, claimed_id: str, registry: Registry) -> Record | None:
-        """The record, checked by itself and against its ranks; None where its form is wrong."""
+    def read(self, folder: Path, claimed_id: str, registry: Registry, methods: Collection[str]) -> Record | None:
+        """The record, checked by itself, the methods of runs here and its ranks; None where its form is wrong."""
         try:
             record, self.version = read_stranger(folder / FILE_NAME)
         except DataError as error:
@@ -183,7 +186,7 @@ class _Findings:
             return None
         self.checks += record_checks(record)
         if not _failed(self.checks):
-            self.checks += [*name_checks(record, registry), *method_checks(record, registry, self.version)]
+            self.checks += [*name_checks(record, registry, methods), *method_checks(record, registry, self.version)]
         if not _failed(self.checks) and claimed_id != record.id:
             self.checks.append(ClaimCheck("bundle", "failed", "the manifest names another run than the record"))
         if not _failed(self.checks):
@@ -280,15 +283,21 @@ def _unpacked(
     folder: Path, keep: Path, result: Verification, manifest: Mapping[str, Any], bundle: Path
 ) -> Verification:
     """Put a claim that holds into a folder of its own among the runs; pictures only where they were checked."""
-    target = keep / f"{result.id}-{result.manifest_sha256[:12]}"
+    target = _place(keep, result.id, result.manifest_sha256)
     checked = any(check.name == "preview" and check.outcome == "ok" for check in result.checks)
     names = [path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST]
     names = [name for name in names if checked or not name.startswith("preview.")]
     drop_sums(target)
+    write_origin(target, manifest, bundle)  # first: where this ends early, the record is no run of one's own
     for name in names:
         write_whole(target / name, (folder / name).read_bytes())
     result = replace(result, folder=str(target))
-    write_origin(target, manifest, bundle)
     write_evidence(target, result.as_json())
     write_sums(target, [*names, ORIGIN])
+    remove_leftovers(keep, depth=1)
     return result
+
+
+def _place(keep: Path, id: str, digest: str) -> Path:
+    """Where among the runs a claim lies: its manifest's hash keeps it apart from the run of the same name."""
+    return keep / f"{id}-{digest[:12]}"

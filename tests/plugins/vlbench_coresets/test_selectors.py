@@ -1,6 +1,8 @@
 """The selectors against brute force, and what their options do."""
 
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,6 +259,22 @@ def test_semdedup_compares_large_clusters_in_blocks(monkeypatch: pytest.MonkeyPa
     assert (semdedup.clusters(29_000), semdedup.clusters(1_000_000), semdedup.clusters(100_000_000)) == (
         580, 1_000, 10_000
     )  # fmt: skip
+
+
+def test_semdedup_says_beforehand_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from vlbench_coresets import semdedup
+    from vlbench_coresets.options import DedupOptions
+
+    train, context = toy_context(toy_dataset(), tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr(context.observer, "message", said.append)
+    monkeypatch.setattr(semdedup, "MANY", 10)
+    for slow, lines in ((60.0, 0), (0.0, 1)):
+        monkeypatch.setattr(semdedup, "SLOW", slow)
+        chosen = semdedup.SemDeDup(DedupOptions()).condense(train, Budget(5), context)
+        assert len(chosen) == 5
+        assert len(said) == lines
+    assert re.fullmatch(r"semdedup: \d+ pairs in \d+ clusters take at most about 0 min .*iterations=N.*", said[0])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages of files are given back on Linux")

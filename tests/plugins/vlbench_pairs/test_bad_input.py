@@ -9,9 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from vlbench.errors import DataError, OptionError
+from vlbench.init.recognise import recognised
+from vlbench.registry.loader import load_registry
 from vlbench_pairs.options import PairsOptions
 from vlbench_pairs.reader import load
 from vlbench_pairs.rows import Skipped
@@ -236,3 +241,34 @@ def test_an_image_id_of_coco_that_is_an_object_is_named(
         "annotations": [{"image_id": {} if place == "image_id" else 1, "caption": "one"}],
     }
     refuse(tmp_path, photographs, write("x.json", coco), f"field '{place}' is ")
+
+
+def test_half_a_character_is_no_caption(tmp_path: Path, photographs: Path) -> None:
+    rows = [{"image": "a.jpg", "caption": "a dog"}, {"image": "b.jpg", "caption": "half \ud83d of it"}]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    refuse(
+        tmp_path,
+        photographs,
+        str(tmp_path / "x.json"),
+        r"record 1: half a character in a caption \('half \\ud83d of it'\)",
+    )
+
+
+def test_a_pipe_or_a_device_is_refused_before_anything_is_read(tmp_path: Path, photographs: Path) -> None:
+    pipe = tmp_path / "captions.csv"
+    os.mkfifo(pipe)  # opening it would wait for a writer for ever
+    refuse(tmp_path, photographs, str(pipe), "is a pipe or a device")
+    for place in (str(pipe), "/dev/zero"):
+        with pytest.raises(DataError, match="pipe or a device"):
+            recognised(load_registry(), str(photographs), place)
+
+
+def test_an_arrow_file_whose_offsets_point_elsewhere_is_refused(tmp_path: Path, photographs: Path) -> None:
+    names, texts = (pa.array([f"{kind} {number}" for number in range(9)]) for kind in ("name", "text"))
+    valid, offsets, content = texts.buffers()
+    wrong = np.frombuffer(offsets, np.int32).copy()
+    wrong[4] += 1 << 30
+    bad = pa.Array.from_buffers(pa.string(), 9, [valid, pa.py_buffer(wrong.tobytes()), content])
+    path = str(tmp_path / "x.feather")
+    feather.write_feather(pa.table({"image": names, "caption": bad}), path, compression="uncompressed")
+    refuse(tmp_path, photographs, path, "not a whole arrow file")

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -44,11 +45,13 @@ def test_a_table_that_cannot_be_read_is_named(name: str, content: bytes, said: s
 
 
 def test_captions_within_a_zip_of_images_are_told_how_to_be_taken_out(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+    path = tmp_path / "an archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("images/000.png", b"a picture")
-        archive.writestr("captions.csv", "image,caption\n000.png,one\n")
-    with pytest.raises(DataError, match=r"unzip -j archive.zip 'captions.csv'"):
-        recognise(str(tmp_path / "archive.zip"))
+        archive.writestr("all/captions.csv", "image,caption\n000.png,one\n")
+    said = f"unzip -j '{path}' all/captions.csv && vlbench init '{path}' --captions captions.csv"
+    with pytest.raises(DataError, match=re.escape(said)):
+        recognise(str(path))
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,10 @@ def test_a_row_shows_the_options_in_which_it_differs_from_most_of_its_method(mak
     assert [dict(row.options) for row in group.rows] == [{"pixels": "free"}, {"preset": "paper"}, {}]
     (two,) = build_table(records[:2]).groups
     assert [dict(row.options) for row in two.rows] == [{"preset": "paper"}, {"preset": "default"}]
+
+
+def test_a_row_that_leaves_an_option_to_its_method_shows_none(make_record: MakeRecord) -> None:
+    given: list[dict[str, object]] = [{"steps": None}, {"steps": 800}, {"steps": 800}]
+    given = [{**options, "length": length} for options, length in zip(given, (4, 4, 8), strict=True)]
+    (group,) = build_table([make_record("vldd", 60.0 + at, options=one) for at, one in enumerate(given)]).groups
+    assert [row.options for row in group.rows] == [{"steps": 800, "length": 8}, {"steps": 800}, {}]

@@ -125,6 +125,18 @@ def test_an_endless_word_is_one_line(tmp_path: Path, more: list[str]) -> None:
     refused(*command(*RUN, *more, cwd=tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--time-limit", "x" * 5000], " ... "), (["--time-limit", "1\u202e"], "\\u202e"), (["--out", "a\0b"], "NUL")],
+    ids=["endless", "steering", "a path with NUL"],
+)
+def test_a_value_that_click_refuses_is_said_back_shortened_and_visible(words: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, [*RUN, *words])
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) in {(1, True), (2, True)}
+    assert said in result.stderr
+    assert len(result.stderr) < 2600
+
+
 @pytest.mark.parametrize("empty", ["--method", "--budget"])
 def test_a_list_of_nothing_is_a_usage_error(tmp_path: Path, empty: str) -> None:
     words = {"--method": "random", "--budget": "20", empty: ","}

@@ -184,6 +184,27 @@ def test_fast_decoding_turns_a_picture_upright(orientation: int) -> None:
     assert open_pixels(content, "x").shape == ((37, 23, 3) if orientation in (5, 6, 7, 8) else (23, 37, 3))
 
 
+@pytest.mark.parametrize("name", ["Exif", "XMP", "MPO"])
+def test_what_a_jpeg_says_about_itself_is_never_overlooked(name: str) -> None:
+    exif, both = Image.Exif(), [photograph(), photograph(23, 37)]
+    exif[0x0112] = 6
+    options: dict[str, Any] = {
+        "Exif": {"exif": exif, "comment": b"x" * 60_000},
+        "XMP": {"xmp": b'<rdf:Description tiff:Orientation="6"/>'},
+        "MPO": {"save_all": True, "append_images": both[1:]},
+    }[name]
+    content = encoded(both[0], "MPO" if name == "MPO" else "JPEG", **options)
+    assert np.array_equal(open_pixels(content, "x"), np.asarray(open_picture(content, "x")))
+    assert open_pixels(content, "x").shape == ((23, 37, 3) if name == "MPO" else (37, 23, 3))
+
+
+def test_a_jpeg_too_large_for_pillow_stays_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlbench.data.pictures._LARGE", 100)
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(DataError, match=r"cannot be decoded .*decompression bomb"):
+        open_pixels(encoded(photograph(), "JPEG"), "x")
+
+
 def test_fast_decoding_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
     fast = simplejpeg.decode_jpeg

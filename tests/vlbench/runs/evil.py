@@ -151,6 +151,9 @@ SAID = {
     "path_class": ("import pathlib; pathlib.Path.read_bytes = lambda self: b''", "pathlib.Path.read_bytes"),
     "numpy_function": ("numpy.argsort = lambda x, *a, **k: numpy.arange(len(x))", "numpy.argsort"),
     "hash": ("import hashlib; hashlib.sha256 = hashlib.md5", "hashlib.sha256"),
+    "precision": ("torch.backends.mkldnn.matmul.fp32_precision = 'bf16'", "torch precision of backends"),
+    "precision_of_all": ("torch.backends.fp32_precision = 'tf32'", "torch precision of backends"),
+    "clock": ("time.perf_counter = lambda: 0.0", "time.perf_counter"),
     "descriptor": ("os.write(1, b'hello')", "5 bytes to standard output"),
 }
 """Code -> what the record names."""

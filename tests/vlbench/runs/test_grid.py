@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -40,7 +41,7 @@ def test_a_plan_makes_nothing_and_later_knows_what_is_finished_and_how_long(invo
     first = invoke("--plan")
     assert first.exit_code == 0, first.output
     assert "Plan: 2 requested rows on toys." in first.stdout
-    assert "no row of this protocol was timed" in first.stdout
+    assert "No row was timed before: a few steps of each student were timed now." in first.stdout
     assert not list(tmp_path.glob("runs/*/record.json"))
     done = invoke(method="random")
     assert done.exit_code == 0, done.output
@@ -50,6 +51,45 @@ def test_a_plan_makes_nothing_and_later_knows_what_is_finished_and_how_long(invo
     assert rows[1]["seconds"] > 0  # its students take as long as those of the finished row
     assert not rows[1]["seconds_complete"]
     assert rows[0]["artifact_bytes"] > 0
+
+
+def test_a_plan_lists_what_rows_share_what_of_it_is_cached_and_a_price(invoke, tmp_path: Path) -> None:
+    def shared() -> dict[str, dict[str, object]]:
+        return {one["what"]: one for one in json.loads(invoke("--plan", "--json").stdout)["shared"]}
+
+    before = shared()
+    image = before["train features of small, image"]
+    assert image["state"] == "to make"
+    assert image["seconds"] > 0
+    assert not list(tmp_path.glob("cache/features/*"))
+    assert invoke("--set", "training.seeds=1", method="k-center").exit_code == 0
+    after = shared()
+    assert {one["state"] for one in after.values()} == {"cached"}
+    largest = max(file.stat().st_size for file in tmp_path.glob("cache/features/*/data.safetensors"))
+    assert 0 < largest - max(one["bytes"] for name, one in after.items() if "features" in name) < 1000  # its header
+    assert "warm-up: 1 of this dataset" in after.keys() - before.keys()
+    plan = json.loads(invoke("--plan", "--json", "--price", "3600").stdout)
+    assert plan["cost"] == pytest.approx(plan["seconds"])
+    assert "At 3600 an hour" in invoke("--plan", "--price", "3600").stdout
+    refused = invoke("--price", "1")
+    assert (refused.exit_code, "--price is for --plan" in refused.output) == (2, True)
+
+
+def test_a_plan_tells_the_size_of_a_row_from_rows_at_other_budgets(invoke) -> None:
+    assert invoke(method="random").exit_code == 0
+    rows = json.loads(invoke("--plan", "--json", "--budget", "10,300B", method="random").stdout)["rows"]
+    made, *sizes = (row["artifact_bytes"] for row in rows)
+    assert made > 0
+    assert sizes == [2 * made, 300]
+
+
+def test_a_plan_says_where_the_weights_of_an_encoder_are_not_here(invoke) -> None:
+    options = "{ model = 'resnet18', weights = 'pretrained' }"
+    words = ("--set", 'students.small.image.encoder="timm"', "--set", f"students.small.image.options={options}")
+    planned = invoke("--plan", *words)
+    assert planned.exit_code == 0, planned.output
+    assert "How long is not known yet" in planned.stdout
+    assert re.search(r"^features of small, image +weights not here$", planned.stdout, re.MULTILINE)
 
 
 def test_a_printed_command_makes_its_row_anywhere_and_status_follows(invoke, tmp_path: Path) -> None:
@@ -81,6 +121,15 @@ def test_a_row_that_runs_says_its_phase_and_one_that_fell_silent_is_not_running(
     assert not (tmp_path / "a" / FILE_NAME).exists()
 
 
+def test_a_row_runs_whatever_the_clock_of_the_machine_that_asks(tmp_path: Path, monkeypatch) -> None:
+    now, beating = time.time(), Beating(SilentObserver())
+    with beating.row(tmp_path / "a", "vldd at budget 5"):
+        monkeypatch.setattr("vlbench.runs.status.time.time", lambda: now + 3600)
+        (row,) = status_of(tmp_path)
+        assert row.state == "running"
+    assert not [path for path in tmp_path.iterdir() if path.name != "a"]
+
+
 def test_a_worker_names_a_row_or_a_file_that_does_not_exist(invoke, tmp_path: Path) -> None:
     words = shlex.split(invoke("--print-commands").stdout.splitlines()[0], comments=True)
     for changed, text in (([*words[:-1], "7"], "row 7 does not exist"), ([*words[:3], "no.json", "0"], "'no.json'")):
@@ -101,3 +150,4 @@ def test_a_run_begins_with_its_plan_and_says_after_each_row_what_is_left(invoke)
     said = invoke().stderr.splitlines()
     assert "Plan: 2 requested rows on toys." in said
     assert any(line.startswith("1 of 2 rows") for line in said)
+    assert "features: image of train, 60 items" in said  # which may take long

@@ -1,5 +1,6 @@
 """A file of a run that went bad is named, set aside, and made again by the command that made it; bit for bit."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,9 +13,12 @@ import pytest
 import torch
 
 import vlbench
+from vlbench.budget import Budget
 from vlbench.disk.tensors import write_tensors
 from vlbench.errors import VlbenchError
 from vlbench.records.record import find_records
+from vlbench.runs.jobs import Job
+from vlbench.runs.timings import Timings
 
 from .rolled import QUICK, Listener, contents, run, write_plugin
 
@@ -174,3 +178,21 @@ def test_the_lock_of_a_killed_process_holds_nobody_up(plugin, tmp_path, out):
     listener = Listener()
     assert run(plugin, out, observer=listener).status == "finished"
     assert not [line for line in listener.lines if "works on it" in line]
+
+
+DAMAGED_TIMES: list[dict[str, object]] = [
+    {"budget": "x"}, {"budget": None}, {"condense_s": None}, {"score_s": "1"}, {"score_s": float("nan")},
+    {"memory_bytes": "9"}, {"options": []}, {"method": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", DAMAGED_TIMES, ids=str)
+def test_a_damaged_line_of_timings_is_left_out_and_the_others_count(tmp_path: Path, change: dict[str, object]) -> None:
+    row = {"protocol": "p", "device": "cpu", "method": "random", "budget": "20", "options": "x", "condense_s": 1.0,
+           "score_s": 2.0, "memory_bytes": 9, "bytes": 7}  # fmt: skip
+    full = row | {"method": "full", "budget": "full", "score_s": 5.0}
+    lines = [json.dumps(one) for one in (row | change, row, full)]
+    (tmp_path / "timings.jsonl").write_text("\n".join([*lines, "[" * 90_000, ""]))
+    timings = Timings(tmp_path, "p", "cpu")
+    assert timings.estimate(Job("random", Budget(20))).seconds == 3.0
+    assert timings.estimate(Job("full")).seconds == 6.0

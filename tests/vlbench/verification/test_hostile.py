@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import pickle
 import shutil
+import signal
 import struct
 import time
 import tracemalloc
@@ -18,7 +21,14 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from vlbench.errors import DataError
+from vlbench.artifacts.artifact import load_artifact
+from vlbench.board.gather import gather
+from vlbench.board.picture import read_preview, read_start
+from vlbench.disk.sums import read_sums, write_sums
+from vlbench.errors import DataError, VlbenchError
+from vlbench.records.evidence import origin_of, read_evidence
+from vlbench.records.ranks import read_ranks
+from vlbench.records.record import read_record
 from vlbench.verification.bundle import LARGEST, MANIFEST, unpack
 from vlbench.verification.submit import submit
 from vlbench.verification.verify import verify
@@ -291,3 +301,39 @@ def test_a_record_cannot_name_a_suite_file_of_the_verifier(claims: Claims, tmp_p
     (run / "record.json").write_text(json.dumps({**record, "suite": str(claims.suite.with_name("suite.toml"))}))
     found = verify(repack(run, tmp_path / "claim.zip"), registry=claims.verifier(), retrain=False)
     assert "$.suite" in found.checks[-1].detail
+
+
+READERS = {
+    "record.json": read_record, "ranks.parquet": read_ranks, "artifact.json": load_artifact, "SHA256SUMS": read_sums,
+    "artifact.safetensors": load_artifact, "preview.npy": lambda run: read_preview(run, 9), "origin.json": origin_of,
+    "preview.json": lambda run: read_preview(run, 9), "verification.json": read_evidence,
+    "audit.json": lambda run: gather([run]).records, "start.json": lambda run: read_start(run, 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sums", [True, False], ids=["with hashes", "without hashes"])
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+@pytest.mark.parametrize("name", READERS)
+def test_an_endless_file_in_a_folder_of_runs_is_refused_unread(
+    claims: Claims, tmp_path: Path, name: str, kind: str, sums: bool
+) -> None:
+    run = Path(shutil.copytree(claims.distilled, tmp_path / claims.distilled.name))
+    np.save(run / "start.npy", np.load(run / "preview.npy"))
+    for other in ("start.json", "audit.json", "origin.json", "verification.json"):
+        (run / other).write_text("{}")
+    if sums:
+        write_sums(run, [path.name for path in run.iterdir()])
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to("/dev/zero") if kind == "device" else os.mkfifo(run / name)
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(name)
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(20)
+    try:
+        with contextlib.suppress(VlbenchError):
+            READERS[name](run)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

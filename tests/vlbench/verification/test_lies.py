@@ -144,6 +144,7 @@ RECORDS: list[tuple[str, Change, str]] = [
     ("start of fewer", lambda r: r["start"]["cost"].update(pairs=1, bytes=1), "start.cost.pairs is 1"),
     ("budget in bytes", lambda r: r.update(budget="1B"), "over"),
     ("best seed twice", lambda r: best_twice(r), "not those of the scores|the ranks give|ranks"),
+    ("near row of any name", lambda r: r.update(nearest={"full": r["start"]}), "rows of near items are 'full'"),
     ("fewer students", lambda r: fewer(r), "ranks|students|seeds"),
 ]
 

@@ -164,6 +164,16 @@ def test_learned_pairs_of_another_method_here_are_refused(claims: Claims, tmp_pa
     assert "holds the artifact of method 'claims-shifted'" in reasons(found)
 
 
+@pytest.mark.parametrize("name", ["clairns-first", "claims_first", "Claims-first"])
+def test_a_name_like_that_of_a_run_here_is_refused_though_nobody_declares_it(
+    claims: Claims, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(claims.selection, tmp_path / "runs" / claims.selection.name)
+    bundle = lie(claims, tmp_path, lambda record: record.update(method=name))
+    found = verify(bundle, registry=claims.verifier(), retrain=False, keep=tmp_path / "runs")
+    assert f"method '{name}' looks like 'claims-first'" in reasons(found)
+
+
 def on_board(claims: Claims, method: str, origin: str = "", **changes: Any) -> FoundRecord:
     """A record of a selection as it stands on a board, of five students and with a score of its own."""
     record = parse_record(json.loads((claims.selection / "record.json").read_text()))

@@ -1,55 +1,35 @@
 """Random damage to every kind of file that is read, for some seconds: a value or one of vlbench's own errors.
 
-``VLBENCH_RANDOM_S`` seconds in all, 15 without it. A failure names the seed of its try, and
-``VLBENCH_RANDOM_SEED=that`` repeats it first.
+``VLBENCH_RANDOM_S`` seconds in all, 20 without it; ``VLBENCH_RANDOM_READER_S=60`` is a minute of processor time for
+each reader instead, which takes an hour and a half. A failure names the seed of its try, and
+``VLBENCH_RANDOM_SEED=that`` repeats it first. ``VLBENCH_RANDOM_READERS`` names the only ones, separated by commas.
 """
 
 from __future__ import annotations
 
-import io
-import json
+import ast
+import contextlib
 import os
 import random
-import shutil
 import struct
-import tarfile
+import sys
+import threading
 import time
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType, FrameType
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import torch
-from click.testing import CliRunner
-from PIL import Image
 
-import vlbench
-from vlbench.board.picture import read_preview
-from vlbench.cache import Cache
-from vlbench.cli.main import main
-from vlbench.data.folders import remembered_folder
-from vlbench.data.pictures import open_picture, to_rgb
-from vlbench.disk.sums import read_sums, sums_text
-from vlbench.disk.tensors import read_tensors, write_tensors
 from vlbench.errors import VlbenchError
-from vlbench.init.recognise import recognised
-from vlbench.protocol.load import load_protocol
-from vlbench.records.evidence import origin_of, read_evidence
-from vlbench.records.ranks import read_ranks
-from vlbench.records.record import read_record
-from vlbench.registry.loader import load_registry, try_plugins
-from vlbench.registry.options import parse_options
-from vlbench.registry.specs import resolve
-from vlbench.verification.submit import submit
-from vlbench.verification.verify import verify
 
 from .conftest import Claims
+from .readers_of_data import Reader, readers_of_data
+from .readers_of_runs import readers_of_runs
 
-SECONDS = float(os.environ.get("VLBENCH_RANDOM_S", "15"))
+SECONDS = float(os.environ.get("VLBENCH_RANDOM_S", "20"))
+READER_S = float(os.environ.get("VLBENCH_RANDOM_READER_S", "0"))
+ONLY = os.environ.get("VLBENCH_RANDOM_READERS", "")
 SEED = int(os.environ.get("VLBENCH_RANDOM_SEED", "0"))
 PATIENCE_S = 20.0
 """A reader that takes longer hangs."""
@@ -58,14 +38,6 @@ WORDS = (
     b"\xff\xfe", b"\xef\xbb\xbf", "\u2028\x85\x0b\x1c".encode(), b"../../etc/passwd", b"\r", b"\t", b"\"", b"|", b",",
     b"0", b"e" * 100_000, "\u202ename".encode(), b"\xed\xa0\x80", b"-0.0", b"99999999999999999999", b"2147483648",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A file and what reads it."""
-
-    path: Path
-    read: Callable[[], object]
 
 
 def broken(content: bytes, draw: random.Random) -> bytes:
@@ -97,148 +69,14 @@ def broken(content: bytes, draw: random.Random) -> bytes:
     return bytes(made)
 
 
-def picture(form: str, mode: str = "RGB", colour: int = 7) -> bytes:
-    """A small picture that differs by colour."""
-    stream = io.BytesIO()
-    Image.new("L", (9, 7), colour * 20 % 256).convert(mode).save(stream, form)
-    return stream.getvalue()
-
-
-NAMES = [f"p{number}.png" for number in range(12)]
-TEXTS = [f"a shape of kind {number}" for number in range(12)]
-
-
-def captions(folder: Path) -> dict[str, Path]:
-    """Annotations in every form, of the pictures in ``pictures``."""
-    images = folder / "pictures"
-    images.mkdir()
-    for number, name in enumerate(NAMES):
-        (images / name).write_bytes(picture("PNG", colour=number))
-    pairs = list(zip(NAMES, TEXTS, strict=True))
-    rows = [{"image": name, "caption": text} for name, text in pairs]
-    coco = {
-        "images": [{"id": number, "file_name": name} for number, name in enumerate(NAMES)],
-        "annotations": [{"id": n, "image_id": n, "caption": text} for n, text in enumerate(TEXTS)],
-    }
-    splits = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
-    karpathy = {"images": [{"filename": n, "split": s, "imgid": i, "sentences": [{"raw": t}]}
-                           for i, ((n, t), s) in enumerate(zip(pairs, splits, strict=True))]}  # fmt: skip
-    texts = {
-        "rows.csv": "image,caption\n" + "".join(f"{name},{text}\n" for name, text in pairs),
-        "pipes.csv": "image_name| comment_number| comment\n" + "".join(f"{n}| 0| {t}\n" for n, t in pairs),
-        "rows.token": "".join(f"{name}#0\t{text}\n" for name, text in pairs),
-        "rows.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
-        "retrieval.json": json.dumps(rows),
-        "coco.json": json.dumps(coco),
-        "karpathy.json": json.dumps(karpathy),
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    table = pa.table({"image": [{"bytes": picture("PNG", colour=n)} for n in range(12)], "caption": TEXTS})
-    pq.write_table(table, folder / "rows.parquet")
-    with tarfile.open(folder / "shard.tar", "w") as shard, zipfile.ZipFile(folder / "all.zip", "w") as archive:
-        for number, text in enumerate(TEXTS):
-            for kind, content in (("png", picture("PNG", colour=number)), ("txt", text.encode())):
-                about = tarfile.TarInfo(f"{number:04}.{kind}")
-                about.size = len(content)
-                shard.addfile(about, io.BytesIO(content))
-            archive.writestr(NAMES[number], picture("PNG", colour=number))
-    return {name: folder / name for name in (*texts, "rows.parquet", "shard.tar", "all.zip")}
-
-
-def readers_of_data(folder: Path) -> dict[str, Reader]:
-    """Readers of a user's photographs, captions and features."""
-    registry = load_registry()
-
-    def dataset(name: str, **options: object) -> Callable[[], object]:
-        spec = registry.get("dataset", name)
-
-        def read() -> object:
-            store = folder / "store"
-            shutil.rmtree(store, ignore_errors=True)
-            store.mkdir()
-            return resolve(spec.target)(parse_options(spec.options, options, owner="a test"), store)
-
-        return read
-
-    files, images = captions(folder), str(folder / "pictures")
-    found = {}
-    for name, path in files.items():
-        where = {} if name in ("rows.parquet", "shard.tar") else {"images": [images]}
-        if name == "all.zip":
-            where = {"annotations": [str(folder / "rows.csv")], "images": [str(path)]}
-        options = {"annotations": [str(path)], "size": 8, **where}
-        found[name] = Reader(path, dataset("pairs", **options))
-        found[f"{name} with skip_bad"] = Reader(path, dataset("pairs", **options, skip_bad=True))
-        found[f"{name} looked at"] = Reader(path, lambda path=path: recognised(registry, str(path)))
-    features = folder / "features"
-    for side, name in (("img_emb", "img_emb_0"), ("text_emb", "text_emb_0")):
-        (features / side).mkdir(parents=True)
-        np.save(features / side / name, np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32))
-    np.savez(folder / "l14.npz", l14_img=np.ones((12, 4), np.float16), l14_txt=np.ones((12, 4), np.float16))
-    whole = dataset("features", files=[str(features)])
-    found["npy features"] = Reader(features / "img_emb" / "img_emb_0.npy", whole)
-    found["npz features"] = Reader(folder / "l14.npz", dataset("features", files=[str(folder / "l14.npz")]))
-    for form, mode in (("PNG", "RGBA"), ("JPEG", "RGB"), ("GIF", "P"), ("WEBP", "RGB"), ("TIFF", "I;16"), ("BMP", "1")):
-        path = folder / f"one.{form}"
-        path.write_bytes(picture(form, mode))
-        found[form] = Reader(path, lambda path=path: to_rgb(open_picture(path.read_bytes(), "it"), "it"))
-    return found
-
-
-def board(runs: Path) -> None:
-    done = CliRunner().invoke(main, ["leaderboard", str(runs), "--format", "markdown"])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-
-
-def readers_of_runs(folder: Path, claims: Claims) -> dict[str, Reader]:
-    """Readers of what lies in a folder of runs, in a cache, and in bundles."""
-    registry, run = claims.verifier(), claims.distilled
-    copy = folder / "runs" / run.name
-    shutil.copytree(run, copy)
-    (copy / "verification.json").write_text('{"record_sha256": "00", "badge": "rebuilt"}')
-    (copy / "origin.json").write_text('{"manifest_sha256": "00"}')
-    claim = submit(run, folder / "claim.zip")
-    write_tensors(folder / "checkpoint.safetensors", {"state": torch.arange(9.0)}, {"spent_s": "1.5"})
-    cache, key = Cache(folder / "cache"), {"k": 1}
-    cache.store("features", key, {"a": torch.arange(50.0)})
-    entry = cache.folder("features", key)
-    suite = folder / "suite.toml"
-    suite.write_text(registry.get("suite", "scenes-mini").read_text())
-    (folder / "folders.json").write_text('{"mine": "/nowhere"}')
-    plugin = folder / "random_plugin.py"
-    plugin.write_text("import vlbench\n@vlbench.hookimpl\ndef vlbench_methods():\n    return []\n")
-    sums = folder / "SHA256SUMS"
-    sums.write_bytes(sums_text(run, ["record.json", "ranks.parquet"]))
-    return {
-        "record": Reader(copy / "record.json", lambda: read_record(copy)),
-        "board": Reader(copy / "record.json", lambda: board(folder / "runs")),
-        "board of ranks": Reader(copy / "ranks.parquet", lambda: board(folder / "runs")),
-        "ranks": Reader(copy / "ranks.parquet", lambda: read_ranks(copy)),
-        "artifact": Reader(copy / "artifact.safetensors", lambda: vlbench.load_artifact(copy)),
-        "about": Reader(copy / "artifact.json", lambda: vlbench.load_artifact(copy)),
-        "preview": Reader(copy / "preview.npy", lambda: read_preview(copy, 9)),
-        "evidence": Reader(copy / "verification.json", lambda: read_evidence(copy)),
-        "origin": Reader(copy / "origin.json", lambda: origin_of(copy)),
-        "sums": Reader(sums, lambda: read_sums(folder)),
-        "claim": Reader(claim, lambda: verify(claim, registry=registry, retrain=False)),
-        "checkpoint": Reader(
-            folder / "checkpoint.safetensors", lambda: read_tensors(folder / "checkpoint.safetensors")
-        ),
-        "cache": Reader(entry / "data.safetensors", lambda: cache.load("features", key)),
-        "cache's key": Reader(entry / "key.json", lambda: cache.load("features", key)),
-        "suite": Reader(suite, lambda: load_protocol(str(suite), registry)),
-        "folders": Reader(folder / "folders.json", lambda: remembered_folder(folder, "mine")),
-        "plugin": Reader(plugin, lambda: try_plugins([str(plugin)])),
-    }
-
-
 @pytest.fixture(scope="module")
-def readers(claims: Claims, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
+def readers(claims: Claims, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Reader]]:
     folder = tmp_path_factory.mktemp("random")
     (folder / "data").mkdir()
-    return readers_of_data(folder / "data") | readers_of_runs(folder, claims)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLBENCH_CACHE", str(folder / "cache"))
+        found = readers_of_data(folder / "data") | readers_of_runs(folder, claims)
+        yield {name: reader for name, reader in found.items() if not ONLY or name in ONLY.split(",")}
 
 
 def tried(reader: Reader, content: bytes) -> str:
@@ -255,20 +93,118 @@ def tried(reader: Reader, content: bytes) -> str:
     return f"{PATIENCE_S:g} s passed" if time.monotonic() - began > PATIENCE_S else ""
 
 
+def turns(readers: dict[str, Reader]) -> Iterator[tuple[int, str]]:
+    """Seeds and readers: in turns until the time is over, or each alone for its own time."""
+    deadline, number = time.monotonic() + SECONDS, SEED
+    while not READER_S and time.monotonic() < deadline:
+        yield from ((number, name) for name in readers)
+        number += 1
+    assert READER_S or number - SEED > 2 or SECONDS < 5
+    for name in readers if READER_S else ():
+        deadline, number = time.process_time() + READER_S, SEED
+        while time.process_time() < deadline:
+            yield number, name
+            number += 1
+        print(f"{name}: {number - SEED} tries", file=sys.__stderr__, flush=True)
+
+
 def test_every_reader_answers_random_bytes_with_a_value_or_its_own_error(
     readers: dict[str, Reader], capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = {name: reader.path.read_bytes() for name, reader in readers.items()}
-    deadline, number, wrong = time.monotonic() + SECONDS, SEED, {}
-    while time.monotonic() < deadline:
-        for name, reader in readers.items():
-            draw = random.Random(f"{number} {name}")
-            found = tried(reader, broken(before[name], draw))
-            if found:
-                wrong.setdefault(name, f"{name}, VLBENCH_RANDOM_SEED={number}: {found}")
-            reader.path.parent.mkdir(parents=True, exist_ok=True)
-            reader.path.write_bytes(before[name])
-        number += 1
-    capfd.readouterr()
-    assert number - SEED > 2 or SECONDS < 5
+    wrong: dict[str, str] = {}
+    for number, name in turns(readers):
+        reader, draw = readers[name], random.Random(f"{number} {name}")
+        if found := tried(reader, broken(before[name], draw)):
+            wrong.setdefault(name, f"{name}, VLBENCH_RANDOM_SEED={number}: {found}")
+        reader.path.parent.mkdir(parents=True, exist_ok=True)
+        reader.path.write_bytes(before[name])
+        capfd.readouterr()
     assert not wrong, "\n".join(wrong.values())
+
+
+READS = frozenset(
+    {"read_bytes", "read_text", "load_file", "safe_open", "ParquetFile", "ZipFile", "open_stream", "open"}
+)
+"""Functions and methods that read a file, whatever they belong to; and those of some modules only:"""
+READS_OF = {name: ["load", "loads", "decode", "reader", "DictReader", "read_table", "memmap"] for name in (
+    "json", "tomllib", "np", "numpy", "torch", "csv", "parquet", "feather")}  # fmt: skip
+NO_STRANGER_WRITES = {
+    "vlbench/board/published.py": "ships with a plugin",
+    "vlbench/cli/data.py": "ships with a plugin",
+    "vlbench/cli/suites.py": "ships with a plugin",
+    "vlbench/registry/specs.py": "ships with a plugin",
+    "vlbench/scaffold/package.py": "ships with vlbench",
+    "plugins/vlbench_html/index.py": "ships with the plugin",
+    "plugins/vlbench_html/notebook.py": "ships with the plugin",
+    "plugins/vlbench_html/page.py": "ships with the plugin",
+    "plugins/vlbench_scenes/encoders.py": "ships with the plugin, under its hash",
+    "plugins/vlbench_clips/encoders.py": "ships with the plugin, under its hash",
+    "plugins/vlbench_scenes/dataset.py": "made here, read under its hash",
+    "plugins/vlbench_clips/dataset.py": "made here, read under its hash",
+    "vlbench/disk/mapped.py": "the kernel's",
+    "vlbench/runs/meter.py": "the kernel's",
+    "plugins/vlbench_coresets/blocks.py": "the kernel's",
+    "vlbench/runs/method_process.py": "of a process that was started here; what it may send: test_misbehaving.py",
+    "vlbench/testing/harness.py": "of a run that the harness has just made",
+    "vlbench/export/croissant.py": "of an export that was just written",
+    "vlbench/runs/heard.py": "compared only after the whole claim holds: test_lies_of_files.py",
+    "vlbench/runs/session.py": "an entry of the cache",
+    "vlbench/records/record.py record_table": "JSON that was just made",
+    "vlbench/registry/code.py": "hashed as bytes",
+    "vlbench/registry/convert.py": "a word of the command line: test_fuzz.py",
+    "vlbench/protocol/load.py _value": "a word of the command line: test_fuzz.py",
+    "vlbench/cli/complete.py": "for completion, which is silent whatever happens",
+    "vlbench/disk/locks.py _owner": "named while another process holds the lock; any content is 'another process'",
+    "vlbench/cache.py _flush": "opened to be flushed, not read",
+    "vlbench/verification/data_checks.py preview_problems": "looked at while a claim is retrained: test_hostile.py",
+    "vlbench/verification/verify.py _unpacked": "copied after all checks",
+    "vlbench/disk/made.py _is_as_written": "compared as a text, as _is_whole does",
+    "plugins/vlbench_media/preprocessing.py": "the folder of a model, which transformers reads",
+    "plugins/vlbench_media/recognise.py": "asks whether it is a tar file",
+    "plugins/vlbench_media/stamps.py": "of an installed package; hashed as bytes",
+}
+"""Module, or module and function -> why what it reads needs no random bytes."""
+
+
+def reading(tree: ast.AST, function: str = "") -> Iterator[str]:
+    """Names of functions in which files are read, or contents parsed."""
+    for node in ast.iter_child_nodes(tree):
+        inside = node.name if isinstance(node, ast.FunctionDef) else function
+        inside = "<lambda>" if isinstance(node, ast.Lambda) else inside
+        if isinstance(node, ast.Call) and _is_reading(node):
+            yield inside
+        yield from reading(node, inside)
+
+
+def _is_reading(call: ast.Call) -> bool:
+    text, name = ast.unparse(call), ast.unparse(call.func)
+    owner, last = name.rpartition(".")[0].rpartition(".")[2], name.rpartition(".")[2]
+    writes = any(mode in text for mode in ("'w'", "'wb'", "'a'", "'ab'", "'w+b'", "os.open", "json.dumps"))
+    return not writes and (last in READS or last in READS_OF.get(owner, ()))
+
+
+def test_every_function_that_reads_a_file_is_entered_by_one_of_the_readers(readers: dict[str, Reader]) -> None:
+    root = Path(__file__).parents[3]
+    files = [path for folder in ("vlbench", "plugins") for path in sorted((root / folder).rglob("*.py"))]
+    asked = {(str(path.relative_to(root)), name) for path in files for name in reading(ast.parse(path.read_text()))}
+    entered: set[CodeType] = set()
+
+    def noted(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            entered.add(frame.f_code)
+
+    sys.setprofile(noted)
+    threading.setprofile(noted)
+    try:
+        for reader in readers.values():
+            with contextlib.suppress(VlbenchError):
+                reader.read()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    done = {(str(Path(code.co_filename).resolve()), code.co_name) for code in entered}
+    left = {(file, name) for file, name in asked if (str((root / file).resolve()), name) not in done}
+    unnamed = {f"{file} {name}" for file, name in left if not {file, f"{file} {name}"} & NO_STRANGER_WRITES.keys()}
+    assert not unnamed, "no reader under random bytes: name one, or say above why none is needed"
+    assert NO_STRANGER_WRITES.keys() <= {word for file, name in asked for word in (file, f"{file} {name}")}

@@ -6,7 +6,9 @@ import json
 import math
 import random
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from msgspec.structs import replace
 from safetensors.torch import load_file, save_file
 
 import vlbench.cli.main
+from vlbench.board.gather import Gathered, gather
 from vlbench.errors import DataError
+from vlbench.files import NEW, host_name, write_whole
 from vlbench.records.evidence import read_evidence
 from vlbench.records.ranks import read_ranks, write_ranks
 from vlbench.records.record import find_records, write_record
@@ -252,3 +256,45 @@ def test_a_path_that_is_no_bundle_is_one_message(tmp_path: Path) -> None:
     assert invoke("verify", tmp_path / "text.zip").stderr.startswith("Error: text.zip is refused: no zip")
     with pytest.raises(DataError):
         vlbench.verification.verify.read_stranger(tmp_path / "text.zip")
+
+
+def test_what_a_killed_command_left_half_written_goes_with_the_next(claims: Claims, tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f"{NEW}{gone.pid}-{host_name()}-x"
+    claim, board = tmp_path / "claim.zip", tmp_path / "board.html"
+    for words in (
+        ("submit", claims.distilled, "--out", claim),
+        ("leaderboard", claims.distilled, "--format", "html", "--out", board),
+        ("--plugin", claims.suite, "verify", claim, "--no-retrain", "--out", tmp_path),
+    ):
+        left.write_text("half")
+        assert invoke(*words).exit_code == 0
+        assert not left.exists()
+
+
+def test_unpacking_that_ends_at_any_file_leaves_no_own_run_and_the_same_evidence(
+    claims: Claims, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("submit", claims.distilled, "--out", tmp_path / "claim.zip")
+    bundle, registry = tmp_path / "claim.zip", claims.verifier()
+    whole = verify(bundle, registry=registry, retrain=False, keep=tmp_path / "whole").as_json()
+    written = [path.name for path in Path(whole["folder"]).iterdir()]
+    assert {"record.json", "origin.json", "verification.json"} <= {*written}
+    for number in range(len(written)):
+        runs, left = tmp_path / f"runs-{number}", iter(range(number))
+
+        def write(path: Path, content: bytes, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise OSError(28, "No space left on device")
+            write_whole(path, content)
+
+        for module in ("verification.verify", "records.evidence", "disk.sums"):
+            monkeypatch.setattr(f"vlbench.{module}.write_whole", write)
+        with pytest.raises(OSError, match="No space"):
+            verify(bundle, registry=registry, retrain=False, keep=runs)
+        monkeypatch.undo()
+        shown = gather([runs]) if runs.exists() else Gathered()
+        assert not [run for run in shown.records if not run.origin], "a stranger's row as one's own"
+        again = verify(bundle, registry=registry, retrain=False, keep=runs).as_json()
+        assert again | {"created": "", "folder": ""} == whole | {"created": "", "folder": ""}
