@@ -93,6 +93,6 @@ def _others(session: Session) -> Iterator[Shared]:
 
 
 def _data_of(file: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
         return str(json.loads(file.read_bytes()).get("data", ""))
     return ""

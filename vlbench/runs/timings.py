@@ -119,9 +119,11 @@ def _nearest(rows: list[dict[str, Any]], budget: Budget | None) -> list[dict[str
 
 def _is_row(row: dict[str, Any]) -> bool:
     """Whether a line is one of those that are written here: a damaged one may not stop a run that only asks it."""
-    texts = all(isinstance(row.get(name), str) for name in ("method", "budget", "options"))
-    seconds = [row.get(name) for name in ("condense_s", "score_s")]
-    sizes = [row.get(name) for name in ("memory_bytes", "bytes")]
+    if not {"method", "budget", "options", "condense_s", "score_s", "memory_bytes", "bytes"} <= row.keys():
+        return False
+    texts = all(isinstance(row[name], str) for name in ("method", "budget", "options"))
+    seconds = [row[name] for name in ("condense_s", "score_s")]
+    sizes = [row[name] for name in ("memory_bytes", "bytes")]
     if not texts or not all(isinstance(one, int | float) and math.isfinite(one) for one in seconds):
         return False
     if row["budget"] not in UNBUDGETED:

@@ -31,6 +31,7 @@ from vlbench.registry.loader import try_plugins
 from vlbench.registry.registry import Registry
 from vlbench.runs.grid import FOLDER as GRIDS
 from vlbench.runs.jobs import Job
+from vlbench.runs.shared import _data_of
 from vlbench.runs.timings import FILE_NAME as TIMINGS
 from vlbench.runs.timings import Timings
 from vlbench.verification.submit import submit
@@ -139,6 +140,7 @@ def _of_a_cache(folder: Path) -> dict[str, Reader]:
         ),
         "cache": Reader(entry / "data.safetensors", lambda: cache.load("features", key)),
         "cache's key": Reader(entry / "key.json", lambda: cache.load("features", key)),
+        "cache's key in a plan": Reader(entry / "key.json", lambda: _data_of(entry / "key.json")),
         "cache listed": Reader(entry / "key.json", lambda: called("cache", "--verify")),
         "curve": Reader(points / "data.safetensors", lambda: find_curve(cache.root, "p", "d", "net")),
         "curve's key": Reader(points / "key.json", lambda: find_curve(cache.root, "p", "d", "net")),
