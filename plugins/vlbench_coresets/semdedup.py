@@ -54,7 +54,7 @@ class SemDeDup(vlbench.Selector):
         seconds = seconds_needed(features, count, drawn=drawn, iterations=self.options.iterations)
         if seconds > SLOW:
             self._say(
-                f"semdedup: {len(features):,} pairs in {count:,} clusters take at most about {seconds / 60:.0f} min at "
+                f"semdedup: {len(features):,} pairs in {count:,} clusters take about {seconds / 60:.0f} min at "
                 f"this machine's present speed. Fewer rounds of k-means (semdedup.iterations=N) take less."
             )
 
