@@ -116,6 +116,10 @@ def _existing(entry: str, option: str) -> list[Path]:
             f"--data names, else from the current one."
         )
     if odd := next((one for one in found if not (one.is_file() or one.is_dir())), None):
+        if not odd.exists():
+            raise DataError(
+                f"{option}: {str(odd)!r} is a link that leads nowhere. Make it anew, or name the file itself."
+            )
         raise DataError(f"{option}: {str(odd)!r} is a pipe or a device. Save what comes from it to a file first.")
     return found
 

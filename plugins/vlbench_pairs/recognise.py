@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import zipfile
@@ -70,7 +71,7 @@ def recognise(path: str, captions: str = "") -> Draft | None:
 def _guess(path: str, captions: str) -> Guess | None:
     where = Path(path).expanduser()
     if captions:
-        images = {} if Path(captions).resolve() == where.resolve() else {"images": [path]}
+        images = {} if os.path.realpath(captions) == os.path.realpath(where) else {"images": [path]}
         return Guess({"annotations": [captions], **images})
     if not where.exists() and "{" not in path and "*" not in path:
         if not _HUB_NAME.fullmatch(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def command(
     from vlbench.export.card import Publication
     from vlbench.export.hub import at, check_push
 
-    publication = at(Publication(target.resolve().name, licence, source), repository)
+    publication = at(Publication(Path(os.path.realpath(target)).name, licence, source), repository)
     if repository:
         check_push(repository, publication)
     with opened(context, [run], suite) as (finished,):

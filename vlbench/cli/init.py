@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,8 +99,8 @@ def _items(side: str) -> str:
 
 
 def _name_of(path: str) -> str:
-    name = re.sub(r"[^\w-]+", "-", Path(re.sub(r"[{*].*", "", path).rstrip("/-.") or "data").resolve().stem).strip("-")
-    return name or "data"
+    plain = re.sub(r"[{*].*", "", path).rstrip("/-.") or "data"
+    return re.sub(r"[^\w-]+", "-", Path(os.path.realpath(plain)).stem).strip("-") or "data"
 
 
 def _made(plan: SuitePlan) -> tuple[SuiteDraft, PairDataset]:

@@ -263,6 +263,17 @@ def test_a_pipe_or_a_device_is_refused_before_anything_is_read(tmp_path: Path, p
             recognised(load_registry(), str(photographs), place)
 
 
+def test_a_link_that_leads_nowhere_or_to_itself_is_named(tmp_path: Path, photographs: Path) -> None:
+    for name in ("nowhere", "itself"):
+        link = tmp_path / f"{name}.csv"
+        link.symlink_to(link if name == "itself" else tmp_path / "gone.csv")
+        refuse(tmp_path, photographs, str(link), "is a link that leads nowhere")
+        with pytest.raises(DataError, match="is a link that leads nowhere"):
+            recognised(load_registry(), str(photographs), str(link))
+        with pytest.raises(DataError, match="no such file or folder"):
+            recognised(load_registry(), str(link), "")
+
+
 def test_an_arrow_file_whose_offsets_point_elsewhere_is_refused(tmp_path: Path, photographs: Path) -> None:
     names, texts = (pa.array([f"{kind} {number}" for number in range(9)]) for kind in ("name", "text"))
     valid, offsets, content = texts.buffers()
