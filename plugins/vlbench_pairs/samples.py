@@ -20,7 +20,7 @@ from vlbench_pairs.documents import read_lines
 from vlbench_pairs.files import decoded, lines, parsed_json
 from vlbench_pairs.rows import AnnotationRow, Skipped, split_of_path
 from vlbench_pairs.side_folders import in_one
-from vlbench_pairs.sources import FoundFiles, Member, archive_name, is_archive, members_of
+from vlbench_pairs.sources import FoundFiles, Member, archive_name, content_of, is_archive, members_of
 from vlbench_pairs.tables import AskedTable, ParquetSource, read_table
 
 PICTURES = (*(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES), "img")
@@ -152,7 +152,7 @@ class SampleReader:
         return result
 
     def _of_table(self, table: Member, split: str, number: int, result: FoundFiles) -> Iterator[AnnotationRow]:
-        content, where = _content(table), table.file.where
+        content, where = content_of(table), table.file.where
         if table.file.name.endswith(".parquet"):
             whole = AskedTable(ParquetSource(content, where), where, split, number, table.file.stamp)
             found = read_table(whole, columns=self._columns, skipped=self._skipped)
@@ -242,14 +242,7 @@ def _json(member: Member) -> dict[str, Any]:
 
 
 def _text(member: Member) -> str:
-    return decoded(_content(member), member.file.where)
-
-
-def _content(member: Member) -> bytes:
-    try:
-        return member.file.read()
-    except Exception as error:  # readers of archives raise errors of many unrelated classes
-        raise DataError(f"{member.file.where}: cannot be read ({error or type(error).__name__}).") from error
+    return decoded(content_of(member), member.file.where)
 
 
 def _labels(paths: Sequence[Path]) -> dict[Path, str]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from vlbench.errors import DataError
 from vlbench_pairs.columns import IMAGE_SUFFIXES
-from vlbench_pairs.sources import Member
+from vlbench_pairs.sources import Member, content_of
 
 CAPTIONS = ("txt", "caption", "text", "cap", "json")
 LEVELS = (0, 1, 2)
@@ -110,8 +110,15 @@ def _path_without(key: str, level: int) -> str:
 
 def _check_words(captions: Iterable[Mapping[str, Member]], where: str) -> None:
     texts = [one for sample in captions for suffix, one in sample.items() if suffix.rpartition(".")[2] in CAPTIONS]
-    if texts and not any(any(byte > 127 or chr(byte).isalpha() for byte in member.file.read()) for member in texts):
+    if texts and not any(map(_has_words, texts)):
         raise DataError(
             f"{where}: {texts[0].file.name} and others hold no words: labels or boxes, and no captions. Name the file "
             f"with the captions: vlbench init {where} --captions FILE."
         )
+
+
+def _has_words(member: Member) -> bool:
+    try:
+        return any(byte > 127 or chr(byte).isalpha() for byte in content_of(member))
+    except DataError:  # it is named, or left out, where captions are read
+        return True

@@ -343,3 +343,15 @@ def _read_sparse(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+def content_of(member: Member) -> bytes:
+    """What is in a file of a folder or an archive.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return member.file.read()
+    except Exception as error:  # readers of archives raise errors of many unrelated classes
+        raise DataError(f"{member.file.where}: cannot be read ({_reason(error)}).") from error

@@ -14,6 +14,12 @@ def with_joined_starts(group: Group) -> Group:
 
     Distillers that draw their first pairs by the same seeds begin with the same ones. The row is named
     ``start of 10 methods``; formats that programs read keep a row for each.
+
+    Examples:
+        >>> import vlbench
+        >>> from vlbench.board import with_joined_starts
+        >>> [with_joined_starts(group).suite for group in vlbench.leaderboard("runs").table.groups]
+        ['scenes-mini']
     """
     alike: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in group.baselines:

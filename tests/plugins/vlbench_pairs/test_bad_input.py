@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +263,20 @@ def test_a_pipe_or_a_device_is_refused_before_anything_is_read(tmp_path: Path, p
     for place in (str(pipe), "/dev/zero"):
         with pytest.raises(DataError, match="pipe or a device"):
             recognised(load_registry(), str(photographs), place)
+
+
+def test_a_packed_shard_that_ends_anywhere_is_read_or_refused(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.tar.gz", tmp_path / "cut.tar.gz"
+    with tarfile.open(whole, "w:gz") as shard:
+        for number in range(4):
+            for kind, content in (("png", bytes(80)), ("txt", f"caption {number}".encode())):
+                about = tarfile.TarInfo(f"{number}.{kind}")
+                about.size = len(content)
+                shard.addfile(about, io.BytesIO(content))
+    for length in range(20, whole.stat().st_size):
+        cut.write_bytes(whole.read_bytes()[:length])
+        with suppress(DataError):  # too few pictures, or those that are whole
+            recognised(load_registry(), str(cut), "")
 
 
 def test_a_link_that_leads_nowhere_or_to_itself_is_named(tmp_path: Path, photographs: Path) -> None:
