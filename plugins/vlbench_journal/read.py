@@ -46,6 +46,8 @@ def durations(entries: Iterable[dict[str, Any]]) -> tuple[Counter[str], Counter[
 
 def _entries(file: Path) -> Iterable[dict[str, Any]]:
     try:
+        if file.exists() and not file.is_file():
+            raise ValueError("a folder, a pipe or a device")
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             entry = json.loads(line)
             if {"process", "time_s"} <= set(entry):

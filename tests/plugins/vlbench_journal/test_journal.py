@@ -45,3 +45,10 @@ def test_a_file_that_is_no_journal_is_one_message(tmp_path: Path, text: str):
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert "Set VLBENCH_JOURNAL" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "."])
+def test_what_is_no_file_is_no_journal(place: str):
+    result = CliRunner().invoke(main, ["journal", place])
+    assert result.exit_code == 1
+    assert "a folder, a pipe or a device" in result.stderr
