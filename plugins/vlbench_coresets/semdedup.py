@@ -87,11 +87,10 @@ def clusters(count: int) -> int:
 
 def redundance(features: Float[Tensor, "n dim"], middle: Float[Tensor, "cluster dim"]) -> Float[Tensor, " n"]:
     """Highest cosine with a pair of the same cluster that lies farther from its centre; -1 where there is none."""
-    cluster = torch.empty(len(features), dtype=torch.long)
-    place = iter(cluster.split(ROWS))  # blocks are whole multiples of it
+    cluster, at = torch.empty(len(features), dtype=torch.long), 0
     for part in blocks(features):
         for some in part.split(ROWS):
-            next(place)[:] = torch.cdist(some, middle).argmin(1)
+            cluster[at : (at := at + len(some))] = torch.cdist(some, middle).argmin(1)
     highest = torch.full((len(features),), -1.0)
     order = cluster.argsort(stable=True)
     for members in order.split(torch.bincount(cluster, minlength=len(middle)).tolist()):
