@@ -179,17 +179,19 @@ def _add(
         raise DataError(
             f"{row.where}: a second record of image {row.image!r}; the first is {known.where}. Remove one of them."
         )
-    texts = [(clean(caption), caption) for caption in row.captions]
-    for text, caption in texts:
+    captions = []
+    for caption in row.captions:
+        text = clean(caption)
         problem = "half a character in a" if HALF.search(text) else "" if text else "an empty"
-        if problem:
-            skipped.add(
-                f"{row.where}: {row.image}",
-                f"{row.where}: {problem} caption ({caption!a}) of image {row.image!r}. Write or remove it.",
-            )
-    if not texts:
+        if not problem:
+            captions.append(text)
+            continue
+        skipped.add(
+            f"{row.where}: {row.image}",
+            f"{row.where}: {problem} caption ({caption!a}) of image {row.image!r}. Write or remove it.",
+        )
+    if not row.captions:
         skipped.add(row.image, f"{row.where}: image {row.image!r} has no captions. Add one, or remove the image.")
-    captions = [text for text, _ in texts if text and not HALF.search(text)]
     if captions:
         record = records.setdefault(name, Fields(image=row.image, where=row.where, partial=row.partial))
         record.captions += captions

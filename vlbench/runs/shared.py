@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ import torch
 
 from vlbench.cache import KEY
 from vlbench.errors import VlbenchError
+from vlbench.inventory import ENTRY
+from vlbench.inventory import items as items_in
 from vlbench.runs.plan import ABSENT, CACHED, TO_MAKE, Shared
 from vlbench.students.build import encode, take
 from vlbench.students.probe import PROBED
@@ -81,15 +83,11 @@ def _encoding_s(session: Session, encoder: Encoder, side: str) -> float:
 
 def _others(session: Session) -> Iterator[Shared]:
     """Entries of other kinds that were made from this dataset."""
-    counts: dict[str, int] = defaultdict(int)
-    sizes: dict[str, int] = defaultdict(int)
-    for file in session.cache.root.glob(f"*/*/{KEY}"):
-        kind = file.parent.parent.name
-        if kind != FEATURES and _data_of(file) == session.dataset.fingerprint:
-            counts[kind] += 1
-            sizes[kind] += sum(part.stat().st_size for part in file.parent.iterdir())
-    for kind in sorted(counts):
-        yield Shared(f"{kind}: {counts[kind]} of this dataset", CACHED, 0.0, sizes[kind])
+    entries = [item for item in items_in(session.cache.root) if item.state == ENTRY and item.kind != FEATURES]
+    own = [item for item in entries if _data_of(item.path / KEY) == session.dataset.fingerprint]
+    for kind, group in groupby(own, key=lambda item: item.kind):
+        sizes = [item.bytes for item in group]
+        yield Shared(f"{kind}: {len(sizes)} of this dataset", CACHED, 0.0, sum(sizes))
 
 
 def _data_of(file: Path) -> str:
